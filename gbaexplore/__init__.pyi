@@ -1,0 +1,20 @@
+from . import analysis as analysis, plots as plots
+from .connectome import Connectome as Connectome, load_connectome as load_connectome
+from .errors import UserError as UserError
+from .measures import (
+    Final as Final,
+    Mean as Mean,
+    Measure as Measure,
+    Peak as Peak,
+    SpectralAbscissa as SpectralAbscissa,
+    StreamingMeasure as StreamingMeasure,
+    Trace as Trace,
+)
+from .models.base import Model as Model, Network as Network, parameter as parameter
+from .models.threshold_linear import ThresholdLinear as ThresholdLinear
+from .runner import run as run
+from .single import simulate as simulate
+from .stimulus import Pulse as Pulse, Stimulus as Stimulus
+from .store import open_study as open_study
+from .study import Study as Study
+from .studyfile import load_study as load_study

@@ -1,0 +1,102 @@
+"""The command line: thin, and quick to start; what a command needs is imported inside it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from gbaexplore.errors import UserError
+
+_EXAMPLES = """examples:
+  gbaexplore run studies/gba_grid.py               compute the map (or what is missing of it)
+  gbaexplore run studies/gba_grid.py --dry-run     what it would take
+  gbaexplore run my_study.py --workers 8           eight worker processes
+  gbaexplore info store/gba_grid.zarr              what a store holds, and what made it
+
+exit codes: 0 done, 1 finished with failed points, 2 a mistake in what was asked for, 130 interrupted
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.command(args)
+    except UserError as error:
+        print(f"gbaexplore: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("gbaexplore: interrupted; finished blocks are kept: the same command goes on from there", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `gbaexplore info ... | head`
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gbaexplore",
+        description="Explore what a brain-circuit model does over its whole parameter space.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="compute what is missing of a study")
+    run.add_argument("study", metavar="STUDY.py", help="Python file that defines `study = Study(...)`")
+    run.add_argument("--store", metavar="DIR", default="store", help="folder for NAME.zarr (default: %(default)s)")
+    where = run.add_mutually_exclusive_group()
+    where.add_argument("--workers", metavar="N", type=_count, help="N processes (default: a thread per core)")
+    where.add_argument("--scheduler", metavar="ADDR", help="a running dask scheduler, tcp://HOST:PORT")
+    run.add_argument("--dry-run", action="store_true", help="say what it would take, from one timed block")
+    run.set_defaults(command=_run)
+
+    info = commands.add_parser("info", help="what a store holds, and what made it")
+    info.add_argument("store", metavar="STORE", help="a NAME.zarr folder")
+    info.set_defaults(command=_info)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Print the version: importlib.metadata is only imported when it is asked for."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, nargs=0, **kwargs)  # type: ignore[misc, arg-type]
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"gbaexplore {version('gbaexplore')}")
+        parser.exit()
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from gbaexplore import runner
+    from gbaexplore.progress import Progress
+    from gbaexplore.studyfile import load_study
+
+    study = load_study(args.study)
+    folder = Path(args.store)
+    if args.dry_run:
+        from gbaexplore.forecast import forecast
+
+        print(forecast(study, folder, args.workers))
+        return 0
+    report = runner.execute(study, folder, args.workers, args.scheduler, progress=Progress)
+    print(report)
+    return 1 if report.errors else 0
+
+
+def _info(args: argparse.Namespace) -> int:
+    from gbaexplore.info import describe
+
+    print(describe(Path(args.store)))
+    return 0

@@ -1,0 +1,22 @@
+"""The one exception that means "the user can mend this", and the words it is made with."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(ValueError):
+    """A mistake in what was asked for: what was found, what was expected, what to do.
+
+    The command line prints its text as one line and exits with 2.
+    """
+
+
+def did_you_mean(found: str, known: Iterable[str]) -> str:
+    """Return '; did you mean "V1"?' for the nearest of `known`, or '' when none is near.
+
+    >>> did_you_mean("muee", ["muEE", "muIE"])
+    '; did you mean "muEE"?'
+    """
+    by_lower = {name.lower(): name for name in reversed(list(known))}
+    near = get_close_matches(found.lower(), by_lower, n=1, cutoff=0.6)
+    return f'; did you mean "{by_lower[near[0]]}"?' if near else ""

@@ -1,0 +1,73 @@
+"""What a store holds and what made it, as text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gbaexplore import store as stores
+from gbaexplore.labels import STATUS, STATUS_MEANINGS
+
+
+def describe(path: Path) -> str:
+    """Return a page about a store: points, axes, variables, parameters, provenance.
+
+    Raises:
+        UserError: it is not a store.
+    """
+    recipe, attrs = stores.recipe(path), stores.attributes(path)
+    ds = stores.open_study(path)
+    state = ds[STATUS].values
+    counts = ", ".join(f"{int((state == code).sum()):,} {word}" for code, word in enumerate(STATUS_MEANINGS))
+    lines = [f"{path}: {recipe['name']}", f"points      {state.size:,}: {counts}", "axes"]
+    lines += [f"  {name:<18} {_axis(values)}{_units(ds[name])}" for name, values in recipe["axes"].items()]
+    lines += ["variables"]
+    for name, variable in ds.data_vars.items():
+        long_name = variable.attrs.get("long_name", "")
+        lines.append(f"  {name:<18} ({', '.join(map(str, variable.dims))}) {variable.dtype}{_units(variable)}: {long_name}")
+    for label, variant in recipe["variants"].items():
+        lines += [f"variant {label}"]
+        lines += [f"  {kind:<18} {_object(variant[kind])}" for kind in ("model", "connectome", "stimulus")]
+    lines += ["parameters"]
+    lines += [f"  {name:<18} {value}" for name, value in _parameters(recipe["variants"]).items()]
+    lines += [f"measures    {', '.join(_object(measure) for measure in recipe['measures'])}"]
+    settings = ("dt_s", "duration_s", "ceiling", "precision")
+    lines += [f"settings    {', '.join(f'{key} {recipe[key]}' for key in settings)}"]
+    software = json.loads(attrs.get("software", "{}"))
+    lines += [f"made        {attrs.get('created', 'at an unknown time')} with {_pairs(software)}"]
+    return "\n".join(lines)
+
+
+def _axis(values: Any) -> str:
+    if isinstance(values, dict):
+        return ", ".join(values)
+    numbers = np.asarray(values)
+    return f"{numbers[0]:g}" if len(numbers) == 1 else f"{len(numbers)} values, {numbers.min():g} to {numbers.max():g}"
+
+
+def _units(variable: Any) -> str:
+    units = variable.attrs.get("units", "1")
+    return "" if units == "1" else f" {units}"
+
+
+def _object(recipe: dict[str, Any]) -> str:
+    rest = {key: value for key, value in recipe.items() if key not in ("kind", "name") and value not in (None, "")}
+    return f"{recipe.get('kind') or recipe['name']} {_pairs(rest)}".rstrip()
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return " ".join(f"{key}={str(value)[:16]}" for key, value in values.items())
+
+
+def _parameters(variants: dict[str, Any]) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for variant in variants.values():
+        shown = {name: f"{value:g}" for name, value in variant["parameters"].items()}
+        for name, derived in variant["derived"].items():
+            shown[name] = f"derived along {', '.join(derived['along']) or 'nothing'}"
+        for name, value in shown.items():
+            found.setdefault(name, []).append(value)
+    return {name: ", ".join(dict.fromkeys(values)) for name, values in found.items()}

@@ -1,0 +1,126 @@
+"""What a model is: declared parameters, and one step of one point, in plain jax.numpy."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, cast
+
+import numpy as np
+
+from gbaexplore.errors import UserError, did_you_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class ParameterInfo:
+    """What is declared of a parameter, once: attributes, labels, `info` and checks derive from it."""
+
+    name: str
+    default: float
+    units: str
+    doc: str
+    minimum: float
+    above: float
+
+
+def parameter(
+    default: float, *, units: str, doc: str, minimum: float = -np.inf, above: float = -np.inf
+) -> Any:
+    """Declare a parameter of a model: its default, unit, meaning and smallest value (`above`: excluded)."""
+    meta = {"units": units, "doc": doc, "minimum": minimum, "above": above}
+    return dataclasses.field(default=default, metadata={"parameter": meta})
+
+
+class Network(NamedTuple):
+    """A connectome as a model's step sees it."""
+
+    hierarchy: Any  # (area,)
+    fln: Any  # (area, area) row = target, column = source, so that fln @ rates is what each area receives
+
+
+class Model(ABC):
+    """A network of areas, as a frozen dataclass whose parameters are declared with `parameter`.
+
+    `start`, `rest` and `step` are written for one point of the grid, in jax.numpy. Inside them every
+    parameter, and the stimulus, is a vector over areas (the same value in each, unless it was given per
+    area), so that plain arithmetic between them and the state is elementwise; the simulator batches points.
+
+    A state holds *changes from rest*, which keeps 1e-6 Hz exact in float32 on top of 10 Hz.
+    """
+
+    observables: ClassVar[Mapping[str, str]]
+    """State variables that measures may look at, with their units; the first is the one that the rate
+    ceiling watches."""
+
+    @abstractmethod
+    def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
+        """Return the rates that the state is a change from: {observable: (area,)}."""
+
+    @abstractmethod
+    def start(self, p: Any, net: Network) -> Any:
+        """Return the state at t = 0: a NamedTuple of (area,) arrays, the observables among them."""
+
+    @abstractmethod
+    def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float) -> Any:
+        """Return the state one step of dt seconds later; `stimulus` is (area,) in the units of the input."""
+
+    def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
+        """Whether the start is a fixed point without stimulus at all these parameter values.
+
+        Then the steps before the stimulus are exactly zero and are skipped, and a response that has died
+        away may end a point early. Only say True where it is exact.
+        """
+        return False
+
+    def check(self, values: Mapping[str, np.ndarray]) -> None:
+        """Raise UserError for parameter values that make no sense together; `values` are whole axes."""
+
+    def jacobian(self, p: Any, hierarchy: np.ndarray, fln: np.ndarray) -> np.ndarray:
+        """Return the linearised system's matrix in 1/s (float64), from parameters that are plain numbers."""
+        raise UserError(f"{type(self).__name__} has no jacobian; SpectralAbscissa needs one: define it")
+
+    @classmethod
+    def parameters(cls) -> dict[str, ParameterInfo]:
+        """Return what is declared of each parameter, in order."""
+        return {
+            field.name: ParameterInfo(field.name, cast(float, field.default), **field.metadata["parameter"])
+            for field in dataclasses.fields(cast(Any, cls))
+            if "parameter" in field.metadata
+        }
+
+    def options(self) -> dict[str, Any]:
+        """Return the fields that are not parameters (such as the update order)."""
+        declared = self.parameters()
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(cast(Any, self))
+            if field.name not in declared
+        }
+
+    def recipe(self) -> dict[str, Any]:
+        """Return what identifies the model, its parameter values apart, as JSON data."""
+        return {"kind": type(self).__name__, **self.options()}
+
+    @classmethod
+    def known_parameter(cls, name: str, also: tuple[str, ...] = ()) -> None:
+        """Raise UserError, with the nearest name, unless this is one of the model's parameters."""
+        known = [*cls.parameters(), *also]
+        if name not in known:
+            raise UserError(
+                f'no parameter "{name}" in {cls.__name__}{did_you_mean(name, known) or ";"} '
+                f"Parameters: {', '.join(known)}"
+            )
+
+
+def checked_values(model: Model, values: Mapping[str, np.ndarray]) -> None:
+    """Raise UserError for a parameter value below what its declaration allows, or that `model.check` refuses."""
+    for name, info in type(model).parameters().items():
+        found = np.asarray(values[name], dtype=np.float64)
+        if not np.isfinite(found).all():
+            raise UserError(f"{name} has a value that is not a finite number; expected numbers in {info.units}")
+        low = found.min()
+        if low < info.minimum or low <= info.above:
+            bound = f"at least {info.minimum:g}" if np.isfinite(info.minimum) else f"above {info.above:g}"
+            raise UserError(f"{name} = {low:g} {info.units}; expected {bound}: {info.doc}")
+    model.check(values)

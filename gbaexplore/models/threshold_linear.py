@@ -1,0 +1,117 @@
+"""The threshold-linear large-scale cortex of Joglekar, Mejias, Yang & Wang (2018), Neuron 98:222-234."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from gbaexplore.errors import UserError
+from gbaexplore.models.base import Model, Network, parameter
+
+
+class State(NamedTuple):
+    """Changes from rest, and the long-range input that they make (kept: one product a step is enough)."""
+
+    E: Any  # (area,) Hz
+    I: Any  # (area,) Hz  # noqa: E741 - the paper's symbol
+    far: Any  # (area,) Hz, fln @ E
+
+
+@dataclass(frozen=True)
+class ThresholdLinear(Model):
+    r"""Excitatory and inhibitory rates of each area, rectified current, forward Euler.
+
+        tauE dE_i/dt = -E_i + max(I^E_i, thresholdE)        tauI dI_i/dt = -I_i + max(I^I_i, thresholdI)
+        I^E_i = betaE (1 + eta h_i) (omegaEE E_i + muEE sum_j FLN_ij E_j) - betaE omegaEI I_i + bgE_i + stim_i
+        I^I_i = betaI (1 + eta h_i) (omegaIE E_i + muIE sum_j FLN_ij E_j) - betaI omegaII I_i + bgI_i
+
+    The background currents bgE, bgI make (restE, restI) a steady state, in every area, and the run starts
+    there. With `background=False` there is none, and the run starts from zero rates.
+
+    `update` is the order within a step. "sequential", as in the published notebook, updates E first, and
+    the inhibitory current then sees the new E; "simultaneous", as in the paper's own code, lets both see
+    the old state. They differ by a few per cent at dt = 0.2 ms and have the same limit.
+    """
+
+    update: Literal["sequential", "simultaneous"] = "sequential"
+    background: bool = True
+
+    eta: float = parameter(0.68, units="1", doc="gain of excitation per unit of hierarchy")
+    betaE: float = parameter(0.066, units="Hz/pA", doc="slope of the excitatory f-I curve", minimum=0)
+    betaI: float = parameter(0.351, units="Hz/pA", doc="slope of the inhibitory f-I curve", minimum=0)
+    tauE: float = parameter(0.02, units="s", doc="excitatory time constant", above=0)
+    tauI: float = parameter(0.01, units="s", doc="inhibitory time constant", above=0)
+    omegaEE: float = parameter(24.3, units="pA/Hz", doc="local E to E coupling")
+    omegaEI: float = parameter(19.7, units="pA/Hz", doc="local I to E coupling")
+    omegaIE: float = parameter(12.2, units="pA/Hz", doc="local E to I coupling")
+    omegaII: float = parameter(12.5, units="pA/Hz", doc="local I to I coupling")
+    muEE: float = parameter(28.0, units="pA/Hz", doc="long-range E to E coupling")
+    muIE: float = parameter(25.3, units="pA/Hz", doc="long-range E to I coupling")
+    thresholdE: float = parameter(10.0, units="Hz", doc="floor of the excitatory current", minimum=0)
+    thresholdI: float = parameter(35.0, units="Hz", doc="floor of the inhibitory current", minimum=0)
+    restE: float = parameter(10.0, units="Hz", doc="steady-state excitatory rate", minimum=0)
+    restI: float = parameter(35.0, units="Hz", doc="steady-state inhibitory rate", minimum=0)
+    noise: float = parameter(0.0, units="Hz s^0.5", doc="amplitude of white noise on each current", minimum=0)
+
+    observables: ClassVar[Mapping[str, str]] = {"E": "Hz", "I": "Hz"}
+
+    def __post_init__(self) -> None:
+        if self.update not in ("sequential", "simultaneous"):
+            raise UserError(f'update="{self.update}"; expected "sequential" or "simultaneous"')
+
+    def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
+        return {"E": p.restE, "I": p.restI} if self.background else {"E": 0 * p.restE, "I": 0 * p.restI}
+
+    def start(self, p: Any, net: Network) -> State:
+        zero = jnp.zeros_like(net.hierarchy)
+        return State(zero, zero, zero)
+
+    def step(self, x: State, p: Any, net: Network, stimulus: Any, dt: float) -> State:
+        rest = self.rest(p, net)
+        gain = 1 + p.eta * net.hierarchy
+
+        # In changes from rest the background cancels, and a floor at 10 Hz becomes one at 10 Hz - rest:
+        # exactly 0 at the default steady state, which therefore sits on the kink.
+        IE = p.betaE * (gain * (p.omegaEE * x.E + p.muEE * x.far) - p.omegaEI * x.I) + stimulus
+        E = x.E + dt / p.tauE * (-x.E + jnp.maximum(IE, p.thresholdE - rest["E"]))
+        far = net.fln @ E
+
+        seen, seen_far = (E, far) if self.update == "sequential" else (x.E, x.far)
+        II = p.betaI * (gain * (p.omegaIE * seen + p.muIE * seen_far) - p.omegaII * x.I)
+        I = x.I + dt / p.tauI * (-x.I + jnp.maximum(II, p.thresholdI - rest["I"]))  # noqa: E741
+        return State(E, I, far)
+
+    def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
+        # check() has made sure that a chosen steady state lies at or above the thresholds.
+        return self.background or not (np.any(values["thresholdE"]) or np.any(values["thresholdI"]))
+
+    def check(self, values: Mapping[str, np.ndarray]) -> None:
+        if np.any(values["noise"]):
+            raise UserError(
+                f"noise = {np.max(values['noise']):g}: noise is not implemented yet, and it is never ignored; "
+                "expected noise = 0"
+            )
+        for population in "EI" if self.background else "":
+            rest, threshold = values[f"rest{population}"], values[f"threshold{population}"]
+            if np.min(rest) < np.max(threshold):
+                raise UserError(
+                    f"rest{population} = {np.min(rest):g} Hz is below threshold{population} = "
+                    f"{np.max(threshold):g} Hz, so it can't be a steady state; expected at least the threshold"
+                )
+
+    def jacobian(self, p: Any, hierarchy: np.ndarray, fln: np.ndarray) -> np.ndarray:
+        """Return d(E', I')/d(E, I) with every rectifier open: (2 area, 2 area), 1/s."""
+        one = np.eye(len(hierarchy))
+        gain = (1 + p.eta * hierarchy)[:, None]
+        EE = p.betaE * gain * (p.omegaEE * one + p.muEE * fln)
+        IE = p.betaI * gain * (p.omegaIE * one + p.muIE * fln)
+        return np.block(
+            [
+                [(EE - one) / p.tauE, -p.betaE * p.omegaEI * one / p.tauE],
+                [IE / p.tauI, (-p.betaI * p.omegaII - 1) * one / p.tauI],
+            ]
+        )

@@ -1,0 +1,53 @@
+"""How far a run is: a bar in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+_WIDTH = 24
+_PLAIN_EVERY_S = 5.0
+
+
+class Progress:
+    """Points done, points per second and time left, written to `out` as they change."""
+
+    def __init__(self, total: int, out: TextIO | None = None) -> None:
+        self.total, self.done = total, 0
+        self.out = out or sys.stderr
+        self.terminal = self.out.isatty()
+        self.started = time.monotonic()
+        self.said = self.started
+
+    def add(self, points: int) -> None:
+        """Count points as done, and say so."""
+        self.done += points
+        now = time.monotonic()
+        if self.terminal:
+            filled = _WIDTH * self.done // self.total
+            print(f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {self}", end="\x1b[K", file=self.out, flush=True)
+        elif now - self.said >= _PLAIN_EVERY_S or self.done == self.total:
+            self.said = now
+            print(self, file=self.out, flush=True)
+
+    def close(self) -> None:
+        """End the bar's line."""
+        if self.terminal and self.done:
+            print(file=self.out, flush=True)
+
+    @property
+    def seconds(self) -> float:
+        """Time since the start, s."""
+        return max(time.monotonic() - self.started, 1e-9)
+
+    def __str__(self) -> str:
+        rate = self.done / self.seconds
+        left = (self.total - self.done) / rate if rate else 0.0
+        return f"{self.done:,}/{self.total:,} points  {rate:,.0f} points/s  {_clock(left)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,87 @@
+"""One labelled run with its time courses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from gbaexplore import engine
+from gbaexplore.connectome import Connectome
+from gbaexplore.errors import UserError
+from gbaexplore.labels import AREA, STATUS_MEANINGS
+from gbaexplore.measures import Trace
+from gbaexplore.models.base import Model, Network, checked_values
+from gbaexplore.stimulus import AbstractStimulus
+from gbaexplore.timing import whole_steps
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_HIGHEST = 1e30
+
+
+def simulate(
+    model: Model,
+    connectome: Connectome,
+    stimulus: AbstractStimulus,
+    *,
+    window: tuple[float, float] | None = None,
+    every: int = 1,
+    dt: float = 2e-4,
+    duration: float = 10.0,
+    precision: Literal["float32", "float64"] = "float32",
+    **parameters: float,
+) -> xr.Dataset:
+    """Return the time courses of one point: each observable of the model, (time, area), in Hz.
+
+    Args:
+        window: (start, stop) of the samples to return, s; the whole run if None.
+        every: return every n-th sample.
+        dt: step, s. duration: of the run, s.
+        precision: of the integration. Rates are float64 all the same: rest plus the simulated change, so
+            that changes of 1e-6 Hz survive.
+        parameters: any of the model's, and "amplitude" of the stimulus.
+
+    A rate that overflows is cut off at 1e30 Hz, and the attribute `status` is then "diverged".
+
+    Raises:
+        UserError: an unknown parameter or area, values or times that make no sense.
+    """
+    import xarray as xr
+
+    for name in parameters:
+        type(model).known_parameter(name, also=(engine.AMPLITUDE,))
+    values = {name: float(getattr(model, name)) for name in type(model).parameters()}
+    values |= {engine.AMPLITUDE: float(stimulus.amplitude)} | {k: float(v) for k, v in parameters.items()}
+    # As arrays, so that other values compile nothing anew.
+    points = {name: np.array([value]) for name, value in values.items()}
+    checked_values(model, points)
+    if precision not in ("float32", "float64"):
+        raise UserError(f'precision = {precision!r}; expected "float32" or "float64"')
+
+    n_steps = whole_steps(duration, dt, "duration")
+    traces = tuple(Trace(window=window, of=name, every=every) for name in model.observables)
+    plan = engine.plan(
+        model=model,
+        measures=traces,
+        areas=connectome.areas,
+        pieces=stimulus.pieces(connectome, dt, n_steps),
+        swept=points,
+        fixed={},
+        dt=dt,
+        n_steps=n_steps,
+        ceiling=_HIGHEST,
+        precision=precision,
+        most_points=1,
+    )
+    results = engine.simulate_batch(plan, Network(connectome.hierarchy, connectome.fln), points, 1, 1)
+    rest = engine.rest(model, connectome.hierarchy, connectome.fln, values)
+    (time, (times, attrs)), *_ = traces[0].coordinates(connectome, dt, n_steps).items()
+    ds = xr.Dataset(coords={time: (time, times, attrs)})
+    ds.coords[AREA] = (AREA, np.array(connectome.areas, dtype=object), {"long_name": "cortical area"})
+    for name, units, found in zip(model.observables, model.observables.values(), results.values):
+        rates = rest[name] + found["rate_change"][0].astype(np.float64)
+        ds[name] = ((time, AREA), rates, {"units": units, "long_name": f"{name} rate"})
+    ds.attrs = {"status": STATUS_MEANINGS[results.status[0]], **{k: v for k, v in values.items()}}
+    return ds

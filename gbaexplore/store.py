@@ -1,0 +1,160 @@
+"""The store: the only module that writes zarr. It knows Datasets and blocks, never models.
+
+A store is a plain zarr v3 group. It is made whole, beside its place, and renamed into it; from then on only
+blocks are written, each owning whole chunks, and within a block `status` comes last: a block whose status is
+not pending is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.errors import UserError
+from gbaexplore.labels import FAILED, PENDING, STATUS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+RECIPE = "gbaexplore_recipe"
+_ORPHAN_S = 60.0
+
+
+def create(path: Path, template: xr.Dataset) -> None:
+    """Write the template (coordinates, attributes, no values) to a new store.
+
+    Raises:
+        UserError: the place can't be written to.
+    """
+    staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent, f".{path.name}.*.partial")
+        template.to_zarr(staged, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
+        os.rename(staged, path)
+    except OSError as error:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise UserError(f"{path} can't be written to: {error.strerror or error}; choose another --store") from None
+
+
+def _encoding(template: xr.Dataset) -> dict[str, dict[str, Any]]:
+    from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
+
+    encoding: dict[str, dict[str, Any]] = {}
+    for name, variable in template.data_vars.items():
+        blosc = BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.shuffle, typesize=variable.dtype.itemsize)
+        # The checksum is zarr's own codec, so that any reader notices a damaged chunk.
+        encoding[str(name)] = {
+            "chunks": tuple(sizes[0] for sizes in variable.chunks),
+            "compressors": (blosc, Crc32cCodec()),
+        }
+    for name, coordinate in template.coords.items():
+        if coordinate.dtype == object:
+            encoding[str(name)] = {"dtype": object}
+    return encoding
+
+
+def _sweep(folder: Path, pattern: str) -> None:
+    """Remove what a killed process has left half written."""
+    for orphan in folder.glob(pattern):
+        if time.time() - orphan.stat().st_mtime > _ORPHAN_S:
+            shutil.rmtree(orphan, ignore_errors=True) if orphan.is_dir() else orphan.unlink(missing_ok=True)
+
+
+def attributes(path: Path) -> dict[str, Any]:
+    """Return a store's attributes.
+
+    Raises:
+        UserError: it is not a store of gbaexplore's.
+    """
+    try:
+        metadata = json.loads((path / "zarr.json").read_text())
+        attrs = metadata["attributes"]
+        json.loads(attrs[RECIPE])
+    except (OSError, ValueError, KeyError, TypeError):
+        found = "there is nothing there" if not path.exists() else "it is something else"
+        raise UserError(f"{path} is not a gbaexplore store: {found}; expected what `gbaexplore run` writes") from None
+    return attrs
+
+
+def recipe(path: Path) -> dict[str, Any]:
+    """Return what made a store: see `Study.recipe`."""
+    return json.loads(attributes(path)[RECIPE])
+
+
+def check_same_recipe(path: Path, wanted: dict[str, Any]) -> None:
+    """Raise UserError, naming the differences, unless the store at `path` is this study's."""
+    differences = list(_differences("", recipe(path), json.loads(json.dumps(wanted))))
+    if differences:
+        shown = "; ".join(differences[:3]) + (f"; and {len(differences) - 3} more" if len(differences) > 3 else "")
+        raise UserError(
+            f"{path} holds another study's results ({shown}); expected the same study: "
+            "change the study's name, choose another --store, or remove the old one"
+        )
+
+
+def _differences(where: str, old: Any, new: Any) -> Any:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            yield from _differences(f"{where}.{key}" if where else key, old.get(key), new.get(key))
+    elif old != new:
+        yield f"{where}: {_short(old)} there, {_short(new)} here"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list) and len(value) > 4:
+        return f"{len(value)} values from {value[0]} to {value[-1]}"
+    return json.dumps(value)[:80] if value is not None else "nothing"
+
+
+def status(path: Path) -> np.ndarray:
+    """Return the state of every point, uint8, as an array over the grid."""
+    import zarr
+
+    return np.asarray(zarr.open_array(path / STATUS, mode="r")[...])
+
+
+def missing(path: Path, blocks: Sequence[tuple[slice, ...]]) -> list[int]:
+    """Return which blocks still have points to compute: pending, or failed in an earlier run."""
+    state = status(path)
+    todo = (state == PENDING) | (state == FAILED)
+    return [i for i, block in enumerate(blocks) if todo[block].any()]
+
+
+def write_block(path: Path, block: tuple[slice, ...], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a block's variables, and its status last."""
+    import zarr
+
+    # A chunk that holds only its fill value must be written too, or it reads as never computed.
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        group = zarr.open_group(path, mode="r+")
+        for name in [*(n for n in arrays if n != STATUS), STATUS]:
+            array = group[name]
+            _check_whole_chunks(name, array, block)
+            array[block] = arrays[name]
+
+
+def _check_whole_chunks(name: str, array: Any, block: tuple[slice, ...]) -> None:
+    # Two writers of one chunk lose each other's data without an error: nothing else would notice.
+    for part, chunk, length in zip(block, array.chunks, array.shape):
+        if part.start % chunk or (part.stop % chunk and part.stop != length):
+            raise AssertionError(f"block {block} splits a chunk of {name}, chunks {array.chunks}")
+
+
+def open_study(path: str | Path) -> xr.Dataset:
+    """Return a store's Dataset, lazily loaded; `status` says which points are computed.
+
+    Raises:
+        UserError: it is not a store.
+    """
+    import xarray as xr
+
+    attributes(Path(path))
+    return xr.open_zarr(Path(path), consolidated=False, chunks=None)

@@ -1,0 +1,556 @@
+"""A study: labelled axes over one model. The one crossing between labels (xarray) and positions (JAX)."""
+
+from __future__ import annotations
+
+import functools
+import graphlib
+import inspect
+import itertools
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from gbaexplore import engine
+from gbaexplore.connectome import Connectome, same_areas
+from gbaexplore.engine import AMPLITUDE
+from gbaexplore.errors import UserError, did_you_mean
+from gbaexplore.labels import AREA, STATUS, STATUS_ATTRS, canonical
+from gbaexplore.measures import Measure, SpectralAbscissa, StreamingMeasure, Variable
+from gbaexplore.models.base import Model, Network, checked_values
+from gbaexplore.stimulus import AbstractStimulus
+from gbaexplore.timing import whole_steps
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_MOST_BLOCK_POINTS = 8192  # about a second of work on one core
+_LEAST_BLOCK_POINTS = 1024
+_MOST_BLOCK_BYTES = 64 * 2**20
+
+
+class Variant(NamedTuple):
+    """The objects that one combination of categorical labels stands for."""
+
+    labels: dict[str, str]
+    model: Model
+    connectome: Connectome
+    stimulus: AbstractStimulus
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of the grid that is computed and written as one: a slice of every axis."""
+
+    slices: tuple[slice, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values along each axis."""
+        return tuple(s.stop - s.start for s in self.slices)
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A grid of labelled axes, a model, what goes in and what comes out; checked when it is made.
+
+    Args:
+        name: names the store: letters, digits, "-", "_" and ".".
+        model: the model, unless an axis gives it.
+        axes: name -> numbers (a parameter of the model, or "amplitude", the stimulus') or
+            name -> {label: connectome, stimulus or model}.
+        measures: what to keep of each point.
+        stimulus, connectome: unless an axis gives them.
+        fixed: parameter -> value at all points.
+        derived: parameter -> function of other parameters, by the names of its arguments.
+        dt: step, s. duration: of the run, s.
+        ceiling: a point has "diverged", and ends, when the model's first observable has risen by more, Hz.
+        precision: "float32" or "float64", of states and results.
+
+    Raises:
+        UserError: with what was found, what was expected and what to do.
+    """
+
+    name: str
+    axes: Mapping[str, Any]
+    measures: Sequence[Measure]
+    model: Model | None = None
+    stimulus: AbstractStimulus | None = None
+    connectome: Connectome | None = None
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    derived: Mapping[str, Callable[..., float]] = field(default_factory=dict)
+    dt: float = 2e-4
+    duration: float = 10.0
+    ceiling: float = 500.0
+    precision: Literal["float32", "float64"] = "float32"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "measures", tuple(self.measures))
+        object.__setattr__(self, "numeric", {})
+        object.__setattr__(self, "categorical", {})
+        object.__setattr__(self, "_derived", {})
+        _check_settings(self)
+        for name, values in _mapping(self.axes, "axes").items():
+            if isinstance(values, Mapping):
+                self.categorical[name] = _labelled(name, values)
+            else:
+                self.numeric[name] = _numbers(name, values)
+        variants = list(self.variants())
+        _check_objects(self, variants)
+        _check_parameters(self, variants)
+        for variant in variants:
+            checked_values(variant.model, self._all_values(variant))
+            self.plan(variant)
+        self.variables  # noqa: B018 - names that clash are found now
+
+    numeric: dict[str, np.ndarray] = field(init=False, repr=False)
+    categorical: dict[str, dict[str, Any]] = field(init=False, repr=False)
+    _derived: dict[tuple[str, ...], dict[str, tuple[list[str], np.ndarray]]] = field(init=False, repr=False)
+    source: tuple[str, str] | None = field(init=False, repr=False, default=None)
+    """Path and SHA-256 of the file that the study was loaded from, if it was."""
+
+    # What the grid is.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values along each axis, in the order of `axes`."""
+        return tuple(len(self.numeric.get(name, self.categorical.get(name, ()))) for name in self.axes)
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return math.prod(self.shape)
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps of a whole run."""
+        return whole_steps(self.duration, self.dt, "duration")
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """Names of the areas, in hierarchical order."""
+        return next(self.variants()).connectome.areas
+
+    def variants(self) -> Iterator[Variant]:
+        """Yield the objects of each combination of categorical labels."""
+        for combination in itertools.product(*(labels.items() for labels in self.categorical.values())):
+            labels = {axis: label for axis, (label, _) in zip(self.categorical, combination)}
+            yield self._variant(labels)
+
+    def _variant(self, labels: dict[str, str]) -> Variant:
+        objects: list[Any] = [self.categorical[axis][label] for axis, label in labels.items()]
+        found = {
+            kind: [o for o in [*objects, given] if isinstance(o, kind)]
+            for kind, given in ((Model, self.model), (Connectome, self.connectome), (AbstractStimulus, self.stimulus))
+        }
+        hints = {
+            Model: "model=ThresholdLinear()",
+            Connectome: 'connectome=load_connectome("macaque29")',
+            AbstractStimulus: 'stimulus=Pulse(area="V1", onset=2.0, duration=0.25, amplitude=41.9)',
+        }
+        for kind, objects in found.items():
+            what = kind.__name__.removeprefix("Abstract").lower()
+            if len(objects) != 1:
+                raise UserError(
+                    f"the study has {len(objects) or 'no'} {what}{'s' if objects else ''}; expected one, "
+                    f"either given directly ({hints[kind]}) or by one axis of labels"
+                )
+        return Variant(labels, found[Model][0], found[Connectome][0], found[AbstractStimulus][0])
+
+    # Parameters.
+
+    def _base_values(self, variant: Variant) -> dict[str, float]:
+        """The value of every parameter that neither an axis nor a function gives."""
+        values = {name: float(getattr(variant.model, name)) for name in type(variant.model).parameters()}
+        values |= {AMPLITUDE: float(variant.stimulus.amplitude)}
+        values |= {name: float(value) for name, value in self.fixed.items()}
+        return {k: v for k, v in values.items() if k not in self.numeric and k not in self.derived}
+
+    @functools.cached_property
+    def _derivation(self) -> dict[str, tuple[list[str], list[str]]]:
+        """For each derived parameter, dependencies first: its arguments, and the axes that it varies along."""
+        arguments = {name: list(inspect.signature(f).parameters) for name, f in self.derived.items()}
+        try:
+            order = graphlib.TopologicalSorter(
+                {name: [a for a in args if a in self.derived] for name, args in arguments.items()}
+            ).static_order()
+            found: dict[str, tuple[list[str], list[str]]] = {}
+            for name in order:
+                axes = {a for a in arguments[name] if a in self.numeric}
+                axes |= {axis for a in arguments[name] if a in found for axis in found[a][1]}
+                found[name] = (arguments[name], [axis for axis in self.numeric if axis in axes])
+        except graphlib.CycleError as error:
+            raise UserError(
+                f"derived parameters depend on each other in a cycle: {' <- '.join(error.args[1])}; "
+                "expected each to depend on axes, fixed or earlier derived parameters"
+            ) from None
+        return found
+
+    def derived_values(self, variant: Variant) -> dict[str, tuple[list[str], np.ndarray]]:
+        """Return, for each derived parameter, its axes and its values along them."""
+        key = tuple(variant.labels.values())
+        if key in self._derived:
+            return self._derived[key]
+        base = self._base_values(variant)
+        found: dict[str, tuple[list[str], np.ndarray]] = {}
+        for name, (arguments, axes) in self._derivation.items():
+            shape = tuple(len(self.numeric[axis]) for axis in axes)
+            values = np.empty(shape)
+            for index in np.ndindex(*shape):
+                at = dict(zip(axes, index))
+                known = {a: self._value(a, at, base, found) for a in arguments}
+                try:
+                    values[index] = float(self.derived[name](**known))
+                except Exception as error:
+                    raise UserError(
+                        f'derived "{name}" raised {type(error).__name__} at {known}: {error}; expected a number'
+                    ) from None
+            found[name] = (axes, canonical(values))
+        self._derived[key] = found
+        return found
+
+    def _value(self, name: str, at: dict[str, int], base: dict[str, float], derived: dict[str, Any]) -> float:
+        if name in self.numeric:
+            return float(self.numeric[name][at[name]])
+        if name in derived:
+            axes, values = derived[name]
+            return float(values[tuple(at[axis] for axis in axes)])
+        return base[name]
+
+    def _all_values(self, variant: Variant) -> dict[str, np.ndarray]:
+        """Every value that each parameter takes."""
+        derived = {name: values.ravel() for name, (_, values) in self.derived_values(variant).items()}
+        return {k: np.asarray([v]) for k, v in self._base_values(variant).items()} | self.numeric | derived
+
+    def points(self, block: Block) -> dict[str, np.ndarray]:
+        """Return the (point,) values of each axis parameter and derived parameter in a block, in C order."""
+        axes = dict(zip(self.axes, block.slices))
+        along = {name: self.numeric[name][s] if name in self.numeric else np.zeros(1) for name, s in axes.items()}
+        mesh = dict(zip(along, np.meshgrid(*along.values(), indexing="ij")))
+        found = {name: mesh[name].ravel() for name in self.numeric}
+        for name, (own, values) in self.derived_values(self.variant_of(block)).items():
+            part = values[np.ix_(*(np.arange(axes[a].start, axes[a].stop) for a in own))]
+            order = [part.shape[own.index(a)] if a in own else 1 for a in axes]
+            found[name] = np.broadcast_to(part.reshape(order), block.shape).ravel()
+        return found
+
+    # Blocks.
+
+    @functools.cached_property
+    def block_shape(self) -> tuple[int, ...]:
+        """How many values of each axis a block has: 1 label, and as many numbers as make good work."""
+        per_point = sum(
+            np.dtype(self.precision).itemsize
+            * math.prod([len(self.coordinates()[d][0]) for d in v.dims]) for v in self.variables.values()
+        )
+        wanted = min(_MOST_BLOCK_POINTS, max(_LEAST_BLOCK_POINTS, -(-self.size // 4)), _MOST_BLOCK_BYTES // per_point)
+        shape = []
+        inner = math.prod(len(values) for values in self.numeric.values())
+        for name in self.axes:
+            if name in self.categorical:
+                shape.append(1)
+                continue
+            length = len(self.numeric[name])
+            inner //= length
+            parts = max(1, min(length, round(length * inner / wanted)))
+            shape.append(-(-length // parts))
+        return tuple(shape)
+
+    def blocks(self) -> list[Block]:
+        """Return the blocks of the grid, in C order."""
+        starts = [range(0, length, size) for length, size in zip(self.shape, self.block_shape)]
+        return [
+            Block(tuple(slice(a, min(a + n, m)) for a, n, m in zip(at, self.block_shape, self.shape)))
+            for at in itertools.product(*starts)
+        ]
+
+    def variant_of(self, block: Block) -> Variant:
+        """Return the variant that all points of a block share."""
+        at = dict(zip(self.axes, (s.start for s in block.slices)))
+        return self._variant({axis: list(labels)[at[axis]] for axis, labels in self.categorical.items()})
+
+    # Running.
+
+    def plan(self, variant: Variant, early_end: bool = True) -> engine.Plan:
+        """Return how the points of a variant are simulated."""
+        derived = {name: values.ravel() for name, (_, values) in self.derived_values(variant).items()}
+        fixed = self._base_values(variant)
+        fixed.pop(AMPLITUDE, None)
+        return engine.plan(
+            model=variant.model,
+            measures=self._streaming,
+            areas=self.areas,
+            pieces=variant.stimulus.pieces(variant.connectome, self.dt, self.n_steps),
+            swept={**self.numeric, **derived},
+            fixed=fixed,
+            dt=self.dt,
+            n_steps=self.n_steps,
+            ceiling=self.ceiling,
+            precision=self.precision,
+            most_points=math.prod(self.block_shape),
+            early_end=early_end,
+        )
+
+    @property
+    def _streaming(self) -> tuple[StreamingMeasure, ...]:
+        return tuple(m for m in self.measures if isinstance(m, StreamingMeasure))
+
+    def prepare(self, block: Block) -> None:
+        """Compile what `run_block` needs for a block, and simulate nothing."""
+        self._simulate(block, self.points(block), count=0)
+
+    def _simulate(
+        self, block: Block, points: dict[str, np.ndarray], count: int, early_end: bool = True
+    ) -> engine.Results:
+        variant = self.variant_of(block)
+        if AMPLITUDE not in points:
+            points = points | {AMPLITUDE: np.array([self._base_values(variant)[AMPLITUDE]])}
+        network = Network(variant.connectome.hierarchy, variant.connectome.fln)
+        size = math.prod(self.block_shape)
+        return engine.simulate_batch(self.plan(variant, early_end), network, points, count, size)
+
+    def run_block(self, block: Block, early_end: bool = True) -> dict[str, np.ndarray]:
+        """Return every variable of a block as an array, the grid's dimensions first.
+
+        `early_end=False` runs every step of every point; it changes no bit of the result.
+        """
+        points = self.points(block)
+        results = self._simulate(block, points, block.size, early_end)
+        found: dict[str, np.ndarray] = {}
+        for measure, values in zip(self._streaming, results.values):
+            found |= {name + measure.suffix: array for name, array in values.items()}
+        for measure in self.measures:
+            if isinstance(measure, SpectralAbscissa):
+                found |= self._linear(measure, block, points)
+        found[STATUS] = results.status
+        dtypes = {STATUS: np.dtype("uint8")}
+        return {
+            name: np.asarray(array, dtypes.get(name, self.precision)).reshape(block.shape + array.shape[1:])
+            for name, array in found.items()
+        }
+
+    def _linear(self, measure: SpectralAbscissa, block: Block, points: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        variant = self.variant_of(block)
+        base = self._base_values(variant)
+        sets = [
+            SimpleNamespace(**base, **{name: float(values[i]) for name, values in points.items()})
+            for i in range(block.size)
+        ]
+        values = measure.compute(variant.model, sets, variant.connectome)
+        return {name + measure.suffix: array for name, array in values.items()}
+
+    # What the result looks like.
+
+    @functools.cached_property
+    def variables(self) -> dict[str, Variable]:
+        """The variables that the measures make, `status` apart."""
+        model = next(self.variants()).model
+        found: dict[str, Variable] = {}
+        for measure in self.measures:
+            for name, variable in measure.variables(model).items():
+                if name + measure.suffix in (*found, *self.axes, STATUS):
+                    raise UserError(
+                        f'two measures make "{name + measure.suffix}" (or an axis has that name); '
+                        f'give one a suffix: {type(measure).__name__}(..., suffix="_late")'
+                    )
+                found[name + measure.suffix] = variable
+        return found
+
+    def coordinates(self) -> dict[str, tuple[np.ndarray, dict[str, str]]]:
+        """Return values and attributes along each dimension that is not an axis of the grid."""
+        connectome = next(self.variants()).connectome
+        found = {AREA: (np.array(connectome.areas, dtype=object), {"long_name": "cortical area"})}
+        for measure in self.measures:
+            found |= measure.coordinates(connectome, self.dt, self.n_steps)
+        return found
+
+    def template(self) -> xr.Dataset:
+        """Return the Dataset that the store starts from: all coordinates, no value computed (status 0)."""
+        import dask.array as da
+        import xarray as xr
+
+        variant = next(self.variants())
+        ds = xr.Dataset()
+        for name in self.axes:
+            if name in self.numeric:
+                ds.coords[name] = (name, self.numeric[name], self._attributes(name, variant))
+            else:
+                labels = np.array(list(self.categorical[name]), dtype=object)
+                ds.coords[name] = (name, labels, {"long_name": name})
+        extra = self.coordinates()
+        for name, (values, attrs) in extra.items():
+            ds.coords[name] = (name, values, attrs)
+        hierarchy = {"units": "1", "long_name": "position in the cortical hierarchy"}
+        ds.coords["hierarchy"] = (AREA, variant.connectome.hierarchy, hierarchy)
+        for name, (axes, values) in self.derived_values(variant).items():
+            ds.coords[name] = (axes, values, self._attributes(name, variant))
+        for name, variable in self.variables.items():
+            shape = self.shape + tuple(len(extra[d][0]) for d in variable.dims)
+            chunks = self.block_shape + shape[len(self.shape) :]
+            attrs = {"long_name": variable.long_name, "units": variable.units}
+            empty = da.full(shape, np.nan, dtype=self.precision, chunks=chunks)
+            ds[name] = ((*self.axes, *variable.dims), empty, attrs)
+        ds[STATUS] = (tuple(self.axes), da.zeros(self.shape, dtype="uint8", chunks=self.block_shape), STATUS_ATTRS)
+        ds.attrs = {"title": self.name, "Conventions": "CF-1.11", "gbaexplore_recipe": json.dumps(self.recipe())}
+        return ds
+
+    def _attributes(self, name: str, variant: Variant) -> dict[str, str]:
+        if name == AMPLITUDE:
+            return {"units": "Hz", "long_name": "stimulus amplitude"}
+        info = type(variant.model).parameters()[name]
+        return {"units": info.units, "long_name": info.doc}
+
+    def recipe(self) -> dict[str, Any]:
+        """Return all that determines the numbers, as JSON data: two studies with one recipe give one result."""
+        axes: dict[str, Any] = {}
+        for name in self.axes:
+            if name in self.numeric:
+                axes[name] = self.numeric[name].tolist()
+            else:
+                axes[name] = {label: _identity(o) for label, o in self.categorical[name].items()}
+        variants = {}
+        for variant in self.variants():
+            derived = {k: {"along": a, "values": v.tolist()} for k, (a, v) in self.derived_values(variant).items()}
+            variants[" ".join(f"{a}={label}" for a, label in variant.labels.items()) or "all"] = {
+                "model": _identity(variant.model),
+                "connectome": _identity(variant.connectome),
+                "stimulus": _identity(variant.stimulus),
+                "parameters": self._base_values(variant),
+                "derived": derived,
+            }
+        return {
+            "name": self.name,
+            "axes": axes,
+            "variants": variants,
+            "measures": [measure.recipe() for measure in self.measures],
+            "dt_s": self.dt,
+            "duration_s": self.duration,
+            "ceiling": self.ceiling,
+            "precision": self.precision,
+        }
+
+
+def _identity(thing: Any) -> Any:
+    if isinstance(thing, Connectome):
+        return {"name": thing.name, "sha256": thing.content_hash}
+    return thing.recipe()
+
+
+# Checks, each with one clear line.
+
+
+def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UserError(f"{what} is {type(value).__name__}; expected a mapping from names, such as {{'muEE': [28, 30]}}")
+    return value
+
+
+def _check_settings(study: Study) -> None:
+    if not isinstance(study.name, str) or not re.fullmatch(r"[\w][\w.-]*", study.name):
+        raise UserError(f"study name {study.name!r}: expected letters, digits, '-', '_' and '.'; it names the store")
+    for what in ("dt", "duration", "ceiling"):
+        value = getattr(study, what)
+        if not isinstance(value, (int, float, np.number)) or not (np.isfinite(value) and value > 0):
+            raise UserError(f"{what} = {value!r}; expected a finite number above 0")
+    if study.precision not in ("float32", "float64"):
+        raise UserError(f'precision = {study.precision!r}; expected "float32" or "float64"')
+    for measure in study.measures:
+        if not isinstance(measure, Measure):
+            raise UserError(f"measures has {measure!r}; expected measures such as Peak() or Mean()")
+    if not study.measures:
+        raise UserError("the study has no measures, so nothing would come out; expected e.g. measures=[Peak()]")
+    whole_steps(study.duration, study.dt, "duration")
+
+
+def _labelled(axis: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = (Connectome, AbstractStimulus, Model)
+    if not values:
+        raise UserError(f'axis "{axis}" is empty; expected at least one label')
+    for label, value in values.items():
+        if not isinstance(label, str) or not label:
+            raise UserError(f'axis "{axis}" has the label {label!r}; expected text (write "on", not True)')
+        if not isinstance(value, kinds):
+            raise UserError(
+                f'axis "{axis}": "{label}" is {type(value).__name__}; expected a connectome, a stimulus or a model'
+            )
+    if sum(all(isinstance(v, kind) for v in values.values()) for kind in kinds) != 1:
+        raise UserError(f'axis "{axis}" mixes kinds of objects; expected only connectomes, only stimuli or only models')
+    return dict(values)
+
+
+def _numbers(axis: str, values: Any) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "iuf":
+            raise ValueError
+        array = array.astype(np.float64)
+    except (ValueError, TypeError):
+        raise UserError(
+            f'axis "{axis}" has values that are not numbers: {str(values)[:80]}; expected numbers, or a mapping '
+            "from labels to connectomes, stimuli or models"
+        ) from None
+    if array.ndim != 1 or not array.size:
+        raise UserError(f'axis "{axis}" has shape {array.shape}; expected a non-empty list of numbers')
+    if not np.isfinite(array).all():
+        raise UserError(f'axis "{axis}" has {np.sum(~np.isfinite(array))} NaN or infinite values; expected numbers')
+    array = canonical(array)
+    unique, counts = np.unique(array, return_counts=True)
+    if len(unique) < len(array):
+        raise UserError(f'axis "{axis}" has {unique[counts > 1][0]:g} more than once; expected each value once')
+    return array
+
+
+def _check_objects(study: Study, variants: list[Variant]) -> None:
+    names = {" ".join(v.labels.values()) or "all": v.connectome for v in variants}
+    same_areas(names)
+    first = variants[0].model
+    for variant in variants:
+        if dict(variant.model.observables) != dict(first.observables):
+            raise UserError(
+                f"models {type(first).__name__} and {type(variant.model).__name__} have different observables; "
+                "expected the same in all models of an axis"
+            )
+    for measure in study.measures:
+        of = getattr(measure, "of", None)
+        if of is not None and of not in first.observables:
+            raise UserError(
+                f'{type(measure).__name__}(of="{of}"): no such observable in {type(first).__name__}'
+                f"{did_you_mean(of, first.observables) or ';'} Observables: {', '.join(first.observables)}"
+            )
+    reserved = {AREA, STATUS, "hierarchy"} | set(study.coordinates())
+    clash = reserved & set(study.axes)
+    if clash:
+        raise UserError(f'axis "{min(clash)}" has a name that the results need; expected another name')
+
+
+def _check_parameters(study: Study, variants: list[Variant]) -> None:
+    sources = {"axes": study.numeric, "fixed": _mapping(study.fixed, "fixed"), "derived": _mapping(study.derived, "derived")}
+    for (one, names), (other, others) in itertools.combinations(sources.items(), 2):
+        both = set(names) & set(others)
+        if both:
+            raise UserError(f'"{min(both)}" is given by {one} and by {other}; expected one source for each parameter')
+    for variant in variants:
+        for name in itertools.chain(*sources.values()):
+            type(variant.model).known_parameter(name, also=(AMPLITUDE,))
+    for name, value in study.fixed.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
+            raise UserError(f'fixed["{name}"] = {value!r}; expected a finite number')
+    for name, function in study.derived.items():
+        if not callable(function):
+            raise UserError(f'derived["{name}"] = {function!r}; expected a function of other parameters')
+        for argument in inspect.signature(function).parameters:
+            for variant in variants:
+                try:
+                    type(variant.model).known_parameter(argument, also=(AMPLITUDE,))
+                except UserError as error:
+                    raise UserError(f'derived "{name}": {error}') from None
