@@ -145,9 +145,7 @@ class Connectome:
 
     def without_pathway(self, target: str, source: str) -> Connectome:
         """Return the connectome without the one pathway target <- source."""
-        return replace(
-            self.scaled(0.0, target=target, source=source), name=f"{self.name}, without {target}<-{source}"
-        )
+        return replace(self.scaled(0.0, target=target, source=source), name=f"{self.name}, without {target}<-{source}")
 
     def without(self, *areas: str) -> Connectome:
         """Return the connectome with areas taken out; the others keep their hierarchy values."""

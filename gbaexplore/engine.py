@@ -15,6 +15,7 @@ How it is made fast, and kept exact:
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -123,7 +124,7 @@ def plan(
     # The ceiling must be watched at every step: a Peak that sees them all does it by the way.
     principal = next(iter(model.observables))
     if not any(
-        isinstance(m, Peak) and m.observable(model) == principal and first <= start + (not at_rest) and stop >= end
+        isinstance(m, Peak) and m.observable(model) == principal and first <= start and stop >= end
         for m, (first, stop) in zip(measures, windows)
     ):
         watch = Peak()
@@ -132,16 +133,13 @@ def plan(
     # A sample is the state after its step: a measure opens on the step after its first sample's.
     opening = [max(start, first + 1) if first >= start or not at_rest else start for first, _ in windows]
     stepwise = len(pieces.levels) > _CONSTANT_PIECES
-    edges = {start, end, *(() if stepwise else pieces.edges), *((onset, over) if stepwise else ())}
+    marks = {start, end, *((onset, over) if stepwise else pieces.edges.tolist())}
     for measure, opens, (_, stop) in zip(measures, opening, windows):
         if not measure.places_samples:
-            edges |= {opens, stop}
-    edges = np.array(sorted(int(edge) for edge in edges if start <= edge <= end))
-    slice_steps, first = _slices(edges)
+            marks |= {opens, stop}
+    slice_steps, first = _slices(np.array(sorted(mark for mark in marks if start <= mark <= end)))
 
-    refill = early_end and at_rest and all(
-        m.ends_early and opens <= max(onset, start) for m, opens in zip(measures, opening)
-    )
+    refill = early_end and at_rest and all(m.ends_early and opens <= onset + 1 for m, opens in zip(measures, opening))
     batch = Batch(
         model=model,
         measures=measures,
@@ -179,7 +177,7 @@ def _slices(edges: np.ndarray) -> tuple[int, np.ndarray]:
     size = max(d for d in range(1, _SLICE_STEPS + 1) if common % d == 0)
     if size < min(_SHORTEST_SLICE, int(lengths.sum())):
         size = _SLICE_STEPS
-    starts = [np.arange(a, b, size) for a, b in zip(edges[:-1], edges[1:])]
+    starts = [np.arange(a, b, size) for a, b in itertools.pairwise(edges)]
     return size, np.concatenate([*starts, edges[-1:]])
 
 
@@ -191,9 +189,7 @@ class Results(NamedTuple):
     slices: int  # slices that the batch ran
 
 
-def simulate_batch(
-    plan: Plan, network: Network, points: Mapping[str, np.ndarray], count: int, size: int
-) -> Results:
+def simulate_batch(plan: Plan, network: Network, points: Mapping[str, np.ndarray], count: int, size: int) -> Results:
     """Return the measures of a queue of points that share one network.
 
     Args:
@@ -211,7 +207,8 @@ def simulate_batch(
         values, status, slices = jax.device_get(program(padded, np.int32(count), net, tables))
     status = status[:count]
     diverged = status == DIVERGED
-    return Results([_bounded(v, diverged, count, batch) for v in values], status, int(slices))
+    bounded = [_bounded(measure, v, diverged, batch) for measure, v in zip(batch.measures, values)]
+    return Results(bounded, status, int(slices))
 
 
 def rest(model: Model, hierarchy: np.ndarray, fln: np.ndarray, values: Mapping[str, float]) -> dict[str, np.ndarray]:
@@ -221,12 +218,17 @@ def rest(model: Model, hierarchy: np.ndarray, fln: np.ndarray, values: Mapping[s
         return {name: np.asarray(v) for name, v in model.rest(p, Network(hierarchy, fln)).items()}
 
 
-def _bounded(values: dict[str, np.ndarray], diverged: np.ndarray, count: int, batch: Batch) -> dict[str, np.ndarray]:
-    """Return the values without NaN: a point that has diverged is cut off at the ceiling."""
+def _bounded(measure: StreamingMeasure, values: dict[str, np.ndarray], diverged: np.ndarray, batch: Batch) -> Any:
+    """Return the values without NaN: the rates of a point that has diverged are cut off at the ceiling."""
+    variables = measure.variables(batch.model)
+    rate = batch.model.observables[measure.observable(batch.model)]
     found = {}
     for name, array in values.items():
-        array = array[:count].copy()
-        array[diverged] = np.clip(np.nan_to_num(array[diverged], nan=batch.ceiling), -batch.ceiling, batch.ceiling)
+        array = array[: len(diverged)].copy()
+        top = batch.ceiling if variables[name].units == rate else 0.0
+        array[diverged] = np.nan_to_num(array[diverged], nan=top, posinf=top, neginf=-top)
+        if top:
+            array[diverged] = np.clip(array[diverged], -top, top)
         found[name] = array
     return found
 
@@ -236,168 +238,224 @@ def _program(batch: Batch, size: int, n_slices: int, backend: str) -> Any:
     """Return the compiled-on-first-use program for one kind of batch, the same object every time."""
     # Wider vectors than LLVM's default are worth a tenth of the time on this kernel.
     options = {"xla_cpu_prefer_vector_width": 512} if backend == "cpu" else None
-    return jax.jit(functools.partial(_sweep, batch, size, n_slices), compiler_options=options)
+
+    def sweep(points: Any, count: Any, network: Network, tables: Tables) -> Any:
+        return _Sweep(batch, size, n_slices, points, count, network, tables).run()
+
+    return jax.jit(sweep, compiler_options=options)
 
 
-def _sweep(batch: Batch, size: int, n_slices: int, points: Any, count: Any, net: Network, tables: Tables) -> Any:
-    """Return (values, status, slices run) of a queue of points; traced once per program."""
-    lanes, n = batch.lanes, len(batch.runs[0].areas)
-    model, dtype = batch.model, jnp.dtype(batch.dtype)
-    integer = jnp.int32
+class _Lanes(NamedTuple):
+    """What is carried from slice to slice; every array but the last four has the lanes last."""
 
-    def spread(values: Any) -> Any:
-        """Per point (lanes,), per area (n, 1) or one number -> (n, lanes); XLA fuses it into its use."""
-        return jnp.broadcast_to(jnp.asarray(values), (n, lanes))
+    point: Any  # (lanes,) which point each lane works on; `size` for none
+    clock: Any  # (lanes,) its next slice
+    ended: Any  # (lanes,) bool, it has diverged
+    x: Any  # the model's state
+    top: Any  # {observable: (area, lanes)} its largest change, seen between slices
+    accs: Any  # the measures' accumulators
+    queued: Any  # () the next point of the queue
+    out: Any  # the accumulators of finished points, (size + 1, ...)
+    status: Any  # (size + 1,)
+    slices: Any  # () how many have been run
 
-    def parameters(point: Any) -> dict[str, Any]:
-        return {name: v[jnp.minimum(point, size - 1)] for name, v in points.items()}
 
-    def everywhere(p: dict[str, Any]) -> _Parameters:
-        return _Parameters(
-            {name: spread(jnp.asarray(value, dtype)) for name, value in batch.fixed}
-            | {name: spread(v) for name, v in p.items()}
+class _Sweep:
+    """A queue of points through a batch's lanes; its methods are traced once per program."""
+
+    def __init__(
+        self, batch: Batch, size: int, n_slices: int, points: Any, count: Any, network: Network, tables: Tables
+    ) -> None:
+        self.batch, self.size, self.n_slices = batch, size, n_slices
+        self.points, self.count, self.network, self.tables = points, count, network, tables
+        self.areas = len(batch.runs[0].areas)
+
+    def run(self) -> Any:
+        """Return (values of each measure, status, slices run)."""
+        done = jax.lax.while_loop(lambda c: jnp.any(c.point < self.count), self.next_slice, self.first_lanes())
+        return self.finished(done.out), done.status, done.slices
+
+    def first_lanes(self) -> _Lanes:
+        lanes, dtype = self.batch.lanes, jnp.dtype(self.batch.dtype)
+        point = jnp.minimum(jnp.arange(lanes, dtype=jnp.int32), self.size)
+        x = self.start(point)
+        accs = self.opened(jax.tree.map(jnp.zeros_like, x))
+        return _Lanes(
+            point=point,
+            clock=jnp.zeros(lanes, jnp.int32),
+            ended=jnp.zeros(lanes, bool),
+            x=x,
+            top={name: jnp.zeros((self.areas, lanes), dtype) for name in self.batch.model.observables},
+            accs=accs,
+            queued=jnp.asarray(lanes, jnp.int32),
+            out=jax.tree.map(lambda acc: jnp.zeros((self.size + 1, *acc.shape[:-1]), acc.dtype), accs),
+            status=jnp.zeros(self.size + 1, jnp.uint8),
+            slices=jnp.asarray(0, jnp.int32),
         )
 
-    hierarchy = net.hierarchy[:, None]
-    each = functools.partial(jax.vmap, in_axes=-1, out_axes=-1)
+    # One point's functions, for all lanes.
 
-    def starting(p: _Parameters) -> Any:
-        return each(lambda p, h: model.start(p, Network(h, net.fln)))(p, spread(hierarchy))
+    def spread(self, values: Any) -> Any:
+        """Per lane (lanes,), per area (area, 1) or one number -> (area, lanes); XLA fuses it into its use."""
+        return jnp.broadcast_to(jnp.asarray(values), (self.areas, self.batch.lanes))
 
-    def stepping(x: Any, p: _Parameters, stimulus: Any) -> Any:
-        def one(x: Any, p: Any, h: Any, stimulus: Any) -> Any:
-            return model.step(x, p, Network(h, net.fln), stimulus, batch.dt)
+    def swept(self, point: Any) -> dict[str, Any]:
+        return {name: v[jnp.minimum(point, self.size - 1)] for name, v in self.points.items()}
+
+    def parameters(self, swept: dict[str, Any]) -> _Parameters:
+        fixed = {name: jnp.asarray(value, self.batch.dtype) for name, value in self.batch.fixed}
+        return _Parameters({name: self.spread(v) for name, v in {**fixed, **swept}.items()})
+
+    def with_network(self, function: Any) -> Any:
+        """Return function(*args, network) for a point as one for all lanes."""
+        mapped = _each(lambda hierarchy, *args: function(*args, Network(hierarchy, self.network.fln)))
+        return functools.partial(mapped, self.spread(self.network.hierarchy[:, None]))
+
+    def start(self, point: Any) -> Any:
+        return self.with_network(self.batch.model.start)(self.parameters(self.swept(point)))
+
+    def step(self, x: Any, swept: dict[str, Any], stimulus: Any) -> Any:
+        def one(x: Any, p: Any, stimulus: Any, network: Network) -> Any:
+            return self.batch.model.step(x, p, network, stimulus, self.batch.dt)
 
         # Without this, one constant array in a model's step makes XLA turn the state's layout round: 2.6 x slower.
-        return jax.tree.map(_batch_last, each(one)(x, p, spread(hierarchy), stimulus))
+        return jax.tree.map(_batch_last, self.with_network(one)(x, self.parameters(swept), stimulus))
 
-    def observed(measure: StreamingMeasure, x: Any) -> Any:
-        return getattr(x, measure.observable(model))
+    def opened(self, x: Any) -> list[Any]:
+        """Every measure's accumulator, from a first sample."""
+        batch = self.batch
+        return [
+            _each(functools.partial(measure.init, run=run))(self.observed(measure, x))
+            for measure, run in zip(batch.measures, batch.runs)
+        ]
 
-    def select(lane: Any, new: Any, old: Any) -> Any:
-        return jax.tree.map(lambda a, b: jnp.where(lane, a, b), new, old)
-
-    def updating(accs: Any, x: Any, step: Any) -> Any:
-        """One more sample for every measure; `step` is (lanes,), or () when all lanes are at the same one."""
+    def updated(self, accs: list[Any], x: Any, step: Any) -> list[Any]:
+        """Every measure's accumulator, one sample later; `step` is (lanes,), or () for all lanes at once."""
+        batch = self.batch
         found = []
         for measure, run, first, acc in zip(batch.measures, batch.runs, batch.first_samples, accs):
-            now = Now(spread(step).astype(integer), step - first)
+            now = Now(self.spread(step).astype(jnp.int32), step - first)
             axes = (-1, -1, Now(-1, None if step.ndim == 0 else -1))
-            update = functools.partial(measure.update, run=run)
-            found.append(jax.vmap(update, in_axes=axes, out_axes=-1)(acc, observed(measure, x), now))
+            update = jax.vmap(functools.partial(measure.update, run=run), in_axes=axes, out_axes=-1)
+            found.append(update(acc, self.observed(measure, x), now))
         return found
 
-    def initial(x: Any) -> Any:
-        return [
-            each(functools.partial(m.init, run=run))(observed(m, x)) for m, run in zip(batch.measures, batch.runs)
-        ]
+    def observed(self, measure: StreamingMeasure, x: Any) -> Any:
+        return getattr(x, measure.observable(self.batch.model))
 
-    def one_slice(clock: Any, x: Any, accs: Any, p: dict[str, Any], ended: Any) -> tuple[Any, Any]:
-        """Every lane through the slice that its clock says."""
-        at = jnp.minimum(clock, n_slices - 1)
-        opening, before = initial(x), accs
-        accs = [
-            acc if m.places_samples else select(tables.opens[i][at], new, acc)
-            for i, (m, new, acc) in enumerate(zip(batch.measures, opening, accs))
+    # A slice.
+
+    def next_slice(self, c: _Lanes) -> _Lanes:
+        """Every lane through its next slice; those that are finished then take the next points."""
+        x, accs = self.through_slice(c)
+        clock = c.clock + 1
+        top = {name: jnp.maximum(t, jnp.abs(getattr(x, name))) for name, t in c.top.items()}
+        small = [jnp.all(jnp.abs(getattr(x, name)) <= SETTLED * t, axis=0) for name, t in top.items()]
+        settled = jnp.stack(small).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
+        ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling)
+        over = clock >= self.n_slices
+        done = (over | settled | ended if self.batch.refill else over) & (c.point < self.count)
+
+        out, status = self.written(c, accs, done, ended)
+        taken = jnp.cumsum(done, dtype=jnp.int32)
+        point = jnp.where(done, jnp.minimum(c.queued + taken - 1, self.size), c.point)
+        return _Lanes(
+            point=point,
+            clock=jnp.where(done, 0, clock),
+            ended=ended & ~done,
+            x=_select(done, self.start(point), x),
+            top={name: jnp.where(done, 0, t) for name, t in top.items()},
+            accs=accs,
+            queued=c.queued + taken[-1],
+            out=out,
+            status=status,
+            slices=c.slices + 1,
+        )
+
+    def through_slice(self, c: _Lanes) -> tuple[Any, list[Any]]:
+        """State and accumulators of every lane after the slice that its clock says."""
+        batch, tables = self.batch, self.tables
+        at = jnp.minimum(c.clock, self.n_slices - 1)
+        before = [
+            acc if measure.places_samples else _select(tables.opens[i][at], new, acc)
+            for i, (measure, new, acc) in enumerate(zip(batch.measures, self.opened(c.x), c.accs))
         ]
         first = tables.first[at]
+        length = tables.first[at + 1] - first
         # Without refilling all clocks are one clock; a scalar lets a Trace write rows instead of scattering.
         common = first if batch.refill else first[0]
-        length = tables.first[at + 1] - first
-        amplitude = p[AMPLITUDE][None, :]
-        drive = None if batch.stepwise else amplitude * tables.levels[:, tables.piece[at]]
+        swept = self.swept(c.point)
+        amplitude = swept[AMPLITUDE][None, :]
+        constant = None if batch.stepwise else amplitude * tables.levels[:, tables.piece[at]]
 
         def one_step(i: Any, carry: Any) -> Any:
             x, accs = carry
-            stimulus = drive
+            stimulus = constant
             if batch.stepwise:
                 stimulus = amplitude * tables.levels[:, tables.piece[first + i - tables.first[0]]]
-            new = stepping(x, everywhere(p), stimulus)
-            sampled = updating(accs, new, common + i)
+            new = self.step(x, swept, stimulus)
+            sampled = self.updated(accs, new, common + i)
             if batch.ragged and batch.refill:
-                new, sampled = select(i < length, (new, sampled), (x, accs))
+                return _select(i < length, (new, sampled), carry)
             return new, sampled
 
         steps = batch.slice_steps
         if batch.ragged:
             steps = length.max() if batch.refill else length[0]
-        x, sampled = jax.lax.fori_loop(0, steps, one_step, (x, accs))
-        return x, [
-            select(tables.active[i][at] & ~ended, new, old) if guarded else new
-            for i, (guarded, new, old) in enumerate(zip(batch.guarded, sampled, accs))
+        x, after = jax.lax.fori_loop(0, steps, one_step, (c.x, before))
+        kept = [
+            _select(tables.active[i][at] & ~c.ended, new, old) if guarded else new
+            for i, (guarded, new, old) in enumerate(zip(batch.guarded, after, before))
         ]
+        return x, kept
 
-    def highest(accs: Any) -> Any:
-        """The largest change of each lane so far, NaN if there was one."""
-        principal = next(iter(model.observables))
-        seen = (
-            each(m.highest)(acc) for m, acc in zip(batch.measures, accs) if m.observable(model) == principal
-            and isinstance(m, Peak)
-        )
+    def highest(self, accs: list[Any]) -> Any:
+        """The largest change of each lane's principal observable so far, NaN if there was one."""
+        principal = next(iter(self.batch.model.observables))
+        seen = [
+            _each(measure.highest)(acc)
+            for measure, acc in zip(self.batch.measures, accs)
+            if isinstance(measure, Peak) and measure.observable(self.batch.model) == principal
+        ]
         return jnp.max(functools.reduce(jnp.maximum, seen), axis=0)
 
-    def body(carry: Any) -> Any:
-        point, queued, clock, ended, x, top, accs, out, status, slices = carry
-        p = parameters(point)
-        x, accs = one_slice(clock, x, accs, p, ended)
-        clock = clock + 1
-
-        top = {name: jnp.maximum(t, jnp.abs(getattr(x, name))) for name, t in top.items()}
-        small = [jnp.all(jnp.abs(getattr(x, name)) <= SETTLED * t, axis=0) for name, t in top.items()]
-        settled = jnp.stack(small).all(0) & tables.quiet[jnp.minimum(clock, n_slices)]
-        ended = ended | ~(highest(accs) <= batch.ceiling)
-        finished = clock >= n_slices
-        if batch.refill:
-            finished = finished | settled | ended
-        done = finished & (point < count)
+    def written(self, c: _Lanes, accs: list[Any], done: Any, ended: Any) -> tuple[Any, Any]:
+        """Results with those of the finished lanes; row `size` is where the others are written."""
 
         def write(out: Any) -> Any:
-            # Row `size` is where lanes that are not done write to.
-            rows = jnp.where(done, point, size)
-            return jax.tree.map(lambda o, acc: o.at[rows].set(jnp.moveaxis(acc, -1, 0)), out[0], accs), out[1].at[
-                rows
-            ].set(jnp.where(ended, DIVERGED, OK).astype(jnp.uint8))
+            rows = jnp.where(done, c.point, self.size)
+            values = jax.tree.map(lambda o, acc: o.at[rows].set(jnp.moveaxis(acc, -1, 0)), out[0], accs)
+            return values, out[1].at[rows].set(jnp.where(ended, DIVERGED, OK).astype(jnp.uint8))
 
-        out, status = jax.lax.cond(jnp.any(done), write, lambda out: out, (out, status))
-        taken = jnp.cumsum(done, dtype=integer)
-        point = jnp.where(done, jnp.minimum(queued + taken - 1, size), point)
-        queued = queued + taken[-1]
-        clock, ended = jnp.where(done, 0, clock), ended & ~done
-        x = select(done, starting(everywhere(parameters(point))), x)
-        top = {name: jnp.where(done, 0, t) for name, t in top.items()}
-        return point, queued, clock, ended, x, top, accs, out, status, slices + 1
+        return jax.lax.cond(jnp.any(done), write, lambda out: out, (c.out, c.status))
 
-    point = jnp.arange(lanes, dtype=integer)
-    x = starting(everywhere(parameters(point)))
-    accs = initial(jax.tree.map(jnp.zeros_like, x))
-    out = jax.tree.map(lambda acc: jnp.zeros((size + 1, *acc.shape[:-1]), acc.dtype), accs)
-    top = {name: jnp.zeros((n, lanes), dtype) for name in model.observables}
-    carry = (
-        jnp.minimum(point, size), jnp.asarray(lanes, integer), jnp.zeros(lanes, integer), jnp.zeros(lanes, bool),
-        x, top, accs, out, jnp.zeros(size + 1, jnp.uint8), jnp.asarray(0, integer),
-    )  # fmt: skip
-    final = jax.lax.while_loop(lambda carry: jnp.any(carry[0] < count), body, carry)
-    return _finished(batch, size, points, net, final[7]), final[8], final[9]
+    def finished(self, out: Any) -> list[dict[str, Any]]:
+        """The measures' results, (point, ...)."""
+        batch = self.batch
+
+        def one(swept: dict[str, Any], accs: Any) -> list[dict[str, Any]]:
+            values = {name: jnp.asarray(value, batch.dtype) for name, value in batch.fixed} | swept
+            p = _Parameters({name: jnp.broadcast_to(v, (self.areas,)) for name, v in values.items()})
+            rest = batch.model.rest(p, self.network)
+            return [
+                measure.finish(acc, rest[measure.observable(batch.model)], run)
+                for measure, run, acc in zip(batch.measures, batch.runs, accs)
+            ]
+
+        return jax.vmap(one, axis_size=self.size)(self.points, jax.tree.map(lambda o: o[: self.size], out))
+
+
+def _each(function: Any) -> Any:
+    """Return a function of one point as one of all lanes, which are the last axis."""
+    return jax.vmap(function, in_axes=-1, out_axes=-1)
+
+
+def _select(lane: Any, new: Any, old: Any) -> Any:
+    return jax.tree.map(lambda a, b: jnp.where(lane, a, b), new, old)
 
 
 def _batch_last(array: Any) -> Any:
     return with_layout_constraint(array, Layout(major_to_minor=tuple(range(array.ndim))))
-
-
-def _finished(batch: Batch, size: int, points: Any, net: Network, out: Any) -> list[dict[str, Any]]:
-    """Return the measures' results, (point, ...)."""
-
-    def one(p: dict[str, Any], accs: Any) -> list[dict[str, Any]]:
-        n = len(batch.runs[0].areas)
-        fixed = {name: jnp.full(n, value, batch.dtype) for name, value in batch.fixed}
-        swept = {name: jnp.broadcast_to(v, (n,)) for name, v in p.items()}
-        rest = batch.model.rest(_Parameters(fixed | swept), net)
-        return [
-            m.finish(acc, rest[m.observable(batch.model)], run)
-            for m, run, acc in zip(batch.measures, batch.runs, accs)
-        ]
-
-    return jax.vmap(one, axis_size=size)(points, jax.tree.map(lambda o: o[:size], out))
 
 
 @jax.tree_util.register_pytree_node_class

@@ -27,7 +27,9 @@ def describe(path: Path) -> str:
     lines += ["variables"]
     for name, variable in ds.data_vars.items():
         long_name = variable.attrs.get("long_name", "")
-        lines.append(f"  {name:<18} ({', '.join(map(str, variable.dims))}) {variable.dtype}{_units(variable)}: {long_name}")
+        lines.append(
+            f"  {name:<18} ({', '.join(map(str, variable.dims))}) {variable.dtype}{_units(variable)}: {long_name}"
+        )
     for label, variant in recipe["variants"].items():
         lines += [f"variant {label}"]
         lines += [f"  {kind:<18} {_object(variant[kind])}" for kind in ("model", "connectome", "stimulus")]

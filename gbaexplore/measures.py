@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -109,10 +108,6 @@ class StreamingMeasure(Measure):
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
         """Return the variables' values; `rest` (area,) is what `change` is a change from."""
 
-    def highest(self, acc: Any) -> Any:
-        """Return the largest change seen so far (area,), if the measure keeps it, else None."""
-        return None
-
     def observable(self, model: Model) -> str:
         """Return the name of the observable that is measured."""
         first, *_ = model.observables
@@ -169,6 +164,7 @@ class Peak(StreamingMeasure):
         return {"peak_rate": rise, "time_to_peak": jnp.where(rise > 0, (step - run.onset) * run.dt, 0.0)}
 
     def highest(self, acc: Any) -> Any:
+        """Return the largest change seen so far, (area,)."""
         return acc[1]
 
 

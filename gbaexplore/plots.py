@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _UNSTABLE = "0.8"
 
 
-def map(  # noqa: A001 - `plots.map(ds)` is how it reads
+def map(
     ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI", target: str = "24c", source: str = "V1", ax: Axes | None = None
 ) -> Axes:
     """Draw log10 of the propagation ratio over two axes, the unstable region in grey; return the axes.
@@ -42,8 +42,8 @@ def map(  # noqa: A001 - `plots.map(ds)` is how it reads
     grid: dict[str, Any] = {"shading": "nearest", "rasterized": True}
     grey = np.ma.masked_equal(diverged.values.astype(float), 0)
     axes.pcolormesh(ds[x], ds[y], grey, cmap=_one_colour(_UNSTABLE), **grid)
-    values = np.log10(ratio.where(ratio > 0))
-    mesh = axes.pcolormesh(ds[x], ds[y], np.ma.masked_invalid(values.values), cmap="viridis", **grid)
+    values = np.log10(ratio.where(ratio > 0).values)
+    mesh = axes.pcolormesh(ds[x], ds[y], np.ma.masked_invalid(values), cmap="viridis", **grid)
     axes.figure.colorbar(mesh, ax=axes, label=f"log10 peak({target}) / peak({source})")
     if diverged.any():
         axes.legend(handles=[Patch(color=_UNSTABLE, label="unstable")], loc="lower right", frameon=False)

@@ -52,7 +52,7 @@ def _encoding(template: xr.Dataset) -> dict[str, dict[str, Any]]:
         blosc = BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.shuffle, typesize=variable.dtype.itemsize)
         # The checksum is zarr's own codec, so that any reader notices a damaged chunk.
         encoding[str(name)] = {
-            "chunks": tuple(sizes[0] for sizes in variable.chunks),
+            "chunks": tuple(sizes[0] for sizes in variable.chunksizes.values()),
             "compressors": (blosc, Crc32cCodec()),
         }
     for name, coordinate in template.coords.items():
@@ -136,7 +136,7 @@ def write_block(path: Path, block: tuple[slice, ...], arrays: Mapping[str, np.nd
     with zarr.config.set({"array.write_empty_chunks": True}):
         group = zarr.open_group(path, mode="r+")
         for name in [*(n for n in arrays if n != STATUS), STATUS]:
-            array = group[name]
+            array: Any = group[name]
             _check_whole_chunks(name, array, block)
             array[block] = arrays[name]
 

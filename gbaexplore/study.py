@@ -148,24 +148,13 @@ class Study:
             yield self._variant(labels)
 
     def _variant(self, labels: dict[str, str]) -> Variant:
-        objects: list[Any] = [self.categorical[axis][label] for axis, label in labels.items()]
-        found = {
-            kind: [o for o in [*objects, given] if isinstance(o, kind)]
-            for kind, given in ((Model, self.model), (Connectome, self.connectome), (AbstractStimulus, self.stimulus))
-        }
-        hints = {
-            Model: "model=ThresholdLinear()",
-            Connectome: 'connectome=load_connectome("macaque29")',
-            AbstractStimulus: 'stimulus=Pulse(area="V1", onset=2.0, duration=0.25, amplitude=41.9)',
-        }
-        for kind, objects in found.items():
-            what = kind.__name__.removeprefix("Abstract").lower()
-            if len(objects) != 1:
-                raise UserError(
-                    f"the study has {len(objects) or 'no'} {what}{'s' if objects else ''}; expected one, "
-                    f"either given directly ({hints[kind]}) or by one axis of labels"
-                )
-        return Variant(labels, found[Model][0], found[Connectome][0], found[AbstractStimulus][0])
+        objects = [self.categorical[axis][label] for axis, label in labels.items()]
+        return Variant(
+            labels,
+            model=_one(Model, [*objects, self.model], "model=ThresholdLinear()"),
+            connectome=_one(Connectome, [*objects, self.connectome], 'connectome=load_connectome("macaque29")'),
+            stimulus=_one(AbstractStimulus, [*objects, self.stimulus], 'stimulus=Pulse(area="V1", ...)'),
+        )
 
     # Parameters.
 
@@ -250,8 +239,8 @@ class Study:
     def block_shape(self) -> tuple[int, ...]:
         """How many values of each axis a block has: 1 label, and as many numbers as make good work."""
         per_point = sum(
-            np.dtype(self.precision).itemsize
-            * math.prod([len(self.coordinates()[d][0]) for d in v.dims]) for v in self.variables.values()
+            np.dtype(self.precision).itemsize * math.prod([len(self.coordinates()[d][0]) for d in v.dims])
+            for v in self.variables.values()
         )
         wanted = min(_MOST_BLOCK_POINTS, max(_LEAST_BLOCK_POINTS, -(-self.size // 4)), _MOST_BLOCK_BYTES // per_point)
         shape = []
@@ -327,8 +316,8 @@ class Study:
         points = self.points(block)
         results = self._simulate(block, points, block.size, early_end)
         found: dict[str, np.ndarray] = {}
-        for measure, values in zip(self._streaming, results.values):
-            found |= {name + measure.suffix: array for name, array in values.items()}
+        for streaming, values in zip(self._streaming, results.values):
+            found |= {name + streaming.suffix: array for name, array in values.items()}
         for measure in self.measures:
             if isinstance(measure, SpectralAbscissa):
                 found |= self._linear(measure, block, points)
@@ -440,6 +429,18 @@ class Study:
         }
 
 
+def _one(kind: type, candidates: list[Any], hint: str) -> Any:
+    """Return the one object of a kind that the study gives, directly or by an axis."""
+    found = [thing for thing in candidates if isinstance(thing, kind)]
+    if len(found) == 1:
+        return found[0]
+    what = "stimulus" if kind is AbstractStimulus else kind.__name__.lower()
+    raise UserError(
+        f"the study has {'no' if not found else 'more than one'} {what}; expected one, either given directly "
+        f"({hint}) or by one axis of labels"
+    )
+
+
 def _identity(thing: Any) -> Any:
     if isinstance(thing, Connectome):
         return {"name": thing.name, "sha256": thing.content_hash}
@@ -451,7 +452,7 @@ def _identity(thing: Any) -> Any:
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise UserError(f"{what} is {type(value).__name__}; expected a mapping from names, such as {{'muEE': [28, 30]}}")
+        raise UserError(f"{what} is {type(value).__name__}; expected a mapping, such as {{'muEE': [28, 30]}}")
     return value
 
 
@@ -534,7 +535,8 @@ def _check_objects(study: Study, variants: list[Variant]) -> None:
 
 
 def _check_parameters(study: Study, variants: list[Variant]) -> None:
-    sources = {"axes": study.numeric, "fixed": _mapping(study.fixed, "fixed"), "derived": _mapping(study.derived, "derived")}
+    fixed, derived = _mapping(study.fixed, "fixed"), _mapping(study.derived, "derived")
+    sources: dict[str, Mapping[str, Any]] = {"axes": study.numeric, "fixed": fixed, "derived": derived}
     for (one, names), (other, others) in itertools.combinations(sources.items(), 2):
         both = set(names) & set(others)
         if both:

@@ -27,7 +27,8 @@ def load_study(path: str | Path) -> Study:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     name = f"gbaexplore_study_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{digest[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # it ends with .py
+    assert spec is not None  # it ends with .py
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     # Before it is executed: dataclasses with postponed annotations look their module up there.
     sys.modules[name] = module

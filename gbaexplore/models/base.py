@@ -24,9 +24,7 @@ class ParameterInfo:
     above: float
 
 
-def parameter(
-    default: float, *, units: str, doc: str, minimum: float = -np.inf, above: float = -np.inf
-) -> Any:
+def parameter(default: float, *, units: str, doc: str, minimum: float = -np.inf, above: float = -np.inf) -> Any:
     """Declare a parameter of a model: its default, unit, meaning and smallest value (`above`: excluded)."""
     meta = {"units": units, "doc": doc, "minimum": minimum, "above": above}
     return dataclasses.field(default=default, metadata={"parameter": meta})
@@ -73,7 +71,7 @@ class Model(ABC):
         """
         return False
 
-    def check(self, values: Mapping[str, np.ndarray]) -> None:
+    def check(self, values: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - nothing to check is the rule
         """Raise UserError for parameter values that make no sense together; `values` are whole axes."""
 
     def jacobian(self, p: Any, hierarchy: np.ndarray, fln: np.ndarray) -> np.ndarray:

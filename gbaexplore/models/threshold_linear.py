@@ -17,7 +17,7 @@ class State(NamedTuple):
     """Changes from rest, and the long-range input that they make (kept: one product a step is enough)."""
 
     E: Any  # (area,) Hz
-    I: Any  # (area,) Hz  # noqa: E741 - the paper's symbol
+    I: Any  # (area,) Hz
     far: Any  # (area,) Hz, fln @ E
 
 
@@ -82,7 +82,7 @@ class ThresholdLinear(Model):
 
         seen, seen_far = (E, far) if self.update == "sequential" else (x.E, x.far)
         II = p.betaI * (gain * (p.omegaIE * seen + p.muIE * seen_far) - p.omegaII * x.I)
-        I = x.I + dt / p.tauI * (-x.I + jnp.maximum(II, p.thresholdI - rest["I"]))  # noqa: E741
+        I = x.I + dt / p.tauI * (-x.I + jnp.maximum(II, p.thresholdI - rest["I"]))
         return State(E, I, far)
 
     def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
