@@ -38,6 +38,8 @@ transient gain; the largest change of an observable is safe for gains up to 1000
 _SLICE_STEPS = 250
 _SHORTEST_SLICE = 25
 _LANES = 256
+_LEAST_LANES = 32
+_LEAST_PRODUCT = 29 * 29 * _LEAST_LANES
 _CONSTANT_PIECES = 64
 
 AMPLITUDE = "amplitude"
@@ -98,7 +100,6 @@ def plan(
     precision: str,
     most_points: int,
     early_end: bool = True,
-    lanes: int = _LANES,
 ) -> Plan:
     """Return how to simulate points: which steps, in which slices, with which program.
 
@@ -149,7 +150,7 @@ def plan(
         dt=dt,
         ceiling=ceiling,
         dtype=precision,
-        lanes=min(lanes, max(16, -(-most_points // 16) * 16)),
+        lanes=_lanes(most_points, len(areas)),
         slice_steps=slice_steps,
         ragged=bool(np.any(np.diff(first) != slice_steps)),
         refill=refill,
@@ -168,6 +169,16 @@ def plan(
         levels=np.vstack([pieces.levels, np.zeros(len(areas))]).T.astype(precision),
     )
     return Plan(batch, tables)
+
+
+def _lanes(points: int, areas: int) -> int:
+    """Return how many points are simulated side by side: as many as there are, but 32 to 256.
+
+    XLA takes another algorithm, with other last bits, for small matrix products; so there are always enough
+    lanes for the usual one (or 256, where there never are).
+    """
+    least = min(_LANES, max(_LEAST_LANES, 32 * math.ceil(_LEAST_PRODUCT / areas**2 / 32)))
+    return min(_LANES, max(least, 32 * math.ceil(points / 32)))
 
 
 def _slices(edges: np.ndarray) -> tuple[int, np.ndarray]:

@@ -41,7 +41,7 @@ def peaks(
     on, off = round(onset / dt), round((onset + pulse) / dt)
     start, peak, when = None, None, np.zeros((n, points), int)
     with np.errstate(over="ignore", invalid="ignore"):
-        for k in range(first if background else 0, stop):
+        for k in range(min(first, on) if background else 0, stop):
             stimulus = np.zeros((n, 1))
             if on <= k < off:
                 stimulus[driven] = amplitude

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
+
+WEAK = dict(muEE=33.7, omegaEI=19.7)
+STRONG = dict(muEE=51.5, omegaEI=25.2)
+
+
+@pytest.fixture(scope="session")
+def macaque():
+    return load_connectome("macaque29")
+
+
+@pytest.fixture(scope="session")
+def pulse():
+    return Pulse(area="V1", onset=2.0, duration=0.25, amplitude=22.05 * 1.9)
+
+
+@pytest.fixture
+def make_study(macaque, pulse):
+    """A small study; keywords replace parts of it."""
+
+    def make(**parts):
+        given = dict(
+            name="small",
+            model=ThresholdLinear(),
+            axes={"muEE": [28.0, 33.7], "omegaEI": np.array([19.7, 22.0, 25.2])},
+            connectome=macaque,
+            stimulus=pulse,
+            measures=[Peak(window=(1.75, 5.0))],
+        )
+        return Study(**{**given, **parts})
+
+    return make
+
+
+@pytest.fixture
+def run_all():
+    """Every variable of a study, over its whole grid, without a store."""
+
+    def run(study, **kwargs):
+        found = {}
+        for block in study.blocks():
+            for name, part in study.run_block(block, **kwargs).items():
+                whole = found.setdefault(name, np.empty(study.shape + part.shape[len(study.shape) :], part.dtype))
+                whole[block.slices] = part
+        return found
+
+    return run
