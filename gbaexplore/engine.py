@@ -257,7 +257,7 @@ def _program(batch: Batch, size: int, n_slices: int, backend: str) -> Any:
 
 
 class _Lanes(NamedTuple):
-    """What is carried from slice to slice; every array but the last four has the lanes last."""
+    """What is carried from slice to slice; per lane unless it says otherwise."""
 
     point: Any  # (lanes,) which point each lane works on; `size` for none
     clock: Any  # (lanes,) its next slice
@@ -299,10 +299,19 @@ class _Sweep:
             top={name: jnp.zeros((self.areas, lanes), dtype) for name in self.batch.model.observables},
             accs=accs,
             queued=jnp.asarray(lanes, jnp.int32),
-            out=jax.tree.map(lambda acc: jnp.zeros((self.size + 1, *acc.shape[:-1]), acc.dtype), accs),
+            out=[jax.tree.map(self.nothing_finished, acc) for acc in self.lanes_first(accs)],
             status=jnp.zeros(self.size + 1, jnp.uint8),
             slices=jnp.asarray(0, jnp.int32),
         )
+
+    def nothing_finished(self, acc: Any) -> Any:
+        return jnp.zeros((self.size + 1, *acc.shape[1:]), acc.dtype)
+
+    def lanes_first(self, accs: list[Any]) -> list[Any]:
+        return [
+            jax.tree.map(functools.partial(jnp.moveaxis, source=_lane_axis(measure), destination=0), acc)
+            for measure, acc in zip(self.batch.measures, accs)
+        ]
 
     # One point's functions, for all lanes.
 
@@ -336,7 +345,7 @@ class _Sweep:
         """Every measure's accumulator, from a first sample."""
         batch = self.batch
         return [
-            _each(functools.partial(measure.init, run=run))(self.observed(measure, x))
+            jax.vmap(functools.partial(measure.init, run=run), -1, _lane_axis(measure))(self.observed(measure, x))
             for measure, run in zip(batch.measures, batch.runs)
         ]
 
@@ -346,8 +355,9 @@ class _Sweep:
         found = []
         for measure, run, first, acc in zip(batch.measures, batch.runs, batch.first_samples, accs):
             now = Now(self.spread(step).astype(jnp.int32), step - first)
-            axes = (-1, -1, Now(-1, None if step.ndim == 0 else -1))
-            update = jax.vmap(functools.partial(measure.update, run=run), in_axes=axes, out_axes=-1)
+            lane = _lane_axis(measure)
+            axes = (lane, -1, Now(-1, None if step.ndim == 0 else -1))
+            update = jax.vmap(functools.partial(measure.update, run=run), in_axes=axes, out_axes=lane)
             found.append(update(acc, self.observed(measure, x), now))
         return found
 
@@ -435,7 +445,7 @@ class _Sweep:
 
         def write(out: Any) -> Any:
             rows = jnp.where(done, c.point, self.size)
-            values = jax.tree.map(lambda o, acc: o.at[rows].set(jnp.moveaxis(acc, -1, 0)), out[0], accs)
+            values = jax.tree.map(lambda o, acc: o.at[rows].set(acc), out[0], self.lanes_first(accs))
             return values, out[1].at[rows].set(jnp.where(ended, DIVERGED, OK).astype(jnp.uint8))
 
         return jax.lax.cond(jnp.any(done), write, lambda out: out, (c.out, c.status))
@@ -459,6 +469,11 @@ class _Sweep:
 def _each(function: Any) -> Any:
     """Return a function of one point as one of all lanes, which are the last axis."""
     return jax.vmap(function, in_axes=-1, out_axes=-1)
+
+
+def _lane_axis(measure: StreamingMeasure) -> int:
+    # The lanes are last, for the arithmetic; but a row can only be placed in an array whose lanes are first.
+    return 0 if measure.places_samples else -1
 
 
 def _select(lane: Any, new: Any, old: Any) -> Any:

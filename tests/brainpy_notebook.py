@@ -106,9 +106,7 @@ def main():
         bm.enable_x64()
         found = [peaks(**case) for case in cases]
     else:
-        found = [
-            change(traces_batch(**{name: np.asarray(value) for name, value in case.items()})) for case in cases
-        ]
+        found = [change(traces_batch(**{name: np.asarray(value) for name, value in case.items()})) for case in cases]
     for values in found:
         assert values.dtype == precision, f"rates are {values.dtype}; expected {precision}"
     json.dump([values.tolist() for values in found], sys.stdout)

@@ -3,6 +3,8 @@ import pytest
 
 from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
 
+collect_ignore = ["brainpy_notebook.py"]  # a program of its own; looking for doctests would import brainpy
+
 WEAK = dict(muEE=33.7, omegaEI=19.7)
 STRONG = dict(muEE=51.5, omegaEI=25.2)
 
