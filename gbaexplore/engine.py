@@ -38,8 +38,7 @@ transient gain; the largest change of an observable is safe for gains up to 1000
 _SLICE_STEPS = 250
 _SHORTEST_SLICE = 25
 _LANES = 256
-_LEAST_LANES = 32
-_LEAST_PRODUCT = 29 * 29 * _LEAST_LANES
+_MOST_STATE = _LANES * 128
 _CONSTANT_PIECES = 64
 
 AMPLITUDE = "amplitude"
@@ -98,7 +97,6 @@ def plan(
     n_steps: int,
     ceiling: float,
     precision: str,
-    most_points: int,
     early_end: bool = True,
 ) -> Plan:
     """Return how to simulate points: which steps, in which slices, with which program.
@@ -108,7 +106,6 @@ def plan(
         pieces: the stimulus of amplitude 1.
         swept: every value that a swept parameter takes in the study (not only in one batch).
         fixed: all other parameters of the model.
-        most_points: the largest number of points that one call will get.
         early_end: whether a point may end when its response is over or it has diverged. It changes no bit
             of any result, and is there to show that.
     """
@@ -150,7 +147,7 @@ def plan(
         dt=dt,
         ceiling=ceiling,
         dtype=precision,
-        lanes=_lanes(most_points, len(areas)),
+        lanes=_lanes(len(areas)),
         slice_steps=slice_steps,
         ragged=bool(np.any(np.diff(first) != slice_steps)),
         refill=refill,
@@ -171,14 +168,13 @@ def plan(
     return Plan(batch, tables)
 
 
-def _lanes(points: int, areas: int) -> int:
-    """Return how many points are simulated side by side: as many as there are, but 32 to 256.
+def _lanes(areas: int) -> int:
+    """Return how many points are simulated side by side: 256, fewer in networks of more than 128 areas.
 
-    XLA takes another algorithm, with other last bits, for small matrix products; so there are always enough
-    lanes for the usual one (or 256, where there never are).
+    It must not depend on how many points there are: XLA takes another algorithm, with other last bits, for a
+    product with fewer columns.
     """
-    least = min(_LANES, max(_LEAST_LANES, 32 * math.ceil(_LEAST_PRODUCT / areas**2 / 32)))
-    return min(_LANES, max(least, 32 * math.ceil(points / 32)))
+    return min(_LANES, max(16, _MOST_STATE // areas // 16 * 16))
 
 
 def _slices(edges: np.ndarray) -> tuple[int, np.ndarray]:
@@ -354,7 +350,7 @@ class _Sweep:
         batch = self.batch
         found = []
         for measure, run, first, acc in zip(batch.measures, batch.runs, batch.first_samples, accs):
-            now = Now(self.spread(step).astype(jnp.int32), step - first)
+            now = Now(self.kept(measure, self.spread(step).astype(jnp.int32)), step - first)
             lane = _lane_axis(measure)
             axes = (lane, -1, Now(-1, None if step.ndim == 0 else -1))
             update = jax.vmap(functools.partial(measure.update, run=run), in_axes=axes, out_axes=lane)
@@ -362,7 +358,11 @@ class _Sweep:
         return found
 
     def observed(self, measure: StreamingMeasure, x: Any) -> Any:
-        return getattr(x, measure.observable(self.batch.model))
+        return self.kept(measure, getattr(x, measure.observable(self.batch.model)))
+
+    def kept(self, measure: StreamingMeasure, values: Any) -> Any:
+        """Leave out the lanes that never get a point, where samples would take memory: (area, lanes)."""
+        return values[:, : self.size] if measure.places_samples else values
 
     # A slice.
 
@@ -445,7 +445,7 @@ class _Sweep:
 
         def write(out: Any) -> Any:
             rows = jnp.where(done, c.point, self.size)
-            values = jax.tree.map(lambda o, acc: o.at[rows].set(acc), out[0], self.lanes_first(accs))
+            values = jax.tree.map(lambda o, acc: o.at[rows[: len(acc)]].set(acc), out[0], self.lanes_first(accs))
             return values, out[1].at[rows].set(jnp.where(ended, DIVERGED, OK).astype(jnp.uint8))
 
         return jax.lax.cond(jnp.any(done), write, lambda out: out, (c.out, c.status))

@@ -27,7 +27,7 @@ def simulate(
     stimulus: AbstractStimulus,
     *,
     window: tuple[float, float] | None = None,
-    every: int = 1,
+    every: int = 5,
     dt: float = 2e-4,
     duration: float = 10.0,
     precision: Literal["float32", "float64"] = "float32",
@@ -37,7 +37,7 @@ def simulate(
 
     Args:
         window: (start, stop) of the samples to return, s; the whole run if None.
-        every: return every n-th sample.
+        every: return every n-th sample (5: one per ms at the default dt).
         dt: step, s. duration: of the run, s.
         precision: of the integration. Rates are float64 all the same: rest plus the simulated change, so
             that changes of 1e-6 Hz survive.
@@ -73,7 +73,6 @@ def simulate(
         n_steps=n_steps,
         ceiling=_HIGHEST,
         precision=precision,
-        most_points=1,
     )
     results = engine.simulate_batch(plan, Network(connectome.hierarchy, connectome.fln), points, 1, 1)
     rest = engine.rest(model, connectome.hierarchy, connectome.fln, values)

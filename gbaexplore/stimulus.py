@@ -116,11 +116,11 @@ class Stimulus(AbstractStimulus):
                 times = self.onset + np.linspace(0.0, self.duration, 4097)
             else:
                 times = (first + np.arange(whole_steps(self.duration, dt, "the stimulus' duration"))) * dt
-            values = np.asarray(np.zeros(len(times)) + course(times), dtype=np.float64)
+            values: np.ndarray = np.zeros(len(times)) + course(times)
         else:
             if self.duration is not None:
                 raise UserError(f'the stimulus into "{area}" is an array, one value per step; leave duration out')
-            values = np.array(course, dtype=np.float64)
+            values = np.array(course, dtype=float)
         if values.ndim != 1 or not values.size or not np.isfinite(values).all():
             raise UserError(
                 f'the stimulus into "{area}" has shape {values.shape} or values that are not finite; '

@@ -286,7 +286,6 @@ class Study:
             n_steps=self.n_steps,
             ceiling=self.ceiling,
             precision=self.precision,
-            most_points=math.prod(self.block_shape),
             early_end=early_end,
         )
 

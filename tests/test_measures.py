@@ -24,11 +24,9 @@ DT = 2e-4
 @pytest.fixture(scope="module")
 def course(macaque):
     """E and I of the weak point, (sample, area): samples 8750 to 24999."""
-    E, I = [], []
-    peaks(
-        macaque.hierarchy, macaque.fln, **WEAK, record=lambda k, e, i: (E.append(e[:, 0].copy()), I.append(i[:, 0].copy()))
-    )  # fmt: skip
-    return np.array(E), np.array(I)
+    rates = []
+    peaks(macaque.hierarchy, macaque.fln, **WEAK, record=lambda k, E, I: rates.append((E[:, 0], I[:, 0])))
+    return np.swapaxes(rates, 0, 1)
 
 
 def one_point(make_study, run_all, *measures, **parts):

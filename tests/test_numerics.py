@@ -161,7 +161,7 @@ def test_windows_that_share_no_slice_with_the_pulse(make_study, run_all, macaque
     study = make_study(measures=[Peak(window=window)])
     found, full = run_all(study), run_all(study, early_end=False)
     mu, om = (a.ravel() for a in np.meshgrid([28.0, 33.7], [19.7, 22.0, 25.2], indexing="ij"))
-    expected, when = peaks(macaque.hierarchy, macaque.fln, muEE=mu, omegaEI=om, window=window)
+    expected, _ = peaks(macaque.hierarchy, macaque.fln, muEE=mu, omegaEI=om, window=window)
     got = found["peak_rate"].reshape(-1, 29).T
     # A change from a window's start that lies in the response is a difference of two numbers of its size.
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4 if window[0] > 2 else 1e-9)

@@ -1,0 +1,185 @@
+import math
+
+import numpy as np
+import pytest
+
+from gbaexplore import Connectome, Peak, Pulse, SpectralAbscissa, ThresholdLinear, Trace, UserError
+from gbaexplore.labels import canonical
+
+
+def test_blocks_cover_the_grid_once_and_own_whole_chunks(make_study, macaque):
+    study = make_study(
+        connectome=None,
+        axes={
+            "muEE": np.linspace(31, 53, 221),
+            "feedback": {"on": macaque, "off": macaque.without_feedback()},
+            "omegaEI": np.linspace(19, 26, 71),
+        },
+    )
+    covered = np.zeros(study.shape, int)
+    for block in study.blocks():
+        covered[block.slices] += 1
+        assert all(s.start % n == 0 for s, n in zip(block.slices, study.block_shape))
+        assert len({study.variant_of(block).labels["feedback"]}) == 1
+    assert (covered == 1).all()
+    assert study.size == 31_382
+    assert study.block_shape == (111, 1, 71)
+
+
+def test_blocks_of_a_study_with_time_courses_stay_small(make_study):
+    study = make_study(axes={"muEE": np.linspace(20, 50, 5000)}, measures=[Trace()])
+    block_bytes = math.prod(study.block_shape) * 4 * 50_000 * 29
+    assert block_bytes < 130e6
+
+
+def test_linspace_and_arange_mean_the_same_points(make_study):
+    a = make_study(axes={"muEE": np.linspace(31, 53, 221)})
+    b = make_study(axes={"muEE": 31 + 0.1 * np.arange(221)})
+    assert a.recipe() == b.recipe()
+    assert canonical(np.array([0.1 + 0.2]))[0] == 0.3
+
+
+def test_any_object_can_be_an_axis(make_study, run_all, macaque):
+    pulses = {area: Pulse(area=area, onset=2.0, duration=0.25, amplitude=20.0) for area in ("V1", "MT")}
+    models = {order: ThresholdLinear(update=order) for order in ("sequential", "simultaneous")}
+    cuts = {"whole": macaque, "cut": macaque.without_pathway("V4", "V1")}
+    study = make_study(
+        model=None, stimulus=None, connectome=None,
+        axes={"order": models, "muEE": [30.0, 33.7], "into": pulses, "pathway": cuts},
+    )  # fmt: skip
+    found = run_all(study)
+    assert found["peak_rate"].shape == (2, 2, 2, 2, 29)
+    for i, model in enumerate(models.values()):
+        for j, stimulus in enumerate(pulses.values()):
+            for k, connectome in enumerate(cuts.values()):
+                parts = dict(model=model, stimulus=stimulus, connectome=connectome)
+                one = run_all(make_study(axes={"muEE": [30.0, 33.7]}, **parts))
+                np.testing.assert_array_equal(found["peak_rate"][i, :, j, k], one["peak_rate"])
+    assert (found["peak_rate"][0] != found["peak_rate"][1]).any()
+
+
+def test_amplitude_is_a_parameter_and_the_response_scales_with_it(make_study, run_all):
+    found = run_all(make_study(axes={"amplitude": [10.0, 20.0], "muEE": [33.7]}))["peak_rate"]
+    np.testing.assert_allclose(found[1], 2 * found[0], rtol=1e-5)
+
+
+def test_derived_parameters(make_study, run_all):
+    study = make_study(
+        axes={"muEE": [34.0, 36.0], "muIE": [24.0, 25.3]},
+        derived={
+            "omegaEI": lambda muEE, omegaII: 19.7 + (muEE - 33.7) * 55 / 178 + 0 * omegaII,
+            "omegaIE": lambda omegaEI, muIE: math.sqrt(omegaEI) + muIE / 3,
+        },
+    )
+    template = study.template()
+    assert template.omegaEI.dims == ("muEE",)
+    assert template.omegaEI.attrs["units"] == "pA/Hz"
+    assert template.omegaIE.dims == ("muEE", "muIE")
+    found = run_all(study)["peak_rate"]
+    for i, muEE in enumerate((34.0, 36.0)):
+        for j, muIE in enumerate((24.0, 25.3)):
+            fixed = {"omegaEI": float(template.omegaEI[i]), "omegaIE": float(template.omegaIE[i, j]), "muIE": muIE}
+            one = run_all(make_study(axes={"muEE": [muEE]}, fixed=fixed))["peak_rate"]
+            np.testing.assert_allclose(found[i, j], one[0], rtol=1e-4)
+
+
+def test_template_describes_itself(make_study, macaque):
+    study = make_study(measures=[Peak(), SpectralAbscissa()])
+    ds = study.template()
+    assert ds.peak_rate.dims == ("muEE", "omegaEI", "area")
+    assert ds.spectral_abscissa.dims == ("muEE", "omegaEI")
+    assert ds.peak_rate.dtype == np.float32
+    assert list(ds.area.values) == list(macaque.areas)
+    for name, variable in {**ds.data_vars, **ds.coords}.items():
+        assert variable.attrs.get("long_name"), name
+        assert variable.dtype == object or variable.attrs.get("units"), name
+    assert ds.status.attrs["flag_meanings"] == "pending ok diverged failed"
+    assert "muEE" in ds.attrs["gbaexplore_recipe"]
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (dict(axes={"muee": [1, 2]}), r'no parameter "muee" in ThresholdLinear; did you mean "muEE"'),
+        (dict(axes={"muEE": []}), 'axis "muEE" has shape'),
+        (dict(axes={"muEE": [[1.0, 2.0]]}), 'axis "muEE" has shape'),
+        (dict(axes={"muEE": [1.0, 2.0, 1.0]}), 'axis "muEE" has 1 more than once'),
+        (dict(axes={"muEE": [31.0, 31.0 + 1e-13]}), 'axis "muEE" has 31 more than once'),
+        (dict(axes={"muEE": [1.0, NAN]}), 'axis "muEE" has 1 NaN'),
+        (dict(axes={"muEE": ["a", "b"]}), 'axis "muEE" has values that are not numbers'),
+        (dict(axes={"muEE": [True, False]}), 'axis "muEE" has values that are not numbers'),
+        (dict(axes={"muEE": "28"}), 'axis "muEE" has values that are not numbers'),
+        (dict(axes={"muEE": None}), 'axis "muEE" has values that are not numbers'),
+        (dict(axes={"feedback": {}}), 'axis "feedback" is empty'),
+        (dict(axes={"feedback": {True: 1}}), r'has the label True; expected text \(write "on"'),
+        (dict(axes={"feedback": {"on": 3}}), '"on" is int; expected a connectome'),
+        (dict(axes={"x": {"a": ThresholdLinear(), "b": Pulse("V1", 2, 0.25, 1)}}), "mixes kinds of objects"),
+        (dict(axes=[1, 2]), "axes is list; expected a mapping"),
+        (dict(axes={"area": {"a": ThresholdLinear()}}, model=None), '"area" has a name that the results need'),
+        (dict(fixed={"muEE": 3.0}), '"muEE" is given by axes and by fixed'),
+        (dict(fixed={"muIE": 3.0}, derived={"muIE": lambda muEE: 1}), '"muIE" is given by fixed and by derived'),
+        (dict(fixed={"muIe": 3.0}), 'no parameter "muIe" .* did you mean "muIE"'),
+        (dict(fixed={"muIE": "3"}), "expected a finite number"),
+        (dict(fixed={"noise": 0.1}), "noise = 0.1: noise is not implemented yet"),
+        (dict(fixed={"tauE": 0.0}), "tauE = 0 s; expected above 0"),
+        (dict(fixed={"restE": 9.0}), "restE = 9 Hz is below thresholdE = 10 Hz"),
+        (dict(derived={"muIE": lambda mEE: 1}), r'derived "muIE": no parameter "mEE" .* did you mean "muEE"'),
+        (dict(derived={"muIE": lambda muIE: 1}), "depend on each other in a cycle"),
+        (
+            dict(derived={"muIE": lambda omegaIE: 1, "omegaIE": lambda muIE: 1}),
+            "depend on each other in a cycle: .*muIE",
+        ),
+        (dict(derived={"muIE": lambda muEE: 1 / 0}), r'derived "muIE" raised ZeroDivisionError at \{.muEE.: 28.0\}'),
+        (dict(derived={"muIE": lambda muEE: NAN}), "muIE has a value that is not a finite number"),
+        (dict(derived={"muIE": 3}), "expected a function of other parameters"),
+        (dict(connectome=None), "the study has no connectome"),
+        (dict(stimulus=None), "the study has no stimulus"),
+        (dict(model=None), "the study has no model"),
+        (dict(stimulus=Pulse("V1", 9.9, 0.25, 1.0)), "the pulse acts from 9.9 to 10.15 s"),
+        (dict(stimulus=Pulse("v1", 2.0, 0.25, 1.0)), 'did you mean "V1"'),
+        (dict(dt=3e-4), "steps of dt = 0.0003 s; expected a whole number"),
+        (dict(dt=-1.0), "dt = -1.0; expected a finite number above 0"),
+        (dict(duration="10"), "duration = '10'; expected a finite number"),
+        (dict(precision="float16"), 'expected "float32" or "float64"'),
+        (dict(measures=[]), "the study has no measures"),
+        (dict(measures=["peak"]), "measures has 'peak'"),
+        (dict(name="a/b"), "study name 'a/b'"),
+    ],
+)
+def test_bad_studies_are_refused_when_they_are_made(make_study, parts, message):
+    with pytest.raises(UserError, match=message):
+        make_study(**parts)
+
+
+def test_two_connectomes_are_one_too_many(make_study, macaque):
+    variants = {"on": macaque, "off": macaque.without_feedback()}
+    with pytest.raises(UserError, match="the study has more than one connectome"):
+        make_study(axes={"feedback": variants})
+    with pytest.raises(UserError, match="the study has more than one connectome"):
+        make_study(connectome=None, axes={"feedback": variants, "other": variants})
+
+
+def test_connectomes_of_an_axis_have_the_same_areas(make_study, macaque):
+    with pytest.raises(UserError, match="differ in their areas"):
+        make_study(connectome=None, axes={"lesion": {"none": macaque, "V4": macaque.without("V4")}})
+
+
+def test_unknown_update_order():
+    with pytest.raises(UserError, match='update="parallel"; expected "sequential" or "simultaneous"'):
+        ThresholdLinear(update="parallel")
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 60])
+def test_any_number_of_areas(make_study, run_all, n):
+    """Points agree whatever the batch, for networks small and large."""
+    rng = np.random.default_rng(n)
+    fln = rng.random((n, n)) * 0.1 * (1 - np.eye(n))
+    own = Connectome("own", tuple(f"a{i}" for i in range(n)), np.linspace(0, 1, n), fln)
+    parts = dict(connectome=own, stimulus=Pulse("a0", 2.0, 0.25, 20.0), measures=[Peak(window=(1.75, 2.5))])
+    many = run_all(make_study(axes={"muEE": np.linspace(5, 20, 300)}, **parts))
+    one = run_all(make_study(axes={"muEE": np.linspace(5, 20, 300)[117:118]}, **parts))
+    assert many["peak_rate"].max() > 0
+    np.testing.assert_array_equal(many["peak_rate"][117], one["peak_rate"][0])
