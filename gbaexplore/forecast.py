@@ -1,15 +1,14 @@
-"""What a run would take: points, blocks, disk, memory and time, from one block that is timed and not kept."""
+"""What a run would take: points, blocks, disk, memory and time, from blocks that are computed and not kept."""
 
 from __future__ import annotations
 
 import math
 import os
 import resource
-import time
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from gbaexplore import runner
 from gbaexplore.study import Study
@@ -27,6 +26,7 @@ class Forecast:
     disk_bytes: int
     memory_bytes: int
     seconds: float
+    probes: int
 
     def __str__(self) -> str:
         return "\n".join(
@@ -34,43 +34,51 @@ class Forecast:
                 f"store        {self.path} (nothing is written now)",
                 f"points       {self.points:,}, of which {self.to_do:,} are to be computed",
                 f"blocks       {self.blocks:,} of at most {self.block_points:,} points",
-                f"disk         {_bytes(self.disk_bytes)} before compression",
+                f"disk         about {_bytes(self.disk_bytes)}",
                 f"peak memory  about {_bytes(self.memory_bytes)}",
-                f"time         about {self.seconds:.1f} s, without the start (from one timed block)",
+                f"time         about {self.seconds:.1f} s, from {self.probes} timed blocks",
             ]
         )
 
 
 def forecast(study: Study, folder: Path, workers: int | None = None) -> Forecast:
-    """Return what `run` would take with threads in this process, or with a number of worker processes."""
+    """Return what `run` would take with threads in this process, or with a number of worker processes.
+
+    A block for each worker is really computed, all at once, into a temporary folder.
+
+    Raises:
+        UserError: as `run` does.
+    """
     path = runner.store_path(study, folder)
     todo = runner.missing(study, path)
     blocks = study.blocks()
-    lengths = {dim: len(values) for dim, (values, _) in study.coordinates().items()}
-    item = np.dtype(study.precision).itemsize
-    per_point = 1 + sum(item * math.prod(lengths[dim] for dim in v.dims) for v in study.variables.values())
-    at_once = workers or os.cpu_count() or 1
-    seconds = 0.0
-    if todo:
-        probe = blocks[todo[len(todo) // 2]]
-        study.prepare(probe)
-        started = time.monotonic()
-        study.run_block(probe)
-        seconds = (time.monotonic() - started) * math.ceil(len(todo) / at_once)
-    most = math.prod(study.block_shape)
-    here = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    # A thread more holds one more block, in the program and on its way to the store; a process more, all of it.
-    more = here * workers if workers else 2 * (at_once - 1) * most * per_point
+    at_once = min(workers or os.cpu_count() or 1, max(1, len(todo)))
+    probes = todo[:: math.ceil(len(todo) / at_once)] if todo else []
+    seconds, disk = 0.0, 0.0
+    if probes:
+        with tempfile.TemporaryDirectory() as temporary:
+            report = runner.execute(study, Path(temporary), workers, only=probes)
+            written = sum(file.stat().st_size for file in report.path.rglob("c/**/*") if file.is_file())
+        probed = sum(blocks[i].size for i in probes)
+        rounds = math.ceil(len(todo) / len(probes))
+        seconds = report.start_seconds + (report.seconds - report.start_seconds) * rounds
+        disk = written / probed * study.size
     return Forecast(
         path=path,
         points=study.size,
         to_do=sum(blocks[i].size for i in todo),
         blocks=len(todo),
-        block_points=most,
-        disk_bytes=study.size * per_point,
-        memory_bytes=here + more,
+        block_points=math.prod(study.block_shape),
+        disk_bytes=round(disk),
+        memory_bytes=_peak_memory(resource.RUSAGE_SELF) + (workers or 0) * _peak_memory(resource.RUSAGE_CHILDREN),
         seconds=seconds,
+        probes=len(probes),
     )
+
+
+def _peak_memory(who: int) -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(who).ru_maxrss * unit
 
 
 def _bytes(count: float) -> str:

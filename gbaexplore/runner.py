@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _TASKS_AHEAD = 4  # per worker thread: enough that none waits, few enough that the scheduler holds little
-_CONNECT_S = 8.0
+_CONNECT_S = 6.0
 _PACKAGES = ("gbaexplore", "numpy", "jax", "jaxlib", "xarray", "dask", "distributed", "zarr")
 
 
@@ -44,6 +44,7 @@ class Report:
     points: int
     computed: int = 0
     seconds: float = 0.0
+    start_seconds: float = 0.0  # of these, before the first block
     errors: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -109,10 +110,16 @@ def execute(
     workers: int | None = None,
     scheduler: str | None = None,
     progress: Callable[[int], Progress] | None = None,
+    only: list[int] | None = None,
 ) -> Report:
-    """Compute the missing blocks of a study; see `run`. `progress` is called with the number of points to do."""
+    """Compute the missing blocks of a study; see `run`.
+
+    Args:
+        progress: called with the number of points to do.
+        only: compute just these blocks.
+    """
     path = store_path(study, folder)
-    todo = missing(study, path)
+    todo = missing(study, path) if only is None else only
     report = Report(path, study.size)
     if not todo:
         return report
@@ -126,6 +133,7 @@ def execute(
         prepared.result()
         if template is not None:
             stores.create(path, template)
+        report.start_seconds = time.monotonic() - started
         shown = progress(sum(blocks[i].size for i in todo)) if progress else None
         try:
             for outcome in _outcomes(client, study, path, todo):

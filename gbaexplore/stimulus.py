@@ -113,10 +113,10 @@ class Stimulus(AbstractStimulus):
             if self.duration is None:
                 raise UserError(f'the stimulus into "{area}" is a function; give its duration in seconds')
             if dt is None:
-                times = self.onset + np.linspace(0.0, self.duration, 4097)
+                times: np.ndarray = self.onset + np.linspace(0.0, self.duration, 4097)
             else:
                 times = (first + np.arange(whole_steps(self.duration, dt, "the stimulus' duration"))) * dt
-            values: np.ndarray = np.zeros(len(times)) + course(times)
+            values = np.zeros(len(times)) + course(times)
         else:
             if self.duration is not None:
                 raise UserError(f'the stimulus into "{area}" is an array, one value per step; leave duration out')
