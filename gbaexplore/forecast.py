@@ -29,16 +29,18 @@ class Forecast:
     probes: int
 
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"store        {self.path} (nothing is written now)",
-                f"points       {self.points:,}, of which {self.to_do:,} are to be computed",
+        lines = [
+            f"store        {self.path} (nothing is written now)",
+            f"points       {self.points:,}, of which {self.to_do:,} are to be computed",
+        ]
+        if self.to_do:
+            lines += [
                 f"blocks       {self.blocks:,} of at most {self.block_points:,} points",
                 f"disk         about {_bytes(self.disk_bytes)}",
                 f"peak memory  about {_bytes(self.memory_bytes)}",
                 f"time         about {self.seconds:.1f} s, from {self.probes} timed blocks",
             ]
-        )
+        return "\n".join(lines)
 
 
 def forecast(study: Study, folder: Path, workers: int | None = None) -> Forecast:

@@ -215,6 +215,8 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
                     n_workers=workers or 1,
                     threads_per_worker=1 if workers else os.cpu_count(),
                     dashboard_address=None,
+                    # Even without a dashboard the scheduler serves HTTP, and warns if its usual port is taken.
+                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                     silence_logs="ERROR",
                     # One thread per worker process for XLA too; NPROC is what it reads.
                     **({"env": {"NPROC": "1"}} if workers else {}),

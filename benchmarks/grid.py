@@ -1,0 +1,61 @@
+"""Figures of the map inside one process, its start left out: `grid.py threads` and `grid.py early_end`."""
+
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from shell import MAP, say
+
+from gbaexplore import Study
+from gbaexplore.labels import OK, STATUS
+from gbaexplore.studyfile import load_study
+
+Results = list[dict[str, np.ndarray]]
+
+
+def main() -> None:
+    {"threads": threads, "early_end": early_end}[sys.argv[1]](load_study(MAP))
+
+
+def simulated(study: Study, workers: int, early_end: bool = True) -> tuple[float, Results]:
+    """Return points per second with a number of threads, compiled before, and every block's results."""
+    blocks = study.blocks()
+    study.run_block(blocks[-1], early_end)
+    with ThreadPoolExecutor(workers) as pool:
+        started = time.perf_counter()
+        results = list(pool.map(lambda block: study.run_block(block, early_end), blocks))
+        return study.size / (time.perf_counter() - started), results
+
+
+def threads(study: Study) -> None:
+    """One thread against two, in turns, the best of two each."""
+    rates = {1: 0.0, 2: 0.0}
+    for _ in range(2):
+        for workers in rates:
+            rates[workers] = max(rates[workers], simulated(study, workers)[0])
+    for workers, rate in rates.items():
+        say(f"workers, map simulated with threads: {workers}", f"{rate:,.0f} points/s")
+    say("workers, two threads / one", f"{rates[2] / rates[1]:.2f}")
+
+
+def early_end(study: Study) -> None:
+    """The whole map with points that end when they are settled or diverged, and with every step run."""
+    early_rate, early = simulated(study, 2)
+    full_rate, full = simulated(study, 2, early_end=False)
+    say("early end, map simulated with two threads", f"{early_rate:,.0f} points/s")
+    say("every step, map simulated with two threads", f"{full_rate:,.0f} points/s")
+    say("early end / every step", f"{early_rate / full_rate:.2f}")
+    say("early end, same status", all(np.array_equal(a[STATUS], b[STATUS]) for a, b in zip(early, full)))
+    bounded = sum(int((b[STATUS] == OK).sum()) for b in full)
+    same = all(same_bits(a, b) for a, b in zip(early, full))
+    say(f"early end, same bits for every bounded point ({bounded:,})", same)
+
+
+def same_bits(early: dict[str, np.ndarray], full: dict[str, np.ndarray]) -> bool:
+    bounded = full[STATUS] == OK
+    return all(early[name][bounded].tobytes() == full[name][bounded].tobytes() for name in full)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Print the project's figures, one `name: value` line each; ratios are to baselines measured in the same run."""
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import re
+import time
+from pathlib import Path
+
+import whole
+from shell import program, say
+
+
+def kernel() -> None:
+    """One core: as many threads as cores would measure the other core too."""
+    program("one_core.py", NPROC="1", OPENBLAS_NUM_THREADS="1")
+
+
+def workers() -> None:
+    """Threads, and processes."""
+    program("grid.py", "threads")
+    whole.worker_processes()
+
+
+def early_end() -> None:
+    """What ending points early saves and leaves as it is."""
+    program("grid.py", "early_end")
+
+
+FIGURES = {
+    "map": whole.propagation_map,
+    "kernel": kernel,
+    "memory": whole.memory,
+    "workers": workers,
+    "small": whole.small_things,
+    "early_end": early_end,
+}
+
+
+def machine() -> None:
+    """What was measured on, and with what."""
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    say("machine", f"{os.cpu_count()} cores, {cpu[1] if cpu else platform.machine()}")
+    say("load before the start", f"{os.getloadavg()[0]:.2f}")
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("jax", "jaxlib", "numpy", "brainpy")]
+    say("versions", ", ".join([f"Python {platform.python_version()}", *versions]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=FIGURES, help="one group of figures (default: all)")
+    only = parser.parse_args().only
+    started = time.perf_counter()
+    machine()
+    for name, figure in FIGURES.items():
+        if only in (None, name):
+            figure()
+    say("benchmark, total", f"{time.perf_counter() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Figures of the whole program, from the shell: what a user waits for, and how much memory it takes."""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from shell import HERE, MAP, command, gbaexplore, say
+
+FIG2C = """
+import numpy as np
+from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
+
+macaque = load_connectome("macaque29")
+study = Study(
+    name="fig2c",
+    model=ThresholdLinear(),
+    axes={"muEE": np.arange(28, 43, 2), "feedback": {"on": macaque, "off": macaque.without_feedback()}},
+    fixed={"omegaEI": 19.7},
+    stimulus=Pulse(area="V1", onset=2.0, duration=0.25, amplitude=21.8 * 1.9),
+    measures=[Peak(window=(1.75, 5.0))],
+)
+"""
+
+# 500 steps a point: the memory of the points is looked at here, not their integration.
+SHORT = """
+import numpy as np
+from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
+
+study = Study(
+    name="short",
+    model=ThresholdLinear(),
+    axes={"muEE": np.linspace(31, 53, COUNT), "omegaEI": np.linspace(19, 26, 204)},
+    connectome=load_connectome("macaque29"),
+    stimulus=Pulse(area="V1", onset=0.0, duration=0.025, amplitude=22.05 * 1.9),
+    measures=[Peak()],
+    duration=0.1,
+)
+"""
+
+
+def propagation_map() -> None:
+    """The map from start to exit, nothing cached, against BrainPy run as the notebook runs it."""
+    with tempfile.TemporaryDirectory() as store:
+        run = gbaexplore("run", MAP, "--store", store)
+        again = [gbaexplore("run", MAP, "--store", store).seconds for _ in range(3)]
+    rate = run.points / run.seconds
+    say("map, start to exit", f"{run.seconds:.2f} s")
+    say("map, peak memory", f"{run.peak_mib:.0f} MiB")
+    say("map, whole process", f"{rate:,.0f} points/s")
+    for line in run.output.splitlines():
+        if re.search(r"points:|computed in", line):
+            say("map, the command's own summary", line)
+    say("map, re-run when finished (best of 3)", f"{min(again):.2f} s")
+
+    brainpy = float(command(sys.executable, HERE / "brainpy_rate.py").output)
+    say("BrainPy jit(vmap), 10 s with traces, batch of 64, all cores, compiled (best of 3)", f"{brainpy:.1f} points/s")
+    say("map, whole process / BrainPy", f"{rate / brainpy:.1f}")
+
+
+def memory() -> None:
+    """Peak memory of a study and of one with ten times the points."""
+    small, large = (_short_study(count) for count in (160, 1600))
+    for run in (small, large):
+        say(f"memory, {run.points:,} short points", f"{run.peak_mib:.0f} MiB ({run.seconds:.1f} s)")
+    say("memory, ten times the points", f"{large.peak_mib / small.peak_mib:.3f}")
+
+
+def _short_study(count: int) -> "shell.Finished":
+    with tempfile.TemporaryDirectory() as folder:
+        study = Path(folder, "short.py")
+        study.write_text(SHORT.replace("COUNT", str(count)))
+        return gbaexplore("run", study, "--store", folder)
+
+
+def worker_processes() -> None:
+    """The map with one worker process and with two, start included."""
+    seconds = {}
+    for workers in (1, 2):
+        with tempfile.TemporaryDirectory() as store:
+            seconds[workers] = gbaexplore("run", MAP, "--store", store, "--workers", str(workers)).seconds
+        say(f"workers, map with --workers {workers}, start to exit", f"{seconds[workers]:.2f} s")
+    say("workers, two processes / one, start to exit", f"{seconds[1] / seconds[2]:.2f}")
+
+
+def small_things() -> None:
+    """A small study, a finished one, and --help."""
+    with tempfile.TemporaryDirectory() as folder:
+        study = Path(folder, "fig2c.py")
+        study.write_text(FIG2C)
+        arguments = ("run", study, "--store", folder)
+        first = gbaexplore(*arguments)
+        again = min(gbaexplore(*arguments).seconds for _ in range(3))
+        # What Python imports and what JAX compiles, by their own word.
+        watched = gbaexplore(*arguments, PYTHONPROFILEIMPORTTIME="1", JAX_LOG_COMPILES="1").errors
+    say(f"fig. 2C, {first.points} points from the shell", f"{first.seconds:.2f} s")
+    say("fig. 2C, re-run when finished (best of 3)", f"{again:.2f} s")
+    say("re-run when finished, imports distributed", bool(re.search(r"\| +distributed$", watched, re.MULTILINE)))
+    say("re-run when finished, compiles", "Compiling" in watched)
+    say("--help (best of 5)", f"{min(gbaexplore('--help').seconds for _ in range(5)):.3f} s")

@@ -1,0 +1,210 @@
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from gbaexplore import (
+    Peak,
+    SpectralAbscissa,
+    ThresholdLinear,
+    UserError,
+    load_study,
+    open_study,
+    run,
+    runner,
+)
+from gbaexplore import store as stores
+
+STUDY = """
+import numpy as np
+from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
+
+macaque = load_connectome("macaque29")
+study = Study(
+    name="grid",
+    model=ThresholdLinear(),
+    axes={
+        "muEE": np.linspace(31, 53, 48),
+        "omegaEI": np.linspace(19, 26, 60),
+        "feedback": {"on": macaque, "off": macaque.without_feedback()},
+    },
+    derived={"muIE": lambda muEE: 25.3 + 0 * muEE},
+    stimulus=Pulse(area="V1", onset=2.0, duration=0.25, amplitude=22.05 * 1.9),
+    measures=[Peak(window=(1.75, 3.0))],
+)
+"""
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    path = tmp_path / "grid.py"
+    path.write_text(STUDY)
+    return path
+
+
+def same(a, b):
+    for name in b.variables:
+        np.testing.assert_array_equal(a[name].values, b[name].values, err_msg=name)
+
+
+def test_run_gives_what_the_blocks_give(study_file, run_all, tmp_path):
+    study = load_study(study_file)
+    ds = run(study, store=tmp_path / "store")
+    expected = run_all(study)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(ds[name].values, values)
+    assert ds.peak_rate.sel(area="24c", feedback="on").dims == ("muEE", "omegaEI")
+    assert ds.attrs["created"]
+    plain = xr.open_zarr(tmp_path / "store" / "grid.zarr", consolidated=False)
+    same(plain, ds)
+
+
+def test_worker_processes_give_the_same_bits(study_file, tmp_path):
+    study = load_study(study_file)
+    same(run(study, store=tmp_path / "two", workers=2), run(study, store=tmp_path / "threads"))
+
+
+def test_a_study_without_a_file_runs_in_worker_processes(make_study, tmp_path):
+    parts = dict(axes={"muEE": [30.0, 33.7]}, derived={"omegaEI": eval("lambda muEE: 19.7 + 0 * muEE")})
+    same(
+        run(make_study(**parts), store=tmp_path / "two", workers=1), run(make_study(**parts), store=tmp_path / "threads")
+    )
+
+
+def test_only_what_is_missing_is_computed(study_file, tmp_path, monkeypatch):
+    study = load_study(study_file)
+    whole = run(study, store=tmp_path).load()
+    path = tmp_path / "grid.zarr"
+    blocks = study.blocks()
+    assert len(blocks) >= 4
+    # As if killed before block 1 was marked, and block 2 had failed.
+    stores.write_block(path, blocks[1].slices, {"status": np.zeros(blocks[1].shape, np.uint8)})
+    stores.write_block(path, blocks[2].slices, {"status": np.full(blocks[2].shape, 3, np.uint8)})
+    computed = []
+    original = type(study).run_block
+    monkeypatch.setattr(type(study), "run_block", lambda s, b, **k: (computed.append(b), original(s, b, **k))[1])
+    report = runner.execute(study, tmp_path)
+    assert {blocks.index(b) for b in computed} == {1, 2}
+    assert report.computed == blocks[1].size + blocks[2].size
+    same(open_study(path), whole)
+    assert runner.execute(study, tmp_path).computed == 0
+
+
+def test_a_finished_study_starts_nothing(study_file, tmp_path):
+    run(load_study(study_file), store=tmp_path)
+    code = f"""
+import sys
+from gbaexplore import load_study, runner
+from pathlib import Path
+report = runner.execute(load_study({str(study_file)!r}), Path({str(tmp_path)!r}))
+assert report.computed == 0
+assert "distributed" not in sys.modules, "no cluster"
+from gbaexplore import engine
+assert engine._program.cache_info().currsize == 0, "nothing compiled"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_another_study_under_the_same_name_is_refused(make_study, tmp_path):
+    run(make_study(), store=tmp_path)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+    with pytest.raises(UserError, match="holds another study's results"):
+        run(make_study(fixed={"eta": 0.5}), store=tmp_path)
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == before
+
+
+@dataclass(frozen=True)
+class Fragile(ThresholdLinear):
+    """A model of a user's that fails at some points."""
+
+    def jacobian(self, p, hierarchy, fln):
+        if p.muEE > 33 and not Fragile.mended:
+            raise ZeroDivisionError("too strong")
+        return super().jacobian(p, hierarchy, fln)
+
+
+Fragile.mended = False
+
+
+def test_a_block_that_fails_is_recorded_and_the_rest_is_done(make_study, tmp_path, monkeypatch):
+    study = make_study(
+        model=Fragile(),
+        axes={"muEE": np.linspace(31, 35, 1200), "omegaEI": [19.7, 22.0]},
+        measures=[Peak(window=(1.75, 2.5)), SpectralAbscissa()],
+    )
+    report = runner.execute(study, tmp_path)
+    assert any("ZeroDivisionError: too strong" in error and "test_runner.py" in error for error in report.errors)
+    ds = open_study(report.path)
+    failed = ds.status == 3
+    assert failed.any()
+    assert (ds.status == 1).any()
+    assert not (failed & (ds.muEE < 31.5)).any()
+    assert f"{int(failed.sum()):,} failed" in str(report)
+    with pytest.raises(RuntimeError, match="points failed in .*too strong"):
+        run(study, store=tmp_path)
+    monkeypatch.setattr(Fragile, "mended", True)
+    assert (run(study, store=tmp_path).status != 3).all()
+
+
+def test_a_model_that_can_not_be_traced_is_a_users_mistake(make_study, tmp_path):
+    @dataclass(frozen=True)
+    class Broken(ThresholdLinear):
+        def step(self, x, p, net, stimulus, dt):
+            return x._replace(E=x.E + net.nothing)
+
+    with pytest.raises(UserError, match=r"can't be simulated: AttributeError: .*nothing.*test_runner.py, line \d+"):
+        run(make_study(model=Broken()), store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def test_no_scheduler_at_the_address_is_said_within_ten_seconds(make_study, tmp_path):
+    started = time.monotonic()
+    with pytest.raises(UserError, match="no dask scheduler with a worker answers at tcp://127.0.0.1"):
+        run(make_study(), store=tmp_path / "store", scheduler=f"tcp://127.0.0.1:{free_port()}")
+    assert time.monotonic() - started < 10
+    with pytest.raises(UserError, match="no dask scheduler with a worker answers at nonsense"):
+        run(make_study(), store=tmp_path / "store", scheduler="nonsense://1")
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """A real `dask scheduler` and a `dask worker`, in processes of their own, in another folder."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    quiet = dict(cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    dask = [sys.executable, "-m", "dask"]
+    port = address.rsplit(":", 1)[1]
+    processes = [
+        subprocess.Popen([*dask, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"], **quiet),
+        subprocess.Popen(
+            [*dask, "worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard"], **quiet
+        ),
+    ]
+    yield address
+    for process in reversed(processes):
+        process.terminate()
+        process.wait(20)
+
+
+def test_a_running_scheduler(study_file, tmp_path, scheduler, monkeypatch):
+    monkeypatch.setattr(runner, "_CONNECT_S", 30.0)  # it is just being started
+    study = load_study(study_file)
+    remote = run(study, store=tmp_path / "remote", scheduler=scheduler)
+    same(remote, run(study, store=tmp_path / "threads"))
+    # A study file that was edited after it was loaded is not what the worker would run.
+    study_file.write_text(STUDY.replace('"grid"', '"grid2"'))
+    again = load_study(study_file)
+    study_file.write_text(STUDY.replace('"grid"', '"grid2"') + "\n# edited\n")
+    with pytest.raises(RuntimeError, match="has changed since the run was started"):
+        run(again, store=tmp_path / "remote", scheduler=scheduler)
