@@ -50,7 +50,9 @@ class Report:
     def __str__(self) -> str:
         state = stores.status(self.path)
         ok, diverged, failed = (int((state == code).sum()) for code in (OK, DIVERGED, FAILED))
-        lines = [f"{self.points:,} points: {ok:,} ok, {diverged:,} diverged, {failed:,} failed"]
+        lines = [
+            f"{self.points:,} point{'s' if self.points != 1 else ''}: {ok:,} ok, {diverged:,} diverged, {failed:,} failed"
+        ]
         if not self.computed and not self.errors:
             lines.append("nothing was left to do")
         else:

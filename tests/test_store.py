@@ -129,7 +129,7 @@ def test_what_is_no_store(tmp_path):
 
 def test_a_place_that_can_not_be_written_to(make_study, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match="can't be written to: .*choose another --store"):
+    with pytest.raises(UserError, match=r"can't be written to: .*choose another --store"):
         stores.create(tmp_path / "file" / "small.zarr", make_study().template())
 
 

@@ -1,0 +1,232 @@
+"""The command line as its user meets it: real processes, real files."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+COMMAND = [str(Path(sys.executable).with_name("gbaexplore"))]
+HEAD = """
+import numpy as np
+from gbaexplore import *
+macaque = load_connectome("macaque29")
+pulse = Pulse(area="V1", onset=2.0, duration=0.25, amplitude=41.9)
+parts = dict(name="tiny", model=ThresholdLinear(), connectome=macaque, stimulus=pulse, measures=[Peak()])
+"""
+TINY = HEAD + 'study = Study(axes={"muEE": [28.0, 30.0, 36.0]}, **parts)\n'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "tiny.py").write_text(TINY)
+    return tmp_path
+
+
+def command(*args, cwd, **kwargs):
+    return subprocess.run([*COMMAND, *args], cwd=cwd, capture_output=True, text=True, timeout=120, **kwargs)
+
+
+def test_run_then_run_again_then_info(folder):
+    first = command("run", "tiny.py", cwd=folder)
+    assert first.returncode == 0, first.stderr
+    assert "3 points: 2 ok, 1 diverged, 0 failed" in first.stdout
+    assert "store/tiny.zarr" in first.stdout
+    assert "3/3 points" in first.stderr
+    assert "\r" not in first.stderr, "plain lines when it is no terminal"
+    with xr.open_zarr(folder / "store" / "tiny.zarr", consolidated=False) as ds:
+        np.testing.assert_array_equal(ds.status, [1, 1, 2])
+
+    again = command("run", "tiny.py", cwd=folder)
+    assert again.returncode == 0
+    assert "nothing was left to do" in again.stdout
+    assert again.stderr == ""
+
+    info = command("info", "store/tiny.zarr", cwd=folder)
+    assert info.returncode == 0
+    for text in ("0 pending, 2 ok, 1 diverged", "3 values, 28 to 36 pA/Hz", "sequential", "omegaEI", "jax="):
+        assert text in info.stdout
+
+
+def test_dry_run_writes_nothing(folder):
+    done = command("run", "tiny.py", "--dry-run", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    for word in ("points       3", "blocks       1", "disk", "peak memory", "time"):
+        assert word in done.stdout
+    assert sorted(p.name for p in folder.iterdir() if p.name != "__pycache__") == ["tiny.py"]
+
+
+def test_a_bar_in_a_terminal(folder):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([*COMMAND, "run", "tiny.py"], cwd=folder, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # the other end was closed
+            break
+        if not part:
+            break
+        shown += part
+    process.communicate(timeout=60)
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"\r[########################] 3/3 points" in shown
+
+
+def test_help_has_examples_and_starts_without_the_heavy_packages(folder):
+    done = command("--help", cwd=folder)
+    assert done.returncode == 0
+    assert "gbaexplore run studies/gba_grid.py" in done.stdout
+    assert command("--version", cwd=folder).stdout.startswith("gbaexplore 0.")
+    code = """
+import sys
+from gbaexplore.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+heavy = {"numpy", "jax", "xarray", "dask", "distributed", "zarr", "matplotlib", "brainpy"} & set(sys.modules)
+sys.exit(f"imported {heavy}" if heavy else 0)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+MISTAKES = {
+    "raises": ("1 / 0", "line 1: ZeroDivisionError: division by zero"),
+    "syntax": ("def f(:\n", "line 1: SyntaxError"),
+    "exits": ("import sys\nsys.exit(3)", "line 2: SystemExit: 3"),
+    "none": ("x = 1", "defines no study; expected `study = Study(...)`"),
+    "other name": (HEAD + 'mine = Study(axes={"muEE": [28.0]}, **parts)', "rename `mine` to `study`"),
+    "unknown parameter": (HEAD + 'study = Study(axes={"muee": [1.0]}, **parts)', 'did you mean "muEE"'),
+    "two sources": (
+        HEAD + 'study = Study(axes={"muEE": [1.0]}, fixed={"muEE": 2.0}, **parts)',
+        '"muEE" is given by axes and by fixed',
+    ),
+    "window": (
+        HEAD + 'study = Study(axes={"muEE": [1.0]}, **{**parts, "measures": [Peak(window=(2, 20))]})',
+        "window of Peak is 2 to 20 s",
+    ),
+    "connectome": (
+        HEAD + 'study = Study(axes={"c": {"a": Connectome("c", ("a",), [0], [[0, 1]])}}, **parts)',
+        "fln has shape (1, 2); expected (1, 1)",
+    ),
+    "type": (HEAD + "study = Study(axes={}, dx=3, **parts)", "TypeError: Study.__init__() got an unexpected keyword"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_users_mistake_is_one_line_and_exit_2(tmp_path, mistake):
+    text, message = MISTAKES[mistake]
+    (tmp_path / "wrong.py").write_text(text)
+    done = command("run", "wrong.py", cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.startswith("gbaexplore: ")
+    assert done.stderr.count("\n") == 1
+    assert "wrong.py" in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name != "__pycache__") == ["wrong.py"]
+
+
+def test_mistakes_with_stores_and_paths(folder):
+    (folder / "file").write_text("in the way")
+    (folder / "store").mkdir()
+    (folder / "store" / "tiny.zarr").mkdir()
+    cases = [
+        (("run", "nothing.py"), "no study file"),
+        (("run", "store"), "no study file"),
+        (("run", "tiny.py"), "not a gbaexplore store: it is something else"),
+        (("run", "tiny.py", "--store", "file"), "can't be written to"),
+        (("info", "nothing.zarr"), "not a gbaexplore store: there is nothing there"),
+        (("run", "tiny.py", "--workers", "0"), "not a whole number of at least 1"),
+        (("run",), "required"),
+        ((), "required"),
+    ]
+    before = sorted(folder.rglob("*"))
+    for args, message in cases:
+        done = command(*args, cwd=folder)
+        assert done.returncode == 2, args
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+    assert [p for p in sorted(folder.rglob("*")) if "__pycache__" not in str(p)] == before
+
+
+def test_an_empty_grid_is_one_point(folder):
+    (folder / "one.py").write_text(HEAD + "study = Study(axes={}, **parts)\n")
+    done = command("run", "one.py", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "1 point: 1 ok" in done.stdout
+
+
+def test_a_study_file_sees_its_own_folder_and_not_main(folder):
+    (folder / "helper.py").write_text("VALUES = [28.0, 29.0]\n")
+    (folder / "uses.py").write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+        + HEAD.lstrip()
+        + 'from helper import VALUES\n@dataclass(frozen=True)\nclass Mine(ThresholdLinear):\n    """Own."""\n'
+        'study = Study(axes={"muEE": VALUES}, **{**parts, "model": Mine()})\n'
+        "if __name__ == '__main__':\n    raise SystemExit('must not run')\n"
+    )
+    done = command("run", str(folder / "uses.py"), "--store", "out", "--workers", "1", cwd=folder.parent)
+    assert done.returncode == 0, done.stderr
+    assert "2 points: 2 ok" in done.stdout
+
+
+LONG = HEAD + 'study = Study(axes={"muEE": np.linspace(20, 33, 300), "omegaEI": np.linspace(22, 26, 100)}, **parts)\n'
+
+
+@pytest.fixture
+def long_run(tmp_path):
+    (tmp_path / "long.py").write_text(LONG.replace('"tiny"', '"long"'))
+    return tmp_path
+
+
+def started(folder, *args):
+    """A run that has finished at least one block."""
+    process = subprocess.Popen(
+        [*COMMAND, "run", "long.py", *args], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    chunks = folder / "store" / "long.zarr" / "status" / "c"
+    while not any(chunks.rglob("0")) and process.poll() is None:
+        time.sleep(0.02)
+    assert process.poll() is None, "it must not have finished yet"
+    return process
+
+
+def finished_like_an_uninterrupted_run(folder):
+    resumed = command("run", "long.py", cwd=folder)
+    assert resumed.returncode == 0, resumed.stderr
+    computed = int(resumed.stdout.split(" computed in")[0].split("\n")[-1].replace(",", ""))
+    assert 0 < computed < 30_000, "only what was missing"
+    whole = command("run", "long.py", "--store", "whole", cwd=folder)
+    assert whole.returncode == 0
+    resumed_files, whole_files = (
+        {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file() and "c" in p.parts}
+        for root in (folder / "store" / "long.zarr", folder / "whole" / "long.zarr")
+    )
+    assert resumed_files == whole_files, "byte-identical"
+
+
+def test_killed_it_resumes(long_run):
+    process = started(long_run)
+    process.kill()
+    process.communicate(timeout=20)
+    finished_like_an_uninterrupted_run(long_run)
+
+
+@pytest.mark.parametrize("args", [(), ("--workers", "2")])
+def test_interrupted_it_says_how_to_resume(long_run, args):
+    process = started(long_run, *args)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in stderr
+    assert "Traceback" not in stderr
+    finished_like_an_uninterrupted_run(long_run)

@@ -1,0 +1,111 @@
+"""What every model must do; a new model enters MODELS."""
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gbaexplore import Mean, Model, Peak, Pulse, Study, ThresholdLinear, UserError, parameter
+
+
+class LeakyState(NamedTuple):
+    r: object  # (area,) Hz
+
+
+@dataclass(frozen=True)
+class Leaky(Model):
+    """A user's own model, as short as can be: tau dr/dt = -r + w FLN r + stimulus."""
+
+    tau: float = parameter(0.05, units="s", doc="time constant", above=0)
+    w: float = parameter(0.0, units="1", doc="long-range coupling")
+    observables: ClassVar = {"r": "Hz"}
+
+    def rest(self, p, net):
+        return {"r": 0 * p.tau}
+
+    def start(self, p, net):
+        return LeakyState(jnp.zeros_like(net.hierarchy))
+
+    def step(self, x, p, net, stimulus, dt):
+        return LeakyState(x.r + dt / p.tau * (-x.r + p.w * (net.fln @ x.r) + stimulus))
+
+    def starts_at_rest(self, values):
+        return True
+
+
+MODELS = {
+    "threshold-linear, sequential": (ThresholdLinear(), {"muEE": np.linspace(28, 36, 9)}),
+    "threshold-linear, simultaneous": (ThresholdLinear(update="simultaneous"), {"muEE": np.linspace(28, 36, 9)}),
+    "threshold-linear, from zero": (ThresholdLinear(background=False), {"omegaEI": np.linspace(20, 30, 9)}),
+    "leaky": (Leaky(), {"tau": np.linspace(0.01, 0.1, 9)}),
+}
+
+
+@pytest.fixture(params=MODELS)
+def model_and_axis(request):
+    return MODELS[request.param]
+
+
+def study_of(model, axes, macaque, pulse, measures, **parts):
+    given = dict(model=model, axes=axes, connectome=macaque, stimulus=pulse, measures=measures, duration=4.0)
+    return Study("study", **{**given, **parts})
+
+
+def test_every_parameter_declares_unit_and_meaning(model_and_axis):
+    model, axes = model_and_axis
+    assert set(axes) <= set(model.parameters())
+    for info in model.parameters().values():
+        assert info.units
+        assert info.doc
+    assert all(model.observables.values())
+
+
+def test_a_point_has_the_same_bits_in_any_batch_and_however_it_ends(model_and_axis, run_all, macaque, pulse):
+    model, axes = model_and_axis
+    ((name, values),) = axes.items()
+    for measures in ([Peak(window=(1.75, 4.0))], [Mean(window=(1.0, 4.0))]):
+        whole = run_all(study_of(model, axes, macaque, pulse, measures))
+        alone = run_all(study_of(model, {name: values[4:5]}, macaque, pulse, measures))
+        study = study_of(model, axes, macaque, pulse, measures)
+        full = run_all(study, early_end=False)
+        for variable in whole:
+            np.testing.assert_array_equal(whole[variable][4], alone[variable][0])
+            np.testing.assert_array_equal(whole[variable], full[variable])
+
+
+def test_float32_agrees_with_float64(model_and_axis, run_all, macaque, pulse):
+    model, axes = model_and_axis
+    measures = [Peak(window=(1.75, 4.0))]
+    single = run_all(study_of(model, axes, macaque, pulse, measures))
+    double = run_all(study_of(model, axes, macaque, pulse, measures, precision="float64"))
+    assert double["peak_rate"].dtype == np.float64
+    assert single["peak_rate"].dtype == np.float32
+    np.testing.assert_array_equal(single["status"], double["status"])
+    ok = double["status"] == 1
+    # Started from zero, changes are the rates themselves: float32 keeps 1e-7 of 100 Hz.
+    from_zero = isinstance(model, ThresholdLinear) and not model.background
+    atol = 1e-4 if from_zero else 1e-12
+    np.testing.assert_allclose(single["peak_rate"][ok], double["peak_rate"][ok], rtol=1e-4, atol=atol)
+
+
+def test_the_leaky_model_follows_its_formula(run_all, macaque):
+    """A user's model in a study: the response to a pulse is known in closed form."""
+    tau, amplitude, duration = np.array([0.02, 0.05]), 30.0, 0.25
+    pulse = Pulse(area="V4", onset=1.0, duration=duration, amplitude=amplitude)
+    study = study_of(Leaky(), {"tau": tau}, macaque, pulse, [Peak(window=(0.5, 2.0))])
+    found = run_all(study)
+    peak = found["peak_rate"]
+    expected = amplitude * (1 - (1 - 2e-4 / tau) ** round(duration / 2e-4))
+    np.testing.assert_allclose(peak[:, macaque.index("V4")], expected, rtol=1e-5)
+    assert not np.delete(peak, macaque.index("V4"), axis=1).any()
+    assert found["time_to_peak"][0, macaque.index("V4")] == pytest.approx(duration - 2e-4)
+    assert not np.delete(found["time_to_peak"], macaque.index("V4"), axis=1).any()
+
+
+def test_a_model_without_a_jacobian_says_so(run_all, macaque, pulse):
+    from gbaexplore import SpectralAbscissa
+
+    with pytest.raises(UserError, match="Leaky has no jacobian; SpectralAbscissa needs one"):
+        run_all(study_of(Leaky(), {"tau": [0.05]}, macaque, pulse, [SpectralAbscissa()]))
