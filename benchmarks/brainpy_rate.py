@@ -9,7 +9,7 @@ from shell import ROOT
 from gbaexplore import load_connectome
 
 sys.path.insert(0, str(ROOT / "tests"))
-from brainpy_notebook import traces_batch  # noqa: E402 - it is beside the tests, which compare with it too
+from brainpy_notebook import traces_batch
 
 POINTS = 64
 

@@ -9,6 +9,7 @@ from shell import MAP, say
 
 from gbaexplore import Study
 from gbaexplore.labels import OK, STATUS
+from gbaexplore.study import Block
 from gbaexplore.studyfile import load_study
 
 Results = list[dict[str, np.ndarray]]
@@ -35,8 +36,25 @@ def threads(study: Study) -> None:
         for workers in rates:
             rates[workers] = max(rates[workers], simulated(study, workers)[0])
     for workers, rate in rates.items():
-        say(f"workers, map simulated with threads: {workers}", f"{rate:,.0f} points/s")
+        say(f"workers, map simulated, threads {workers}", f"{rate:,.0f} points/s")
     say("workers, two threads / one", f"{rates[2] / rates[1]:.2f}")
+    seconds = [block_seconds(study, block) for block in study.blocks()]
+    say("workers, seconds of each block, one thread", " ".join(f"{s:.2f}" for s in seconds))
+    say("workers, two threads / one that these blocks allow", f"{sum(seconds) / two_at_once(seconds):.2f}")
+
+
+def block_seconds(study: Study, block: Block) -> float:
+    started = time.perf_counter()
+    study.run_block(block)
+    return time.perf_counter() - started
+
+
+def two_at_once(seconds: list[float]) -> float:
+    """Return when two workers that take the next block whenever they are free have done all."""
+    free = [0.0, 0.0]
+    for block in seconds:
+        free[free.index(min(free))] += block
+    return max(free)
 
 
 def early_end(study: Study) -> None:

@@ -1,11 +1,14 @@
-"""Figures of the kernel on one core: every step of every point, all lanes busy, no early end.
+"""Figures of the kernel: every step of every point, all lanes busy, no early end.
 
-Run by run.py, which sets the number of threads; this program pins itself to one core.
+`kernel.py one_core` pins itself to a core; the number of threads is set by run.py, in the environment.
+`kernel.py all_cores` gives the kernel a thread per core, as `gbaexplore run` does.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -35,11 +38,32 @@ FLOP_PER_POINT = STEPS * AREAS * PER_AREA
 
 
 def main() -> None:
+    {"one_core": one_core, "all_cores": all_cores}[sys.argv[1]]()
+
+
+def one_core() -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     kernel, peaks = kernel_rate("Peak (value and time)", Peak(window=WINDOW))
     plain_rates(kernel, peaks)
     cheapest, _ = kernel_rate("Final (the cheapest measure)", Final(window=WINDOW))
     shares({"Peak": kernel, "Final": cheapest})
+
+
+def all_cores() -> None:
+    study = bounded_points(Peak(window=WINDOW))
+    cores = len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(cores) as pool:
+        blocks = study.blocks() * cores
+
+        def kernel() -> list[object]:
+            return list(pool.map(lambda block: study.run_block(block, early_end=False), blocks))
+
+        rate = cores * study.size / best(kernel, 4)
+    say(f"kernel, {cores} threads, every step, Peak (value and time)", f"{rate:,.0f} points/s")
+    # XLA is free to use all cores for it, and does not.
+    _, plain = plain_rate(plain_jax.straightforward, study)
+    say("jit(vmap), straightforward, all cores, every step", f"{plain:,.0f} points/s")
+    say(f"kernel, {cores} threads / jit(vmap), straightforward, all cores", f"{rate / plain:.1f}")
 
 
 def best(function: Callable[[], object], repeats: int) -> float:
@@ -76,27 +100,33 @@ def kernel_rate(what: str, measure: Measure) -> tuple[float, dict[str, np.ndarra
 
 
 def plain_rates(kernel: float, found: dict[str, np.ndarray]) -> None:
-    """The kernel against plain JAX: the same points and steps, each at the best batch size of four."""
+    """The kernel against plain JAX on the same points."""
+    expected = found["peak_rate"].reshape(-1, AREAS)
     study = bounded_points(Peak(window=WINDOW))
-    points = study.points(study.blocks()[0])
-    pulse = PULSE.amplitude * (np.arange(AREAS) == MACAQUE.index(PULSE.area))
-    shared = [np.asarray(a, np.float32) for a in (MACAQUE.hierarchy, MACAQUE.fln, pulse)]
     for trajectory in (plain_jax.straightforward, plain_jax.improved):
-        run = plain_jax.batched(trajectory)
-
-        def batches(size: int, count: int, run: Callable = run) -> np.ndarray:
-            parts = [[np.float32(points[n][i : i + size]) for n in ("muEE", "omegaEI")] for i in range(0, count, size)]
-            return np.concatenate([np.asarray(run(*part, *shared)[0]) for part in parts])
-
-        probes = {size: best(lambda size=size: batches(size, 256), 1) for size in (16, 64, 128, 256)}
-        size = min(probes, key=probes.get)
-        rate = study.size / best(lambda size=size: batches(size, study.size), 1)
+        peaks, rate = plain_rate(trajectory, study)
         name = f"jit(vmap), {trajectory.__name__}"
-        say(f"{name}, one core, every step, best batch ({size})", f"{rate:,.0f} points/s")
+        say(f"{name}, one core, every step", f"{rate:,.0f} points/s")
         say(f"kernel / {name}", f"{kernel / rate:.1f}")
-        expected = found["peak_rate"].reshape(-1, AREAS)
-        apart = np.max(np.abs(batches(size, study.size) / expected - 1))
+        apart = np.max(np.abs(peaks / expected - 1))
         say(f"{name}, peaks agree with the kernel's to 1e-3", f"{bool(apart < 1e-3)} ({apart:.1e})")
+
+
+def plain_rate(trajectory: Callable, study: Study) -> tuple[np.ndarray, float]:
+    """Return the peaks that plain JAX finds, and its points per second at the best batch size of four."""
+    points = study.points(study.blocks()[0])
+    muEE, omegaEI = (np.float32(points[name]) for name in ("muEE", "omegaEI"))
+    pulse = PULSE.amplitude * (np.arange(AREAS) == MACAQUE.index(PULSE.area))
+    shared = [np.float32(a) for a in (MACAQUE.hierarchy, MACAQUE.fln, pulse)]
+    run = plain_jax.batched(trajectory)
+
+    def peaks(size: int, count: int) -> np.ndarray:
+        parts = [slice(i, i + size) for i in range(0, count, size)]
+        return np.concatenate([np.asarray(run(muEE[part], omegaEI[part], *shared)[0]) for part in parts])
+
+    # The rates are flat around the best size: a quarter of the points is enough to find it.
+    size = min((16, 64, 128, 256), key=lambda size: best(lambda: peaks(size, study.size // 4), 1))
+    return peaks(size, study.size), study.size / best(lambda: peaks(size, study.size), 1)
 
 
 def shares(kernels: dict[str, float]) -> None:

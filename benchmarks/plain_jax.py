@@ -28,7 +28,7 @@ def straightforward(muEE, omegaEI, hierarchy, fln, pulse):
         E = E + DT / M.tauE * (-E + jnp.maximum(IE, 0))
         II = M.betaI * (gain * (M.omegaIE * E + to_I @ E) - M.omegaII * I)
         I = I + DT / M.tauI * (-I + jnp.maximum(II, 0))
-        return E, I, jnp.maximum(peak, E), jnp.where(E > peak, k, when)
+        return E, I, jnp.maximum(peak, E), jnp.where(peak < E, k, when)
 
     zero = jnp.zeros_like(hierarchy)
     _, _, peak, when = jax.lax.fori_loop(0, STEPS, step, (zero, zero, zero, jnp.zeros(zero.shape, jnp.int32)))
@@ -47,7 +47,7 @@ def improved(muEE, omegaEI, hierarchy, fln, pulse):
         far = fln @ E
         II = M.betaI * (gain * (M.omegaIE * E + M.muIE * far) - M.omegaII * I)
         I = I + DT / M.tauI * (-I + jnp.maximum(II, 0))
-        return E, I, far, jnp.maximum(peak, E), jnp.where(E > peak, k, when)
+        return E, I, far, jnp.maximum(peak, E), jnp.where(peak < E, k, when)
 
     zero = jnp.zeros_like(hierarchy)
     *_, peak, when = jax.lax.fori_loop(0, STEPS, step, (zero, zero, zero, zero, jnp.zeros(zero.shape, jnp.int32)))

@@ -13,8 +13,9 @@ from shell import program, say
 
 
 def kernel() -> None:
-    """One core: as many threads as cores would measure the other core too."""
-    program("one_core.py", NPROC="1", OPENBLAS_NUM_THREADS="1")
+    """One core, where a second thread would only be in the way; then all cores."""
+    program("kernel.py", "one_core", NPROC="1", OPENBLAS_NUM_THREADS="1")
+    program("kernel.py", "all_cores")
 
 
 def workers() -> None:

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from shell import HERE, MAP, command, gbaexplore, say
+from shell import HERE, MAP, Finished, command, gbaexplore, say
 
 FIG2C = """
 import numpy as np
@@ -66,7 +66,7 @@ def memory() -> None:
     say("memory, ten times the points", f"{large.peak_mib / small.peak_mib:.3f}")
 
 
-def _short_study(count: int) -> "shell.Finished":
+def _short_study(count: int) -> Finished:
     with tempfile.TemporaryDirectory() as folder:
         study = Path(folder, "short.py")
         study.write_text(SHORT.replace("COUNT", str(count)))

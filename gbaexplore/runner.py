@@ -50,9 +50,8 @@ class Report:
     def __str__(self) -> str:
         state = stores.status(self.path)
         ok, diverged, failed = (int((state == code).sum()) for code in (OK, DIVERGED, FAILED))
-        lines = [
-            f"{self.points:,} point{'s' if self.points != 1 else ''}: {ok:,} ok, {diverged:,} diverged, {failed:,} failed"
-        ]
+        points = "1 point" if self.points == 1 else f"{self.points:,} points"
+        lines = [f"{points}: {ok:,} ok, {diverged:,} diverged, {failed:,} failed"]
         if not self.computed and not self.errors:
             lines.append("nothing was left to do")
         else:
