@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 _PACKAGE = Path(__file__).parent
 DATA = _PACKAGE / "data" if (_PACKAGE / "data").is_dir() else _PACKAGE.parent / "data"
 
-_DOCS = {
+_FILES = {
     "fln": "fraction of labelled neurons",
     "sln": "fraction of supragranular labelled neurons",
     "wiring_mm": "wiring distance",
 }
+_MATRICES = {**_FILES, "fln_inhibitory": "fraction of labelled neurons, onto inhibitory populations"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ class Connectome:
         fln: (n, n) fraction of labelled neurons; row = target, column = source.
         sln: (n, n) fraction of supragranular labelled neurons, or None.
         wiring_mm: (n, n) wiring distance in mm, or None.
+        fln_inhibitory: (n, n) FLN onto inhibitory populations, where it is not the same; else None.
 
     Raises:
         UserError: matrices that are not (n, n); negative, NaN or infinite values; repeated areas.
@@ -52,12 +54,13 @@ class Connectome:
     fln: np.ndarray
     sln: np.ndarray | None = None
     wiring_mm: np.ndarray | None = None
+    fln_inhibitory: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "areas", tuple(self.areas))
         _check_areas(self.name, self.areas)
         n = len(self.areas)
-        for field, shape in {"hierarchy": (n,), "fln": (n, n), "sln": (n, n), "wiring_mm": (n, n)}.items():
+        for field, shape in {"hierarchy": (n,), **dict.fromkeys(_MATRICES, (n, n))}.items():
             values = getattr(self, field)
             if values is not None:
                 object.__setattr__(self, field, _checked(values, shape, f"{self.name}: {field}", self.areas))
@@ -66,7 +69,7 @@ class Connectome:
     def content_hash(self) -> str:
         """SHA-256 of everything a simulation can see: areas, hierarchy and matrices, as float64."""
         digest = hashlib.sha256("\0".join(self.areas).encode())
-        for field in ("hierarchy", "fln", "sln", "wiring_mm"):
+        for field in ("hierarchy", *_MATRICES):
             values = getattr(self, field)
             digest.update(field.encode() + (b"-" if values is None else values.astype("<f8").tobytes()))
         return digest.hexdigest()
@@ -91,7 +94,7 @@ class Connectome:
         areas = np.array(self.areas, dtype=object)
         ds = xr.Dataset(coords={"area": areas, "target": areas, "source": areas}, attrs={"name": self.name})
         ds["hierarchy"] = ("area", self.hierarchy.copy(), {"long_name": "hierarchy", "units": "1"})
-        for field, doc in _DOCS.items():
+        for field, doc in _MATRICES.items():
             values = getattr(self, field)
             if values is not None:
                 units = "mm" if field == "wiring_mm" else "1"
@@ -115,23 +118,21 @@ class Connectome:
 
     def without_feedback(self) -> Connectome:
         """Return only the pathways that go up the hierarchy: the lower triangle of FLN (areas are in order)."""
-        return self._with_fln("without feedback", np.tril(self.fln))
+        return self._mapped("without feedback", np.tril)
 
     def symmetrized(self, mean: Literal["arithmetic", "geometric"]) -> Connectome:
         """Return FLN replaced by its mean with its transpose: (F + F')/2, or elementwise sqrt(F F')."""
-        if mean == "arithmetic":
-            fln = (self.fln + self.fln.T) / 2
-        elif mean == "geometric":
-            fln = np.sqrt(self.fln * self.fln.T)
-        else:
+        means = {"arithmetic": lambda fln: (fln + fln.T) / 2, "geometric": lambda fln: np.sqrt(fln * fln.T)}
+        if mean not in means:
             raise UserError(f'symmetrized("{mean}"): expected "arithmetic" or "geometric"')
-        return self._with_fln(f"{mean} symmetrized", fln)
+        return self._mapped(f"{mean} symmetrized", means[mean])
 
     def thresholded(self, fln: float) -> Connectome:
         """Return only the pathways of at least this FLN; weaker ones are set to 0."""
         if not np.isfinite(fln) or fln < 0:
             raise UserError(f"thresholded({fln}): expected a finite threshold of at least 0")
-        return self._with_fln(f"FLN >= {fln:g}", np.where(self.fln >= fln, self.fln, 0.0))
+        kept = self.fln >= fln
+        return self._mapped(f"FLN >= {fln:g}", lambda matrix: np.where(kept, matrix, 0.0))
 
     def scaled(self, factor: float, target: str | None = None, source: str | None = None) -> Connectome:
         """Return pathways multiplied by `factor`: all, those into `target`, out of `source`, or the one pathway."""
@@ -139,9 +140,17 @@ class Connectome:
             raise UserError(f"scaled({factor}): expected a finite factor of at least 0")
         rows = slice(None) if target is None else self.index(target)
         columns = slice(None) if source is None else self.index(source)
-        fln = self.fln.copy()
-        fln[rows, columns] *= factor
-        return self._with_fln(f"{target or 'all'}<-{source or 'all'} x {factor:g}", fln)
+        factors = np.ones(self.fln.shape)
+        factors[rows, columns] = factor
+        return self._mapped(f"{target or 'all'}<-{source or 'all'} x {factor:g}", lambda matrix: matrix * factors)
+
+    def with_targeted_inhibition(self, factor: float) -> Connectome:
+        """Return pathways onto inhibition scaled by 1 + factor max(0, h_target - h_source): more of it going up."""
+        if not np.isfinite(factor) or factor < 0:
+            raise UserError(f"with_targeted_inhibition({factor}): expected a finite factor of at least 0")
+        up = np.maximum(0.0, self.hierarchy[:, None] - self.hierarchy[None, :])
+        name = f"{self.name}, inhibition targeted x {factor:g}"
+        return replace(self, name=name, fln_inhibitory=(self.fln * (1 + factor * up)))
 
     def without_pathway(self, target: str, source: str) -> Connectome:
         """Return the connectome without the one pathway target <- source."""
@@ -154,18 +163,20 @@ class Connectome:
         if not keep.size:
             raise UserError(f"{self.name}: without({', '.join(areas)}) leaves no area; keep at least one")
         square = np.ix_(keep, keep)
+        whole = {field: getattr(self, field) for field in _MATRICES}
+        kept: dict[str, Any] = {field: None if matrix is None else matrix[square] for field, matrix in whole.items()}
         return replace(
             self,
             name=f"{self.name}, without {', '.join(areas)}",
             areas=tuple(self.areas[i] for i in keep),
             hierarchy=self.hierarchy[keep],
-            fln=self.fln[square],
-            sln=None if self.sln is None else self.sln[square],
-            wiring_mm=None if self.wiring_mm is None else self.wiring_mm[square],
+            **kept,
         )
 
-    def _with_fln(self, what: str, fln: np.ndarray) -> Connectome:
-        return replace(self, name=f"{self.name}, {what}", fln=fln)
+    def _mapped(self, what: str, function: Callable[[np.ndarray], np.ndarray]) -> Connectome:
+        """Return the connectome with a function applied to FLN, onto both populations."""
+        inhibitory = None if self.fln_inhibitory is None else function(self.fln_inhibitory)
+        return replace(self, name=f"{self.name}, {what}", fln=function(self.fln), fln_inhibitory=inhibitory)
 
 
 def load_connectome(source: str | Path) -> Connectome:
@@ -191,7 +202,7 @@ def load_connectome(source: str | Path) -> Connectome:
     areas, raw = _read_areas(folder / "areas.csv")
     top = raw.max(initial=0.0)
     matrices = {
-        name: _read_matrix(folder / f"{name}.csv", areas) for name in _DOCS if (folder / f"{name}.csv").exists()
+        name: _read_matrix(folder / f"{name}.csv", areas) for name in _FILES if (folder / f"{name}.csv").exists()
     }
     if "fln" not in matrices:
         raise UserError(f"{folder} has no fln.csv; expected the fraction of labelled neurons, row = target")

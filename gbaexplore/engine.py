@@ -210,7 +210,7 @@ def simulate_batch(plan: Plan, network: Network, points: Mapping[str, np.ndarray
     with jax.enable_x64(batch.dtype == "float64"):
         program = _program(batch, size, len(tables.first) - 1, jax.default_backend())
         padded = {name: np.resize(v, size).astype(batch.dtype) for name, v in points.items()}
-        net = Network(*(np.asarray(a, dtype=batch.dtype) for a in network))
+        net = jax.tree.map(lambda a: np.asarray(a, dtype=batch.dtype), network)
         values, status, slices = jax.device_get(program(padded, np.int32(count), net, tables))
     status = status[:count]
     diverged = status == DIVERGED
@@ -218,11 +218,11 @@ def simulate_batch(plan: Plan, network: Network, points: Mapping[str, np.ndarray
     return Results(bounded, status, int(slices))
 
 
-def rest(model: Model, hierarchy: np.ndarray, fln: np.ndarray, values: Mapping[str, float]) -> dict[str, np.ndarray]:
+def rest(model: Model, network: Network, values: Mapping[str, float]) -> dict[str, np.ndarray]:
     """Return the rates that a point's changes are changes from: {observable: (area,)}, float64."""
     with jax.enable_x64(True):
-        p = _Parameters({name: np.full(len(hierarchy), value) for name, value in values.items()})
-        return {name: np.asarray(v) for name, v in model.rest(p, Network(hierarchy, fln)).items()}
+        p = _Parameters({name: np.full(len(network.hierarchy), value) for name, value in values.items()})
+        return {name: np.asarray(v) for name, v in model.rest(p, network).items()}
 
 
 def _bounded(measure: StreamingMeasure, values: dict[str, np.ndarray], diverged: np.ndarray, batch: Batch) -> Any:
@@ -324,7 +324,7 @@ class _Sweep:
 
     def with_network(self, function: Any) -> Any:
         """Return function(*args, network) for a point as one for all lanes."""
-        mapped = _each(lambda hierarchy, *args: function(*args, Network(hierarchy, self.network.fln)))
+        mapped = _each(lambda hierarchy, *args: function(*args, self.network._replace(hierarchy=hierarchy)))
         return functools.partial(mapped, self.spread(self.network.hierarchy[:, None]))
 
     def start(self, point: Any) -> Any:

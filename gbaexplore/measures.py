@@ -25,7 +25,7 @@ import numpy as np
 
 from gbaexplore.connectome import Connectome
 from gbaexplore.errors import UserError
-from gbaexplore.models.base import Model
+from gbaexplore.models.base import Model, Network
 from gbaexplore.timing import whole_steps
 
 
@@ -280,5 +280,5 @@ class SpectralAbscissa(Measure):
 
     def compute(self, model: Model, points: list[Any], connectome: Connectome) -> dict[str, np.ndarray]:
         """Return the values, (point,), for parameter sets that have every parameter as a number."""
-        matrices = np.stack([model.jacobian(p, connectome.hierarchy, connectome.fln) for p in points])
+        matrices = np.stack([model.jacobian(p, Network.of(connectome)) for p in points])
         return {"spectral_abscissa": np.linalg.eigvals(matrices).real.max(axis=1)}

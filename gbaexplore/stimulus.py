@@ -61,6 +61,19 @@ class Pulse(AbstractStimulus):
         return {"kind": "Pulse", "area": self.area, "onset_s": self.onset, "duration_s": self.duration}
 
 
+@dataclass(frozen=True)
+class Silence(AbstractStimulus):
+    """No input: what a study has that gives no stimulus."""
+
+    amplitude: float = 0.0
+
+    def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
+        return Pieces(np.array([0, 0]), np.zeros((1, len(connectome.areas))))
+
+    def recipe(self) -> dict[str, Any]:
+        return {"kind": "Silence"}
+
+
 class Stimulus(AbstractStimulus):
     """Any time course for any set of areas.
 

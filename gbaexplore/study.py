@@ -23,7 +23,7 @@ from gbaexplore.errors import UserError, did_you_mean
 from gbaexplore.labels import AREA, STATUS, STATUS_ATTRS, canonical
 from gbaexplore.measures import Measure, SpectralAbscissa, StreamingMeasure, Variable
 from gbaexplore.models.base import Model, Network, checked_values
-from gbaexplore.stimulus import AbstractStimulus
+from gbaexplore.stimulus import AbstractStimulus, Silence
 from gbaexplore.timing import whole_steps
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ class Study:
         name: names the store: letters, digits, "-", "_" and ".".
         model: the model, unless an axis gives it.
         axes: name -> numbers (a parameter of the model, or "amplitude", the stimulus') or
-            name -> {label: connectome, stimulus or model}.
+            name -> {label: connectome, stimulus or model, or a tuple of these}.
         measures: what to keep of each point.
         stimulus, connectome: unless an axis gives them.
         fixed: parameter -> value at all points.
-        derived: parameter -> function of other parameters, by the names of its arguments.
+        derived: parameter -> function of other parameters (and of labels), by the names of its arguments.
         dt: step, s. duration: of the run, s.
         ceiling: a point has "diverged", and ends, when the model's first observable has risen by more, Hz.
         precision: "float32" or "float64", of states and results.
@@ -114,7 +114,7 @@ class Study:
         self.variables  # noqa: B018 - names that clash are found now
 
     numeric: dict[str, np.ndarray] = field(init=False, repr=False)
-    categorical: dict[str, dict[str, Any]] = field(init=False, repr=False)
+    categorical: dict[str, dict[str, tuple[Any, ...]]] = field(init=False, repr=False)
     _derived: dict[tuple[str, ...], dict[str, tuple[list[str], np.ndarray]]] = field(init=False, repr=False)
     source: tuple[str, str] | None = field(init=False, repr=False, default=None)
     """Path and SHA-256 of the file that the study was loaded from, if it was."""
@@ -148,12 +148,12 @@ class Study:
             yield self._variant(labels)
 
     def _variant(self, labels: dict[str, str]) -> Variant:
-        objects = [self.categorical[axis][label] for axis, label in labels.items()]
+        objects = [thing for axis, label in labels.items() for thing in self.categorical[axis][label]]
         return Variant(
             labels,
             model=_one(Model, [*objects, self.model], "model=ThresholdLinear()"),
             connectome=_one(Connectome, [*objects, self.connectome], 'connectome=load_connectome("macaque29")'),
-            stimulus=_one(AbstractStimulus, [*objects, self.stimulus], 'stimulus=Pulse(area="V1", ...)'),
+            stimulus=_one(AbstractStimulus, [*objects, self.stimulus], "", otherwise=Silence()),
         )
 
     # Parameters.
@@ -164,6 +164,12 @@ class Study:
         values |= {AMPLITUDE: float(variant.stimulus.amplitude)}
         values |= {name: float(value) for name, value in self.fixed.items()}
         return {k: v for k, v in values.items() if k not in self.numeric and k not in self.derived}
+
+    @functools.cached_property
+    def _varying(self) -> set[str]:
+        """Parameters that variants differ in, and the amplitude: data to the program, so that all can share one."""
+        first, *others = (self._base_values(variant) for variant in self.variants())
+        return {name for name, value in first.items() if name == AMPLITUDE or any(o.get(name) != value for o in others)}
 
     @functools.cached_property
     def _derivation(self) -> dict[str, tuple[list[str], list[str]]]:
@@ -197,7 +203,7 @@ class Study:
             values = np.empty(shape)
             for index in np.ndindex(*shape):
                 at = dict(zip(axes, index))
-                known = {a: self._value(a, at, base, found) for a in arguments}
+                known = {a: variant.labels.get(a) or self._value(a, at, base, found) for a in arguments}
                 try:
                     values[index] = float(self.derived[name](**known))
                 except Exception as error:
@@ -273,15 +279,14 @@ class Study:
     def plan(self, variant: Variant, early_end: bool = True) -> engine.Plan:
         """Return how the points of a variant are simulated."""
         derived = {name: values.ravel() for name, (_, values) in self.derived_values(variant).items()}
-        fixed = self._base_values(variant)
-        fixed.pop(AMPLITUDE, None)
+        base = self._base_values(variant)
         return engine.plan(
             model=variant.model,
             measures=self._streaming,
             areas=self.areas,
             pieces=variant.stimulus.pieces(variant.connectome, self.dt, self.n_steps),
-            swept={**self.numeric, **derived},
-            fixed=fixed,
+            swept={**self.numeric, **derived, **{name: np.array([base[name]]) for name in self._varying & set(base)}},
+            fixed={name: value for name, value in base.items() if name not in self._varying},
             dt=self.dt,
             n_steps=self.n_steps,
             ceiling=self.ceiling,
@@ -301,9 +306,9 @@ class Study:
         self, block: Block, points: dict[str, np.ndarray], count: int, early_end: bool = True
     ) -> engine.Results:
         variant = self.variant_of(block)
-        if AMPLITUDE not in points:
-            points = points | {AMPLITUDE: np.array([self._base_values(variant)[AMPLITUDE]])}
-        network = Network(variant.connectome.hierarchy, variant.connectome.fln)
+        base = self._base_values(variant)
+        points = points | {name: np.array([base[name]]) for name in self._varying & set(base)}
+        network = Network.of(variant.connectome)
         size = math.prod(self.block_shape)
         return engine.simulate_batch(self.plan(variant, early_end), network, points, count, size)
 
@@ -380,8 +385,8 @@ class Study:
             ds.coords[name] = (name, values, attrs)
         hierarchy = {"units": "1", "long_name": "position in the cortical hierarchy"}
         ds.coords["hierarchy"] = (AREA, variant.connectome.hierarchy, hierarchy)
-        for name, (axes, values) in self.derived_values(variant).items():
-            ds.coords[name] = (axes, values, self._attributes(name, variant))
+        for name in self.derived:
+            ds.coords[name] = (*self._derived_coordinate(name), self._attributes(name, variant))
         for name, variable in self.variables.items():
             shape = self.shape + tuple(len(extra[d][0]) for d in variable.dims)
             chunks = self.block_shape + shape[len(self.shape) :]
@@ -391,6 +396,20 @@ class Study:
         ds[STATUS] = (tuple(self.axes), da.zeros(self.shape, dtype="uint8", chunks=self.block_shape), STATUS_ATTRS)
         ds.attrs = {"title": self.name, "Conventions": "CF-1.11", "gbaexplore_recipe": json.dumps(self.recipe())}
         return ds
+
+    def _derived_coordinate(self, name: str) -> tuple[list[str], np.ndarray]:
+        """Return a derived parameter's dimensions and values: its numeric axes, and labels that make a difference."""
+        found = [self.derived_values(variant)[name] for variant in self.variants()]
+        counts = [len(labels) for labels in self.categorical.values()]
+        values = np.stack([values for _, values in found]).reshape(*counts, *found[0][1].shape)
+        dims = [*self.categorical, *found[0][0]]
+        for axis in self.categorical:
+            at = dims.index(axis)
+            first = np.take(values, [0], axis=at)
+            if np.array_equal(values, np.broadcast_to(first, values.shape)):
+                values = first.squeeze(at)
+                dims.remove(axis)
+        return dims, values
 
     def _attributes(self, name: str, variant: Variant) -> dict[str, str]:
         if name == AMPLITUDE:
@@ -405,7 +424,7 @@ class Study:
             if name in self.numeric:
                 axes[name] = self.numeric[name].tolist()
             else:
-                axes[name] = {label: _identity(o) for label, o in self.categorical[name].items()}
+                axes[name] = {label: [_identity(o) for o in things] for label, things in self.categorical[name].items()}
         variants = {}
         for variant in self.variants():
             derived = {k: {"along": a, "values": v.tolist()} for k, (a, v) in self.derived_values(variant).items()}
@@ -428,15 +447,15 @@ class Study:
         }
 
 
-def _one(kind: type, candidates: list[Any], hint: str) -> Any:
+def _one(kind: type, candidates: list[Any], hint: str, otherwise: Any = None) -> Any:
     """Return the one object of a kind that the study gives, directly or by an axis."""
-    found = [thing for thing in candidates if isinstance(thing, kind)]
-    if len(found) == 1:
+    found = [thing for thing in candidates if isinstance(thing, kind)] or [otherwise]
+    if len(found) == 1 and found[0] is not None:
         return found[0]
     what = "stimulus" if kind is AbstractStimulus else kind.__name__.lower()
     raise UserError(
-        f"the study has {'no' if not found else 'more than one'} {what}; expected one, either given directly "
-        f"({hint}) or by one axis of labels"
+        f"the study has {'no' if found == [None] else 'more than one'} {what}; expected one, either given "
+        f"directly{f' ({hint})' if hint else ''} or by one axis of labels"
     )
 
 
@@ -472,20 +491,28 @@ def _check_settings(study: Study) -> None:
     whole_steps(study.duration, study.dt, "duration")
 
 
-def _labelled(axis: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    kinds = (Connectome, AbstractStimulus, Model)
+def _labelled(axis: str, values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return the objects that each label stands for."""
     if not values:
         raise UserError(f'axis "{axis}" is empty; expected at least one label')
+    found = {}
     for label, value in values.items():
         if not isinstance(label, str) or not label:
             raise UserError(f'axis "{axis}" has the label {label!r}; expected text (write "on", not True)')
-        if not isinstance(value, kinds):
-            raise UserError(
-                f'axis "{axis}": "{label}" is {type(value).__name__}; expected a connectome, a stimulus or a model'
-            )
-    if sum(all(isinstance(v, kind) for v in values.values()) for kind in kinds) != 1:
-        raise UserError(f'axis "{axis}" mixes kinds of objects; expected only connectomes, only stimuli or only models')
-    return dict(values)
+        found[label] = value if isinstance(value, tuple) else (value,)
+        for thing in found[label]:
+            if _kind(thing) is None:
+                raise UserError(
+                    f'axis "{axis}": "{label}" is {type(thing).__name__}; expected a connectome, a stimulus or a '
+                    "model, or a tuple of them"
+                )
+    if len({tuple(_kind(thing) for thing in things) for things in found.values()}) > 1:
+        raise UserError(f'axis "{axis}" mixes kinds of objects; expected the same kinds for each label')
+    return found
+
+
+def _kind(thing: Any) -> type | None:
+    return next((kind for kind in (Connectome, AbstractStimulus, Model) if isinstance(thing, kind)), None)
 
 
 def _numbers(axis: str, values: Any) -> np.ndarray:
@@ -552,6 +579,6 @@ def _check_parameters(study: Study, variants: list[Variant]) -> None:
         for argument in inspect.signature(function).parameters:
             for variant in variants:
                 try:
-                    type(variant.model).known_parameter(argument, also=(AMPLITUDE,))
+                    type(variant.model).known_parameter(argument, also=(AMPLITUDE, *study.categorical))
                 except UserError as error:
                     raise UserError(f'derived "{name}": {error}') from None

@@ -61,6 +61,21 @@ def test_variants(macaque):
     assert fewer.sln.shape == fewer.wiring_mm.shape == (27, 27)
 
 
+def test_targeted_inhibition(macaque):
+    targeted = macaque.with_targeted_inhibition(0.2)
+    i, j = macaque.index("V4"), macaque.index("V1")
+    up = macaque.hierarchy[i] - macaque.hierarchy[j]
+    assert up > 0
+    assert targeted.fln_inhibitory[i, j] == pytest.approx(macaque.fln[i, j] * (1 + 0.2 * up))
+    assert targeted.fln_inhibitory[j, i] == macaque.fln[j, i]
+    np.testing.assert_array_equal(targeted.fln, macaque.fln)
+    assert targeted != macaque
+    assert not np.triu(targeted.without_feedback().fln_inhibitory, 1).any()
+    assert targeted.without("V4").fln_inhibitory.shape == (28, 28)
+    with pytest.raises(UserError, match="expected a finite factor"):
+        macaque.with_targeted_inhibition(-1)
+
+
 def test_it_can_not_be_changed(macaque):
     with pytest.raises(ValueError, match="read-only"):
         macaque.fln[0, 1] = 0

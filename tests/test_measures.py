@@ -108,7 +108,7 @@ def test_jacobian_is_the_derivative_of_the_step(macaque):
     model = ThresholdLinear(update="simultaneous", restE=1e6, restI=1e6)
     values = {name: getattr(model, name) for name in model.parameters()}
     p = type("P", (), values)
-    J = model.jacobian(p, macaque.hierarchy, macaque.fln)
+    J = model.jacobian(p, Network.of(macaque))
     x = np.random.default_rng(0).normal(size=58)
     with jax.enable_x64(True):
         net = Network(jnp.asarray(macaque.hierarchy), jnp.asarray(macaque.fln))

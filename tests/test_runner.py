@@ -122,10 +122,10 @@ def test_another_study_under_the_same_name_is_refused(make_study, tmp_path):
 class Fragile(ThresholdLinear):
     """A model of a user's that fails at some points."""
 
-    def jacobian(self, p, hierarchy, fln):
+    def jacobian(self, p, net):
         if p.muEE > 33 and not Fragile.mended:
             raise ZeroDivisionError("too strong")
-        return super().jacobian(p, hierarchy, fln)
+        return super().jacobian(p, net)
 
 
 Fragile.mended = False

@@ -136,7 +136,6 @@ NAN = float("nan")
         (dict(derived={"muIE": lambda muEE: NAN}), "muIE has a value that is not a finite number"),
         (dict(derived={"muIE": 3}), "expected a function of other parameters"),
         (dict(connectome=None), "the study has no connectome"),
-        (dict(stimulus=None), "the study has no stimulus"),
         (dict(model=None), "the study has no model"),
         (dict(stimulus=Pulse("V1", 9.9, 0.25, 1.0)), "the pulse acts from 9.9 to 10.15 s"),
         (dict(stimulus=Pulse("v1", 2.0, 0.25, 1.0)), 'did you mean "V1"'),
@@ -183,3 +182,32 @@ def test_any_number_of_areas(make_study, run_all, n):
     one = run_all(make_study(axes={"muEE": np.linspace(5, 20, 300)[117:118]}, **parts))
     assert many["peak_rate"].max() > 0
     np.testing.assert_array_equal(many["peak_rate"][117], one["peak_rate"][0])
+
+
+def test_a_label_may_stand_for_several_objects(make_study, run_all):
+    """Regimes: a model and its calibrated pulse; parameters given by label reach derived functions too."""
+    regimes = {
+        "weak": (ThresholdLinear(muEE=33.7), Pulse("V1", 2.0, 0.25, 22.05 * 1.9)),
+        "strong": (ThresholdLinear(muEE=51.5), Pulse("V1", 2.0, 0.25, 11.54 * 1.9)),
+    }
+    study = make_study(
+        model=None, stimulus=None, axes={"muIE": [25.3, 25.4], "regime": regimes},
+        derived={
+            "omegaEI": lambda regime: {"weak": 19.7, "strong": 25.2}[regime],
+            "eta": lambda muIE: muIE / 25.3 * 0.68,
+        },
+    )  # fmt: skip
+    template = study.template()
+    assert template.omegaEI.dims == ("regime",)
+    np.testing.assert_array_equal(template.omegaEI, [19.7, 25.2])
+    assert template.eta.dims == ("muIE",)
+    found = run_all(study)["peak_rate"]
+    for i, (model, pulse) in enumerate(regimes.values()):
+        parts = dict(axes={"muEE": [model.muEE], "omegaEI": [(19.7, 25.2)[i]]}, stimulus=pulse)
+        np.testing.assert_allclose(found[0, i], run_all(make_study(**parts))["peak_rate"][0, 0], rtol=1e-5)
+
+
+def test_without_a_stimulus_nothing_happens_at_rest(make_study, run_all):
+    found = run_all(make_study(stimulus=None))
+    assert not found["peak_rate"].any()
+    assert (found["status"] == 1).all()

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
+from gbaexplore.connectome import Connectome
 from gbaexplore.errors import UserError, did_you_mean
 
 
@@ -35,6 +36,12 @@ class Network(NamedTuple):
 
     hierarchy: Any  # (area,)
     fln: Any  # (area, area) row = target, column = source, so that fln @ rates is what each area receives
+    fln_inhibitory: Any = None  # (area, area) the same onto inhibitory populations, where it is another one
+
+    @classmethod
+    def of(cls, connectome: Connectome) -> Network:
+        """Return a connectome's numbers."""
+        return cls(connectome.hierarchy, connectome.fln, connectome.fln_inhibitory)
 
 
 class Model(ABC):
@@ -74,7 +81,7 @@ class Model(ABC):
     def check(self, values: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - nothing to check is the rule
         """Raise UserError for parameter values that make no sense together; `values` are whole axes."""
 
-    def jacobian(self, p: Any, hierarchy: np.ndarray, fln: np.ndarray) -> np.ndarray:
+    def jacobian(self, p: Any, net: Network) -> np.ndarray:
         """Return the linearised system's matrix in 1/s (float64), from parameters that are plain numbers."""
         raise UserError(f"{type(self).__name__} has no jacobian; SpectralAbscissa needs one: define it")
 

@@ -81,6 +81,8 @@ class ThresholdLinear(Model):
         far = net.fln @ E
 
         seen, seen_far = (E, far) if self.update == "sequential" else (x.E, x.far)
+        if net.fln_inhibitory is not None:
+            seen_far = net.fln_inhibitory @ seen
         II = p.betaI * (gain * (p.omegaIE * seen + p.muIE * seen_far) - p.omegaII * x.I)
         I = x.I + dt / p.tauI * (-x.I + jnp.maximum(II, p.thresholdI - rest["I"]))
         return State(E, I, far)
@@ -103,12 +105,13 @@ class ThresholdLinear(Model):
                     f"{np.max(threshold):g} Hz, so it can't be a steady state; expected at least the threshold"
                 )
 
-    def jacobian(self, p: Any, hierarchy: np.ndarray, fln: np.ndarray) -> np.ndarray:
+    def jacobian(self, p: Any, net: Network) -> np.ndarray:
         """Return d(E', I')/d(E, I) with every rectifier open: (2 area, 2 area), 1/s."""
-        one = np.eye(len(hierarchy))
-        gain = (1 + p.eta * hierarchy)[:, None]
-        EE = p.betaE * gain * (p.omegaEE * one + p.muEE * fln)
-        IE = p.betaI * gain * (p.omegaIE * one + p.muIE * fln)
+        one = np.eye(len(net.hierarchy))
+        gain = (1 + p.eta * net.hierarchy)[:, None]
+        EE = p.betaE * gain * (p.omegaEE * one + p.muEE * net.fln)
+        far_inhibitory = net.fln if net.fln_inhibitory is None else net.fln_inhibitory
+        IE = p.betaI * gain * (p.omegaIE * one + p.muIE * far_inhibitory)
         return np.block(
             [
                 [(EE - one) / p.tauE, -p.betaE * p.omegaEI * one / p.tauE],
