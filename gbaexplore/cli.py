@@ -13,6 +13,9 @@ _EXAMPLES = """examples:
   gbaexplore run studies/gba_grid.py --dry-run     what it would take
   gbaexplore run my_study.py --workers 8           eight worker processes
   gbaexplore info store/gba_grid.zarr              what a store holds, and what made it
+  gbaexplore figure fig2c                          compute what is missing of a figure, and draw it
+  gbaexplore new my_study.py --from fig2c          a file of your own to start from
+  gbaexplore verify                                published and independent numbers against ours
 
 exit codes: 0 done, 1 finished with failed points, 2 a mistake in what was asked for, 130 interrupted
 """
@@ -45,18 +48,44 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="compute what is missing of a study")
-    run.add_argument("study", metavar="STUDY.py", help="Python file that defines `study = Study(...)`")
-    run.add_argument("--store", metavar="DIR", default="store", help="folder for NAME.zarr (default: %(default)s)")
-    where = run.add_mutually_exclusive_group()
-    where.add_argument("--workers", metavar="N", type=_count, help="N processes (default: a thread per core)")
-    where.add_argument("--scheduler", metavar="ADDR", help="a running dask scheduler, tcp://HOST:PORT")
+    run.add_argument("study", metavar="STUDY.py", help="a study file, or the name of a shipped study")
+    _add_execution(run)
     run.add_argument("--dry-run", action="store_true", help="say what it would take, from one timed block")
     run.set_defaults(command=_run)
 
     info = commands.add_parser("info", help="what a store holds, and what made it")
     info.add_argument("store", metavar="STORE", help="a NAME.zarr folder")
     info.set_defaults(command=_info)
+
+    figure = commands.add_parser("figure", help="compute what is missing of a study, and draw its figure")
+    what = figure.add_mutually_exclusive_group(required=True)
+    what.add_argument("study", nargs="?", metavar="STUDY", help="a shipped study's name, or a study file's path")
+    what.add_argument("--all", action="store_true", help="every shipped study that has a figure")
+    figure.add_argument(
+        "--out", metavar="DIR", default="figures", help="folder for the pictures (default: %(default)s)"
+    )
+    _add_execution(figure)
+    figure.set_defaults(command=_figure)
+
+    studies = commands.add_parser("studies", help="the shipped studies, with a line each")
+    studies.set_defaults(command=_studies)
+
+    new = commands.add_parser("new", help="a study file of your own to start from")
+    new.add_argument("path", metavar="FILE.py", help="where to write it")
+    new.add_argument("--from", dest="origin", metavar="STUDY", default="gba_grid", help="default: %(default)s")
+    new.set_defaults(command=_new)
+
+    verify = commands.add_parser("verify", help="compare published and independent numbers with ours")
+    verify.add_argument("--markdown", action="store_true", help="write the table as Markdown")
+    verify.set_defaults(command=_verify)
     return parser
+
+
+def _add_execution(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--store", metavar="DIR", default="store", help="folder for NAME.zarr (default: %(default)s)")
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--workers", metavar="N", type=_count, help="N processes (default: a thread per core)")
+    where.add_argument("--scheduler", metavar="ADDR", help="a running dask scheduler, tcp://HOST:PORT")
 
 
 class _Version(argparse.Action):
@@ -100,3 +129,41 @@ def _info(args: argparse.Namespace) -> int:
 
     print(describe(Path(args.store)))
     return 0
+
+
+def _figure(args: argparse.Namespace) -> int:
+    from gbaexplore import figures
+    from gbaexplore.studyfile import shipped
+
+    failed = False
+    for name in shipped() if args.all else [args.study]:
+        report, pictures = figures.make(name, Path(args.store), Path(args.out), args.workers, args.scheduler)
+        print(f"{report.path}: {report.computed:,} of {report.points:,} points computed")
+        print(*(f"  {picture}" for picture in pictures), sep="\n", flush=True)
+        failed |= bool(report.errors)
+    return 1 if failed else 0
+
+
+def _studies(args: argparse.Namespace) -> int:
+    from gbaexplore.studyfile import shipped
+
+    listed = shipped()
+    width = max(map(len, listed))
+    print(*(f"{name:<{width}}  {line}" for name, line in listed.items()), sep="\n")
+    return 0
+
+
+def _new(args: argparse.Namespace) -> int:
+    from gbaexplore.studyfile import write_copy
+
+    path = write_copy(args.origin, Path(args.path))
+    print(f"{path} is yours to change; then: gbaexplore run {path}")
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from gbaexplore import verification
+
+    rows = verification.verify()
+    print(verification.markdown(rows) if args.markdown else verification.table(rows))
+    return 0 if all(row.passed for row in rows) else 1
