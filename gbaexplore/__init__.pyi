@@ -1,4 +1,5 @@
-from . import analysis as analysis, plots as plots
+from . import analysis as analysis, plots as plots, verification as verification
+from .calibration import CalibratedAmplitude as CalibratedAmplitude
 from .connectome import Connectome as Connectome, load_connectome as load_connectome
 from .errors import UserError as UserError
 from .measures import (
@@ -11,6 +12,7 @@ from .measures import (
     Trace as Trace,
 )
 from .models.base import Model as Model, Network as Network, parameter as parameter
+from .models.local_circuit import LocalCircuit as LocalCircuit
 from .models.threshold_linear import ThresholdLinear as ThresholdLinear
 from .runner import run as run
 from .single import simulate as simulate

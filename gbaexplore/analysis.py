@@ -1,14 +1,22 @@
-"""Derived fields: Datasets in, labelled arrays out."""
+"""Derived fields: Datasets in, labelled arrays out; and how far a network is from normal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+import math
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from gbaexplore.errors import UserError, did_you_mean
-from gbaexplore.labels import AREA, OK, STATUS
+from gbaexplore.labels import AREA, DIVERGED, OK, STATUS
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from gbaexplore.connectome import Connectome
+    from gbaexplore.models.base import Model
 
 
 def propagation_ratio(ds: xr.Dataset, target: str = "24c", source: str = "V1") -> xr.DataArray:
@@ -27,3 +35,203 @@ def propagation_ratio(ds: xr.Dataset, target: str = "24c", source: str = "V1") -
     low = peak.sel(area=source, drop=True)
     ratio = (peak.sel(area=target, drop=True) / low).where(low > 0)
     return ratio.rename("propagation_ratio").assign_attrs(long_name=f"peak({target}) / peak({source})", units="1")
+
+
+# Stability boundaries. Two, because they differ: the linearised network has every rectifier open.
+
+
+def linear_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.DataArray:
+    """Return where the linearised network loses its stability: the curves of spectral abscissa 0.
+
+    The zero contour of `spectral_abscissa`, linear between neighbouring points of the grid (marching squares),
+    so its error is of second order in the grid's spacing.
+
+    Returns:
+        The values of `y` along `vertex`; beside them, along `vertex` too, the coordinates `x`, `curve` (number
+        of the curve: vertices with the same one are neighbours in this order) and the label of every other
+        axis of the grid. A boundary that does not exist has no vertices. All in the units of their axes.
+
+    Raises:
+        UserError: no spectral abscissa in the Dataset, or `x` or `y` is no numeric axis of two values or more.
+    """
+    if "spectral_abscissa" not in ds:
+        raise UserError(
+            f"no spectral_abscissa among {', '.join(map(str, ds.data_vars))}; "
+            "the study needs SpectralAbscissa() as a measure"
+        )
+    known = ds.spectral_abscissa.where(ds[STATUS].isin([OK, DIVERGED]))
+    return _contours(known, 0.0, x, y).assign_attrs(long_name=f"{y} where the linearised network turns unstable")
+
+
+def divergence_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.DataArray:
+    """Return the border between points that stayed bounded and points that diverged.
+
+    It runs half-way between neighbouring points of the grid, so it is right to half the grid's spacing; points
+    that are pending or have failed are gaps in it.
+
+    Returns:
+        Curves as `linear_boundary` does.
+
+    Raises:
+        UserError: `x` or `y` is no numeric axis of two values or more.
+    """
+    status = ds[STATUS]
+    diverged = (status == DIVERGED).astype(float).where(status.isin([OK, DIVERGED]))
+    return _contours(diverged, 0.5, x, y).assign_attrs(long_name=f"{y} where the network starts to run away")
+
+
+def _contours(field: xr.DataArray, level: float, x: str, y: str) -> xr.DataArray:
+    import xarray as xr
+    from contourpy import contour_generator
+
+    for name in (x, y):
+        if name not in field.dims or field[name].dtype.kind not in "iuf" or field.sizes[name] < 2:
+            numeric = [str(d) for d in field.dims if field[d].dtype.kind in "iuf" and field.sizes[d] > 1]
+            raise UserError(
+                f'"{name}" can\'t be an axis of a boundary; expected a numeric axis of at least two values: '
+                f"{', '.join(numeric) or 'this Dataset has none'}"
+            )
+    others = [str(dim) for dim in field.dims if dim not in (x, y)]
+    columns: dict[str, list[Any]] = {name: [] for name in (x, y, "curve", *others)}
+    curves = itertools.count()
+    for labels in itertools.product(*(field[dim].values for dim in others)):
+        plane = field.sel(dict(zip(others, labels))).transpose(y, x)
+        z = np.ma.masked_invalid(plane.values.astype(np.float64))
+        for line in contour_generator(plane[x].values, plane[y].values, z).lines(level):
+            vertices = np.asarray(line)
+            columns[x] += vertices[:, 0].tolist()
+            columns[y] += vertices[:, 1].tolist()
+            columns["curve"] += [next(curves)] * len(vertices)
+            for dim, label in zip(others, labels):
+                columns[dim] += [label] * len(vertices)
+    coords = {
+        name: ("vertex", np.array(columns[name], field[name].dtype), dict(field[name].attrs)) for name in (x, *others)
+    }
+    coords["curve"] = ("vertex", np.array(columns["curve"], int), {"long_name": "number of the curve", "units": "1"})
+    units = {"units": field[y].attrs.get("units", "1")}
+    return xr.DataArray(np.array(columns[y], float), dims="vertex", coords=coords, name=y, attrs=units)
+
+
+# Non-normality: how much larger a stable network's transients are than its eigenvalues say.
+
+
+def henrici_departure(matrix: np.ndarray) -> float:
+    """Return Henrici's departure from normality, sqrt(||A||_F^2 - sum_k |lambda_k|^2), in A's units (1/s).
+
+    It is 0 for a normal matrix, and the Frobenius norm of the strictly upper part of any Schur form of A:
+    how strong the feed-forward structure between A's modes is, whatever its eigenvalues.
+
+    Source: Henrici (1962), Numer. Math. 4:24-40; Trefethen & Embree (2005), Spectra and Pseudospectra, section 48.
+    """
+    from scipy.linalg import schur
+
+    # From the Schur form: the formula's difference of two large numbers would lose half of the digits.
+    triangle, _ = schur(_square(matrix), output="complex")
+    return float(np.linalg.norm(np.triu(triangle, 1)))
+
+
+def numerical_abscissa(matrix: np.ndarray) -> float:
+    """Return the largest eigenvalue of (A + A^T)/2, in A's units (1/s): the fastest growth at the first instant.
+
+    It is d/dt ||exp(At)||_2 at t = 0; a positive one means that some small activity grows before it decays.
+
+    Source: Trefethen & Embree (2005), Spectra and Pseudospectra, section 17.
+    """
+    matrix = _square(matrix)
+    return float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[-1])
+
+
+def transient_gain(matrix: np.ndarray) -> tuple[float, float]:
+    """Return the largest transient gain, max over t >= 0 of ||exp(At)||_2, and the time when it is reached.
+
+    The gain has no unit and is at least 1 (t = 0); the time is in the inverse of A's unit (s). The 2-norm is
+    over the whole state, all entries weighted alike. Where ||exp(AT)|| < 1 the maximum lies before T, as
+    ||exp(A(T+t))|| <= ||exp(AT)|| ||exp(At)||: so such a T is looked for, 0 to T is sampled at 400 times,
+    linearly and logarithmically, and the best one refined to 1e-8 of T. A matrix with a spectral abscissa of
+    0 or more has no such T: it gets (inf, inf).
+
+    Source: Trefethen & Embree (2005), Spectra and Pseudospectra, section 14.
+    """
+    from scipy.linalg import expm
+    from scipy.optimize import minimize_scalar
+
+    matrix = _square(matrix)
+    scale = float(np.linalg.norm(matrix, 2))
+    if np.linalg.eigvals(matrix).real.max() >= 0:
+        return math.inf, math.inf
+
+    def gain(t: float) -> float:
+        return float(np.linalg.norm(expm(matrix * t), 2))
+
+    end = 1 / scale
+    while gain(end) >= 1:
+        end *= 2
+    times = np.unique(np.r_[np.linspace(0, end, 200), np.geomspace(min(0.01 / scale, end / 10), end, 200)])
+    gains = np.array([gain(t) for t in times])
+    best = int(gains.argmax())
+    bounds = times[max(best - 1, 0)], times[min(best + 1, len(times) - 1)]
+    refined = minimize_scalar(lambda t: -gain(t), bounds=bounds, method="bounded", options={"xatol": 1e-8 * end})
+    return max((-refined.fun, refined.x), (gains[best], times[best]))
+
+
+def non_normality(model: Model, connectome: Connectome, **parameters: Any) -> xr.Dataset:
+    """Return how far a linearised network is from normal, for one set of parameters or along axes of them.
+
+    Args:
+        parameters: any of the model's; a list of values becomes an axis of the result.
+
+    Returns:
+        Along these axes, in float64: `spectral_abscissa`, `numerical_abscissa` and `henrici_departure` in 1/s,
+        `transient_gain` (1) and `transient_gain_time` (s): see the functions of these names. The last two are
+        inf where the linear network is unstable.
+
+    Raises:
+        UserError: an unknown parameter, a value that makes no sense, or a model without jacobian.
+    """
+    import xarray as xr
+
+    from gbaexplore.models.base import Network, checked_values
+
+    declared = type(model).parameters()
+    for name in parameters:
+        type(model).known_parameter(name)
+    values = {name: np.asarray(parameters.get(name, getattr(model, name)), np.float64) for name in declared}
+    checked_values(model, values)
+    axes = {name: array for name, array in values.items() if array.ndim}
+    found = np.empty((len(_FIELDS), *(len(array) for array in axes.values())))
+    for index in np.ndindex(*found.shape[1:]):
+        at = dict(zip(axes, index))
+        p = SimpleNamespace(**{name: float(array[at[name]] if name in at else array) for name, array in values.items()})
+        matrix = model.jacobian(p, Network.of(connectome))
+        abscissa = np.linalg.eigvals(matrix).real.max()
+        found[(slice(None), *index)] = (
+            abscissa,
+            numerical_abscissa(matrix),
+            henrici_departure(matrix),
+            *transient_gain(matrix),
+        )
+    info = {name: {"units": declared[name].units, "long_name": declared[name].doc} for name in axes}
+    return xr.Dataset(
+        {
+            name: (tuple(axes), array, {"units": units, "long_name": doc})
+            for (name, (units, doc)), array in zip(_FIELDS.items(), found)
+        },
+        coords={name: (name, array, info[name]) for name, array in axes.items()},
+        attrs={"title": f"non-normality of {connectome.name}"},
+    )
+
+
+_FIELDS = {
+    "spectral_abscissa": ("s-1", "largest real part of the linearised system's eigenvalues"),
+    "numerical_abscissa": ("s-1", "largest eigenvalue of (A + A^T)/2: growth rate at the first instant"),
+    "henrici_departure": ("s-1", "departure from normality, sqrt(||A||_F^2 - sum |lambda|^2)"),
+    "transient_gain": ("1", "largest transient gain, max_t ||exp(At)||_2"),
+    "transient_gain_time": ("s", "time of the largest transient gain"),
+}
+
+
+def _square(matrix: np.ndarray) -> np.ndarray:
+    found = np.asarray(matrix, dtype=np.float64)
+    if found.ndim != 2 or found.shape[0] != found.shape[1] or not found.size or not np.isfinite(found).all():
+        raise UserError(f"a matrix of shape {found.shape}; expected a square one of finite real numbers")
+    return found

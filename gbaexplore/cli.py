@@ -115,13 +115,15 @@ def _run(args: argparse.Namespace) -> int:
     study = load_study(args.study)
     folder = Path(args.store)
     if args.dry_run:
+        if args.scheduler:
+            raise UserError("--dry-run times blocks on this machine; expected no --scheduler with it")
         from gbaexplore.forecast import forecast
 
         print(forecast(study, folder, args.workers))
         return 0
     report = runner.execute(study, folder, args.workers, args.scheduler, progress=Progress)
     print(report)
-    return 1 if report.errors else 0
+    return 0 if report.complete else 1
 
 
 def _info(args: argparse.Namespace) -> int:

@@ -31,9 +31,9 @@ from gbaexplore.models.base import Model, Network
 from gbaexplore.stimulus import Pieces
 
 SETTLED = 1e-3
-"""A response is over once every observable is within this fraction of its own largest change. In a positively
-homogeneous network what can still follow is then at most this fraction of what has been, times the network's
-transient gain; the largest change of an observable is safe for gains up to 1000."""
+"""A response is over once every state variable, in every area, is within this fraction of its own largest value.
+In a positively homogeneous network what can still follow is then at most this fraction of what has been, times the
+network's transient gain: a peak is safe for gains up to 1000."""
 
 _SLICE_STEPS = 250
 _SHORTEST_SLICE = 25
@@ -115,7 +115,8 @@ def plan(
     windows = [measure.steps(dt, n_steps) for measure in measures]
 
     # At rest nothing happens before the stimulus; after the last window nothing is seen.
-    end = max((stop for _, stop in windows), default=n_steps)
+    # A measure opens one step after its first sample: there is a step even after a window of one sample.
+    end = max((max(stop, first + 2) for first, stop in windows), default=n_steps)
     waits = [onset] + [first for m, (first, _) in zip(measures, windows) if not m.skips_rest]
     start = min([*waits, end - 1]) if at_rest else 0
 
@@ -259,7 +260,7 @@ class _Lanes(NamedTuple):
     clock: Any  # (lanes,) its next slice
     ended: Any  # (lanes,) bool, it has diverged
     x: Any  # the model's state
-    top: Any  # {observable: (area, lanes)} its largest change, seen between slices
+    top: Any  # the largest value of every state variable, seen between slices
     accs: Any  # the measures' accumulators
     queued: Any  # () the next point of the queue
     out: Any  # the accumulators of finished points, (size + 1, ...)
@@ -283,7 +284,7 @@ class _Sweep:
         return self.finished(done.out), done.status, done.slices
 
     def first_lanes(self) -> _Lanes:
-        lanes, dtype = self.batch.lanes, jnp.dtype(self.batch.dtype)
+        lanes = self.batch.lanes
         point = jnp.minimum(jnp.arange(lanes, dtype=jnp.int32), self.size)
         x = self.start(point)
         accs = self.opened(jax.tree.map(jnp.zeros_like, x))
@@ -292,7 +293,7 @@ class _Sweep:
             clock=jnp.zeros(lanes, jnp.int32),
             ended=jnp.zeros(lanes, bool),
             x=x,
-            top={name: jnp.zeros((self.areas, lanes), dtype) for name in self.batch.model.observables},
+            top=jax.tree.map(jnp.zeros_like, x),
             accs=accs,
             queued=jnp.asarray(lanes, jnp.int32),
             out=[jax.tree.map(self.nothing_finished, acc) for acc in self.lanes_first(accs)],
@@ -370,9 +371,9 @@ class _Sweep:
         """Every lane through its next slice; those that are finished then take the next points."""
         x, accs = self.through_slice(c)
         clock = c.clock + 1
-        top = {name: jnp.maximum(t, jnp.abs(getattr(x, name))) for name, t in c.top.items()}
-        small = [jnp.all(jnp.abs(getattr(x, name)) <= SETTLED * t, axis=0) for name, t in top.items()]
-        settled = jnp.stack(small).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
+        top = jax.tree.map(lambda t, a: jnp.maximum(t, jnp.abs(a)), c.top, x)
+        small = jax.tree.map(lambda t, a: (jnp.abs(a) <= SETTLED * t).reshape(-1, a.shape[-1]).all(0), top, x)
+        settled = jnp.stack(jax.tree.leaves(small)).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
         ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling)
         over = clock >= self.n_slices
         done = (over | settled | ended if self.batch.refill else over) & (c.point < self.count)
@@ -385,7 +386,7 @@ class _Sweep:
             clock=jnp.where(done, 0, clock),
             ended=ended & ~done,
             x=_select(done, self.start(point), x),
-            top={name: jnp.where(done, 0, t) for name, t in top.items()},
+            top=jax.tree.map(lambda t: jnp.where(done, 0, t), top),
             accs=accs,
             queued=c.queued + taken[-1],
             out=out,
@@ -397,8 +398,10 @@ class _Sweep:
         """State and accumulators of every lane after the slice that its clock says."""
         batch, tables = self.batch, self.tables
         at = jnp.minimum(c.clock, self.n_slices - 1)
+        # A lane's new point must not see its last one's accumulators: the watched ceiling would end it at once.
+        fresh = c.clock == 0
         before = [
-            acc if measure.places_samples else _select(tables.opens[i][at], new, acc)
+            acc if measure.places_samples else _select(tables.opens[i][at] | fresh, new, acc)
             for i, (measure, new, acc) in enumerate(zip(batch.measures, self.opened(c.x), c.accs))
         ]
         first = tables.first[at]

@@ -25,7 +25,7 @@ def describe(path: Path) -> str:
     lines = [f"{path}: {recipe['name']}", f"points      {state.size:,}: {counts}", "axes"]
     lines += [f"  {name:<18} {_axis(values)}{_units(ds[name])}" for name, values in recipe["axes"].items()]
     lines += ["variables"]
-    for name, variable in ds.data_vars.items():
+    for name, variable in sorted(ds.data_vars.items()):
         long_name = variable.attrs.get("long_name", "")
         lines.append(
             f"  {name:<18} ({', '.join(map(str, variable.dims))}) {variable.dtype}{_units(variable)}: {long_name}"

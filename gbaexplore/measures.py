@@ -122,6 +122,8 @@ class StreamingMeasure(Measure):
         if self.window is None:
             return 0, n_steps
         what = f"the window of {type(self).__name__}"
+        if not isinstance(self.window, (tuple, list)) or len(self.window) != 2:
+            raise UserError(f"{what} is {self.window!r}; expected (start, stop) in seconds, or None for the whole run")
         first, stop = (whole_steps(t, dt, f"{what}: {t:g}") for t in self.window)
         if not 0 <= first < stop <= n_steps:
             raise UserError(
@@ -227,7 +229,7 @@ class Trace(StreamingMeasure):
     places_samples: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.every, int) or self.every < 1:
+        if not isinstance(self.every, (int, np.integer)) or self.every < 1:
             raise UserError(f"Trace(every={self.every}): expected a whole number of at least 1")
         if self.areas is not None:
             object.__setattr__(self, "areas", tuple(self.areas))

@@ -6,7 +6,9 @@ import contextlib
 import datetime
 import functools
 import importlib.metadata
+import itertools
 import json
+import logging
 import os
 import platform
 import shlex
@@ -24,7 +26,7 @@ import numpy as np
 
 from gbaexplore import store as stores
 from gbaexplore.errors import UserError
-from gbaexplore.labels import DIVERGED, FAILED, OK, STATUS
+from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING, STATUS
 from gbaexplore.progress import Progress
 from gbaexplore.study import Study
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 _TASKS_AHEAD = 4  # per worker thread: enough that none waits, few enough that the scheduler holds little
 _CONNECT_S = 6.0
+_ASK_S = 0.3  # how often a waiting run looks whether Ctrl-C was pressed
 _PACKAGES = ("gbaexplore", "numpy", "jax", "jaxlib", "xarray", "dask", "distributed", "zarr")
 
 
@@ -47,12 +50,19 @@ class Report:
     start_seconds: float = 0.0  # of these, before the first block
     errors: list[str] = field(default_factory=list)
 
+    @property
+    def complete(self) -> bool:
+        """Whether every point has been computed."""
+        return not np.isin(stores.status(self.path), (PENDING, FAILED)).any()
+
     def __str__(self) -> str:
         state = stores.status(self.path)
-        ok, diverged, failed = (int((state == code).sum()) for code in (OK, DIVERGED, FAILED))
+        pending, ok, diverged, failed = (int((state == code).sum()) for code in (PENDING, OK, DIVERGED, FAILED))
         points = "1 point" if self.points == 1 else f"{self.points:,} points"
         lines = [f"{points}: {ok:,} ok, {diverged:,} diverged, {failed:,} failed"]
-        if not self.computed and not self.errors:
+        if pending:
+            lines.append(f"{pending:,} are still to be computed: run the same command again")
+        elif not self.computed and not self.errors:
             lines.append("nothing was left to do")
         else:
             rate = self.computed / self.seconds
@@ -74,7 +84,8 @@ def run(
 
     Args:
         store: the folder that holds `<name>.zarr`.
-        workers: None for threads in this process (one per core), else that many processes.
+        workers: None for threads in this process (one per core), else that many processes; a script that
+            asks for processes needs the usual `if __name__ == "__main__":` around it.
         scheduler: address of a running dask scheduler, "tcp://host:port".
 
     Raises:
@@ -99,7 +110,7 @@ def missing(study: Study, path: Path) -> list[int]:
         UserError: what is at `path` is not this study's store.
     """
     blocks = study.blocks()
-    if not path.exists():
+    if not stores.exists(path):
         return list(range(len(blocks)))
     stores.check_same_recipe(path, study.recipe())
     return stores.missing(path, [block.slices for block in blocks])
@@ -120,6 +131,8 @@ def execute(
         only: compute just these blocks.
     """
     path = store_path(study, folder)
+    if workers is not None and workers < 1:
+        raise UserError(f"workers = {workers}; expected at least 1, or None for threads in this process")
     todo = missing(study, path) if only is None else only
     report = Report(path, study.size)
     if not todo:
@@ -129,15 +142,17 @@ def execute(
     # Compiling takes as long as importing distributed, and neither needs the other. A model that can't be
     # traced is then known before anything is written.
     prepared = _InBackground(lambda: study.prepare(blocks[todo[0]]))
-    with _client(workers, scheduler) as client:
-        template = None if path.exists() else study.template().assign_attrs(_provenance())
+    with _Interrupts() as interrupts, prepared, _client(workers, scheduler) as client:
+        interrupts.check()
+        template = None if stores.exists(path) else study.template().assign_attrs(_provenance())
         prepared.result()
+        interrupts.check()
         if template is not None:
             stores.create(path, template)
         report.start_seconds = time.monotonic() - started
         shown = progress(sum(blocks[i].size for i in todo)) if progress else None
         try:
-            for outcome in _outcomes(client, study, path, todo):
+            for outcome in _outcomes(client, study, path, todo, interrupts):
                 points = blocks[outcome.block].size
                 if outcome.error is None:
                     report.computed += points
@@ -178,6 +193,13 @@ class _InBackground:
         except BaseException as error:  # handed over to whoever asks for the result
             self._error = error
 
+    def __enter__(self) -> _InBackground:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # An interpreter that ends while XLA compiles on another thread aborts.
+        self._thread.join()
+
     def result(self) -> None:
         """Wait, and raise what the function raised: its line, if the fault is in a model."""
         self._thread.join()
@@ -209,8 +231,7 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
         if scheduler is not None:
             client = _connect(scheduler)
         else:
-            # Ctrl-C is for this process, which tells the workers: they must not be stopped by it half-way.
-            with _no_interrupt():
+            with _interrupts_blocked():
                 cluster = distributed.LocalCluster(
                     processes=workers is not None,
                     n_workers=workers or 1,
@@ -223,7 +244,7 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
                     **({"env": {"NPROC": "1"}} if workers else {}),
                 )
             stack.callback(cluster.close, timeout=5)
-            client = distributed.Client(cluster)
+            client = distributed.Client(cluster, set_as_default=False)
         stack.callback(client.close, timeout=5)
         yield client
 
@@ -232,7 +253,7 @@ def _connect(address: str) -> Any:
     import distributed
 
     try:
-        client = distributed.Client(address, timeout=_CONNECT_S)
+        client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
         client.wait_for_workers(1, timeout=_CONNECT_S)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
         text = " ".join(str(error).split())[:120]
@@ -244,15 +265,42 @@ def _connect(address: str) -> Any:
 
 
 @contextlib.contextmanager
-def _no_interrupt() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _interrupts_blocked() -> Iterator[None]:
+    """Keep Ctrl-C waiting, and from all threads and processes that are started meanwhile.
+
+    A worker's process must not be stopped by it half-way: Ctrl-C is for this process, which tells the workers.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Interrupts:
+    """Ctrl-C as something to ask for.
+
+    As an exception it would be raised wherever the main thread happens to be, and lost in callbacks and in
+    libraries that catch everything.
+    """
+
+    def __enter__(self) -> _Interrupts:
+        self._asked = threading.Event()
+        self._before: Any = None
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, lambda *_: self._asked.set())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C has been pressed."""
+        if self._asked.is_set():
+            # What is closed in a hurry complains about it.
+            logging.getLogger("distributed").setLevel(logging.CRITICAL)
+            raise KeyboardInterrupt
 
 
 # Tasks.
@@ -276,7 +324,7 @@ class Outcome(NamedTuple):
 _HERE: dict[str, Study] = {}  # studies of this process: its threads need not load them again
 
 
-def _outcomes(client: Any, study: Study, path: Path, todo: list[int]) -> Iterator[Outcome]:
+def _outcomes(client: Any, study: Study, path: Path, todo: list[int], interrupts: _Interrupts) -> Iterator[Outcome]:
     """Submit blocks, a few ahead of the workers, and yield what becomes of each."""
     import distributed
 
@@ -285,27 +333,26 @@ def _outcomes(client: Any, study: Study, path: Path, todo: list[int]) -> Iterato
     _HERE[source.key] = study
     waiting = iter(todo)
     blocks: dict[Any, int] = {}
-    finished = distributed.as_completed()
     try:
         ahead = _TASKS_AHEAD * sum(client.nthreads().values())
-        for index, _ in zip(waiting, range(ahead)):
-            future = submit(index)
-            blocks[future] = index
-            finished.add(future)
-        for future in finished:
-            index = blocks.pop(future)
-            error = future.exception() if future.status == "error" else None
-            if isinstance(error, OSError):
-                raise UserError(f"{path} can't be written to: {error}; finished blocks are kept: mend it, run again")
-            yield Outcome(index, _one_line(error)) if error else future.result()
-            for following in waiting:
-                future = submit(following)
-                blocks[future] = following
-                finished.add(future)
-                break
+        blocks = {submit(index): index for index in itertools.islice(waiting, ahead)}
+        while blocks:
+            interrupts.check()
+            with contextlib.suppress(TimeoutError), client.as_current():
+                distributed.wait(list(blocks), timeout=_ASK_S, return_when="FIRST_COMPLETED")
+            for future in [future for future in blocks if future.done()]:
+                yield _outcome(future, blocks.pop(future), path)
+                blocks |= {submit(index): index for index in itertools.islice(waiting, 1)}
     finally:
         client.cancel(list(blocks))
         del _HERE[source.key]
+
+
+def _outcome(future: Any, index: int, path: Path) -> Outcome:
+    error = future.exception() if future.status == "error" else None
+    if isinstance(error, OSError):
+        raise UserError(f"{path} can't be written to: {error}; finished blocks are kept: mend it, run again")
+    return Outcome(index, _one_line(error)) if error else future.result()
 
 
 def _source(client: Any, study: Study) -> Source:

@@ -7,6 +7,7 @@ not pending is complete.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -27,6 +28,23 @@ RECIPE = "gbaexplore_recipe"
 _ORPHAN_S = 60.0
 
 
+def exists(path: Path) -> bool:
+    """Whether there is something at `path`.
+
+    Raises:
+        UserError: that can't be told (a name that is too long, a folder that can't be searched).
+    """
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        return False
+    except OSError as error:
+        raise UserError(f"{path} can't be looked at: {error.strerror}; choose another name or --store") from None
+    return True
+
+
 def create(path: Path, template: xr.Dataset) -> None:
     """Write the template (coordinates, attributes, no values) to a new store.
 
@@ -41,6 +59,8 @@ def create(path: Path, template: xr.Dataset) -> None:
         os.rename(staged, path)
     except OSError as error:
         shutil.rmtree(staged, ignore_errors=True)
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and exists(path):
+            raise UserError(f"{path} has just been made by another run; wait for it, or run again to help") from None
         raise UserError(f"{path} can't be written to: {error.strerror or error}; choose another --store") from None
 
 
@@ -78,8 +98,9 @@ def attributes(path: Path) -> dict[str, Any]:
         metadata = json.loads((path / "zarr.json").read_text())
         attrs = metadata["attributes"]
         json.loads(attrs[RECIPE])
+        (path / STATUS / "zarr.json").stat()
     except (OSError, ValueError, KeyError, TypeError):
-        found = "there is nothing there" if not path.exists() else "it is something else"
+        found = "there is nothing there" if not exists(path) else "it is something else"
         raise UserError(f"{path} is not a gbaexplore store: {found}; expected what `gbaexplore run` writes") from None
     return attrs
 
@@ -91,7 +112,7 @@ def recipe(path: Path) -> dict[str, Any]:
 
 def check_same_recipe(path: Path, wanted: dict[str, Any]) -> None:
     """Raise UserError, naming the differences, unless the store at `path` is this study's."""
-    differences = list(_differences("", recipe(path), json.loads(json.dumps(wanted))))
+    differences = list(_differences("", recipe(path), wanted))
     if differences:
         shown = "; ".join(differences[:3]) + (f"; and {len(differences) - 3} more" if len(differences) > 3 else "")
         raise UserError(

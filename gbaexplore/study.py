@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import graphlib
+import hashlib
 import inspect
 import itertools
 import json
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from gbaexplore import engine
+from gbaexplore.calibration import SolvedMeasure, Trials
 from gbaexplore.connectome import Connectome, same_areas
 from gbaexplore.engine import AMPLITUDE
 from gbaexplore.errors import UserError, did_you_mean
@@ -95,12 +97,16 @@ class Study:
     precision: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "measures", tuple(self.measures))
+        object.__setattr__(self, "measures", _sequence(self.measures))
         object.__setattr__(self, "numeric", {})
         object.__setattr__(self, "categorical", {})
         object.__setattr__(self, "_derived", {})
         _check_settings(self)
+        for setting in ("dt", "duration", "ceiling"):
+            object.__setattr__(self, setting, float(getattr(self, setting)))
         for name, values in _mapping(self.axes, "axes").items():
+            if not isinstance(name, str) or not name.isidentifier():
+                raise UserError(f"axis name {name!r}: expected a name such as muEE or feedback")
             if isinstance(values, Mapping):
                 self.categorical[name] = _labelled(name, values)
             else:
@@ -174,7 +180,7 @@ class Study:
     @functools.cached_property
     def _derivation(self) -> dict[str, tuple[list[str], list[str]]]:
         """For each derived parameter, dependencies first: its arguments, and the axes that it varies along."""
-        arguments = {name: list(inspect.signature(f).parameters) for name, f in self.derived.items()}
+        arguments = {name: _arguments(name, function) for name, function in self.derived.items()}
         try:
             order = graphlib.TopologicalSorter(
                 {name: [a for a in args if a in self.derived] for name, args in arguments.items()}
@@ -248,7 +254,9 @@ class Study:
             np.dtype(self.precision).itemsize * math.prod([len(self.coordinates()[d][0]) for d in v.dims])
             for v in self.variables.values()
         )
-        wanted = min(_MOST_BLOCK_POINTS, max(_LEAST_BLOCK_POINTS, -(-self.size // 4)), _MOST_BLOCK_BYTES // per_point)
+        wanted = min(
+            _MOST_BLOCK_POINTS, max(_LEAST_BLOCK_POINTS, -(-self.size // 4)), max(1, _MOST_BLOCK_BYTES // per_point)
+        )
         shape = []
         inner = math.prod(len(values) for values in self.numeric.values())
         for name in self.axes:
@@ -263,6 +271,10 @@ class Study:
 
     def blocks(self) -> list[Block]:
         """Return the blocks of the grid, in C order."""
+        return self._blocks
+
+    @functools.cached_property
+    def _blocks(self) -> list[Block]:
         starts = [range(0, length, size) for length, size in zip(self.shape, self.block_shape)]
         return [
             Block(tuple(slice(a, min(a + n, m)) for a, n, m in zip(at, self.block_shape, self.shape)))
@@ -299,8 +311,21 @@ class Study:
         return tuple(m for m in self.measures if isinstance(m, StreamingMeasure))
 
     def prepare(self, block: Block) -> None:
-        """Compile what `run_block` needs for a block, and simulate nothing."""
-        self._simulate(block, self.points(block), count=0)
+        """Compile what `run_block` needs for a block, and simulate nothing.
+
+        Raises:
+            UserError: a measure does not make what it says that it makes.
+        """
+        results = self._simulate(block, self.points(block), count=0)
+        lengths = {dim: len(values) for dim, (values, _) in self.coordinates().items()}
+        for measure, values in zip(self._streaming, results.values):
+            declared = measure.variables(self.variant_of(block).model)
+            expected = {name: tuple(lengths[dim] for dim in variable.dims) for name, variable in declared.items()}
+            found = {name: array.shape[1:] for name, array in values.items()}
+            if found != expected:
+                raise UserError(
+                    f"{type(measure).__name__}.finish makes {found}; expected what its variables() say: {expected}"
+                )
 
     def _simulate(
         self, block: Block, points: dict[str, np.ndarray], count: int, early_end: bool = True
@@ -325,6 +350,9 @@ class Study:
         for measure in self.measures:
             if isinstance(measure, SpectralAbscissa):
                 found |= self._linear(measure, block, points)
+            elif isinstance(measure, SolvedMeasure):
+                solved = measure.solve(self._trials(block, points))
+                found |= {name + measure.suffix: array for name, array in solved.items()}
         found[STATUS] = results.status
         dtypes = {STATUS: np.dtype("uint8")}
         return {
@@ -342,6 +370,24 @@ class Study:
         values = measure.compute(variant.model, sets, variant.connectome)
         return {name + measure.suffix: array for name, array in values.items()}
 
+    def _trials(self, block: Block, points: dict[str, np.ndarray]) -> Trials:
+        variant = self.variant_of(block)
+        base = self._base_values(variant)
+        varying = {name: np.full(block.size, base[name]) for name in self._varying & set(base)}
+        return Trials(
+            model=variant.model,
+            connectome=variant.connectome,
+            stimulus=variant.stimulus,
+            points=points | varying,
+            values=self._all_values(variant),
+            fixed={name: value for name, value in base.items() if name not in varying},
+            dt=self.dt,
+            n_steps=self.n_steps,
+            ceiling=self.ceiling,
+            precision=self.precision,
+            size=math.prod(self.block_shape),
+        )
+
     # What the result looks like.
 
     @functools.cached_property
@@ -355,6 +401,12 @@ class Study:
                     raise UserError(
                         f'two measures make "{name + measure.suffix}" (or an axis has that name); '
                         f'give one a suffix: {type(measure).__name__}(..., suffix="_late")'
+                    )
+                unknown = set(variable.dims) - set(self.coordinates())
+                if unknown:
+                    raise UserError(
+                        f'{type(measure).__name__}: "{name}" has the dimension "{min(unknown)}"; expected one of '
+                        f"{', '.join(self.coordinates())}, or one that its coordinates() give"
                     )
                 found[name + measure.suffix] = variable
         return found
@@ -427,7 +479,11 @@ class Study:
                 axes[name] = {label: [_identity(o) for o in things] for label, things in self.categorical[name].items()}
         variants = {}
         for variant in self.variants():
-            derived = {k: {"along": a, "values": v.tolist()} for k, (a, v) in self.derived_values(variant).items()}
+            # Derived values are a coordinate of the store, and may be many: a hash tells two apart.
+            derived = {
+                name: {"along": along, "sha256": hashlib.sha256(values.tobytes()).hexdigest()}
+                for name, (along, values) in self.derived_values(variant).items()
+            }
             variants[" ".join(f"{a}={label}" for a, label in variant.labels.items()) or "all"] = {
                 "model": _identity(variant.model),
                 "connectome": _identity(variant.connectome),
@@ -435,9 +491,11 @@ class Study:
                 "parameters": self._base_values(variant),
                 "derived": derived,
             }
-        return {
+        found = {
             "name": self.name,
             "axes": axes,
+            # JSON objects have no order, but blocks do.
+            "order": {"axes": list(self.axes), **{name: list(labels) for name, labels in self.categorical.items()}},
             "variants": variants,
             "measures": [measure.recipe() for measure in self.measures],
             "dt_s": self.dt,
@@ -445,6 +503,7 @@ class Study:
             "ceiling": self.ceiling,
             "precision": self.precision,
         }
+        return json.loads(json.dumps(found, default=lambda number: number.item()))  # NumPy's numbers become plain
 
 
 def _one(kind: type, candidates: list[Any], hint: str, otherwise: Any = None) -> Any:
@@ -472,6 +531,23 @@ def _mapping(value: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise UserError(f"{what} is {type(value).__name__}; expected a mapping, such as {{'muEE': [28, 30]}}")
     return value
+
+
+def _sequence(measures: Any) -> tuple[Any, ...]:
+    if not isinstance(measures, (list, tuple)):
+        raise UserError(f"measures is {type(measures).__name__}; expected a list, such as [Peak()]")
+    return tuple(measures)
+
+
+def _arguments(name: str, function: Callable[..., float]) -> list[str]:
+    """Return which values a derived parameter's function needs: its arguments without a default."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        parameters = None
+    if parameters is None or any(p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
+        raise UserError(f'derived "{name}": expected a function of named parameters, such as lambda muEE: 2 * muEE')
+    return [p.name for p in parameters if p.default is p.empty]
 
 
 def _check_settings(study: Study) -> None:
@@ -568,6 +644,9 @@ def _check_parameters(study: Study, variants: list[Variant]) -> None:
         if both:
             raise UserError(f'"{min(both)}" is given by {one} and by {other}; expected one source for each parameter')
     for variant in variants:
+        clash = {*type(variant.model).parameters(), AMPLITUDE} & set(study.categorical)
+        if clash:
+            raise UserError(f'axis "{min(clash)}" has labels, but is a parameter\'s name; expected another name')
         for name in itertools.chain(*sources.values()):
             type(variant.model).known_parameter(name, also=(AMPLITUDE,))
     for name, value in study.fixed.items():
@@ -576,7 +655,7 @@ def _check_parameters(study: Study, variants: list[Variant]) -> None:
     for name, function in study.derived.items():
         if not callable(function):
             raise UserError(f'derived["{name}"] = {function!r}; expected a function of other parameters')
-        for argument in inspect.signature(function).parameters:
+        for argument in _arguments(name, function):
             for variant in variants:
                 try:
                     type(variant.model).known_parameter(argument, also=(AMPLITUDE, *study.categorical))

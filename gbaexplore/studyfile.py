@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
 import sys
@@ -62,8 +63,9 @@ def find(name: str) -> Path:
         UserError: neither.
     """
     path = Path(name).absolute()
-    if path.is_file() and path.suffix == ".py":
-        return path
+    with contextlib.suppress(OSError):  # a name that no file can have
+        if path.is_file() and path.suffix == ".py":
+            return path
     known = [file.stem for file in sorted(STUDIES.glob("*.py"))]
     if name in known:
         return STUDIES / f"{name}.py"

@@ -188,11 +188,14 @@ def long_run(tmp_path):
     return tmp_path
 
 
+def launched(folder, *args):
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([*COMMAND, "run", "long.py", *args], cwd=folder, start_new_session=True, **pipes)
+
+
 def started(folder, *args):
     """A run that has finished at least one block."""
-    process = subprocess.Popen(
-        [*COMMAND, "run", "long.py", *args], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = launched(folder, *args)
     chunks = folder / "store" / "long.zarr" / "status" / "c"
     while not any(chunks.rglob("0")) and process.poll() is None:
         time.sleep(0.02)
@@ -224,9 +227,21 @@ def test_killed_it_resumes(long_run):
 @pytest.mark.parametrize("args", [(), ("--workers", "2")])
 def test_interrupted_it_says_how_to_resume(long_run, args):
     process = started(long_run, *args)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers' processes too
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "the same command goes on from there" in stderr
     assert "Traceback" not in stderr
     finished_like_an_uninterrupted_run(long_run)
+
+
+@pytest.mark.parametrize("after_s", [1.0, 1.5, 2.0, 2.5])
+@pytest.mark.parametrize("args", [(), ("--workers", "1")])
+def test_an_interrupt_while_it_starts_is_not_lost(long_run, args, after_s):
+    process = launched(long_run, *args)
+    time.sleep(after_s)
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert stderr.splitlines()[-1].startswith("gbaexplore: interrupted")
+    assert "Traceback" not in stderr

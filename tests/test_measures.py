@@ -162,3 +162,12 @@ def test_two_measures_of_one_name_need_a_suffix(make_study):
     with pytest.raises(UserError, match=r'two measures make "peak_rate".*suffix'):
         make_study(measures=[Peak(), Peak(window=(2.0, 3.0))])
     assert "peak_rate_late" in make_study(measures=[Peak(), Peak(window=(3.0, 4.0), suffix="_late")]).variables
+
+
+@pytest.mark.parametrize("window", [(4.9998, 5.0), (2.2, 2.2002)])
+def test_a_window_of_one_sample(make_study, run_all, course, window):
+    found = one_point(make_study, run_all, Mean(window=window), Final(window=window), Peak(window=window))
+    sample = samples(course[0], *window)[0]
+    np.testing.assert_allclose(found["final_rate"], sample, rtol=1e-6)
+    np.testing.assert_allclose(found["mean_rate"], sample, rtol=1e-6)
+    assert not found["peak_rate"].any()

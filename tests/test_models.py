@@ -109,3 +109,51 @@ def test_a_model_without_a_jacobian_says_so(run_all, macaque, pulse):
 
     with pytest.raises(UserError, match="Leaky has no jacobian; SpectralAbscissa needs one"):
         run_all(study_of(Leaky(), {"tau": [0.05]}, macaque, pulse, [SpectralAbscissa()]))
+
+
+class HiddenState(NamedTuple):
+    r: object  # (area,) Hz
+    slow: object  # (area,) Hz, not an observable
+
+
+@dataclass(frozen=True)
+class Hidden(Model):
+    """A response that comes back after it has died away, from a state that no measure sees."""
+
+    tau: float = parameter(0.02, units="s", doc="time constant", above=0)
+    observables: ClassVar = {"r": "Hz"}
+
+    def rest(self, p, net):
+        return {"r": 0 * p.tau}
+
+    def start(self, p, net):
+        return HiddenState(0 * net.hierarchy, 0 * net.hierarchy)
+
+    def step(self, x, p, net, stimulus, dt):
+        late = jnp.where((x.slow > 0.1) & (x.slow < 0.5), 50.0, 0.0)
+        slow = jnp.where(stimulus > 0, 10.0, x.slow) * (1 - dt / 0.3)
+        return HiddenState(x.r + dt / p.tau * (-x.r + stimulus + late), slow)
+
+    def starts_at_rest(self, values):
+        return True
+
+
+def test_a_point_ends_early_only_when_its_whole_state_is_back(run_all, macaque):
+    pulse = Pulse(area="V1", onset=0.5, duration=0.1, amplitude=10.0)
+    study = study_of(Hidden(), {"tau": [0.02]}, macaque, pulse, [Peak()])
+    early, full = run_all(study), run_all(study, early_end=False)
+    assert full["peak_rate"][0, 0] > 40
+    np.testing.assert_array_equal(early["peak_rate"], full["peak_rate"])
+
+
+def test_a_default_can_not_be_changed_by_accident():
+    with pytest.raises(UserError, match=r"Mine.muEE = 33.7 would not change the parameter; expected muEE: float = "):
+
+        class Mine(ThresholdLinear):
+            muEE = 33.7
+
+    @dataclass(frozen=True)
+    class Ours(ThresholdLinear):
+        muEE: float = parameter(33.7, units="pA/Hz", doc="long-range E to E coupling")
+
+    assert Ours.parameters()["muEE"].default == Ours().muEE == 33.7

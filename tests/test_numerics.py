@@ -227,3 +227,16 @@ def test_a_stimulus_that_changes_at_every_step(make_study, run_all, macaque):
         peaks(macaque.hierarchy, macaque.fln, driven=macaque.index(area), record=record, **parts)
         response += np.array([np.convolve(row, inputs)[:15000] for row in impulse])
     np.testing.assert_allclose(found["peak_rate"][0, 0], response.max(axis=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("onset", [0.0, 0.0002, 1.0])
+def test_a_lane_forgets_the_point_before(make_study, run_all, onset):
+    """More points than lanes, every other one running away: whoever takes over its lane starts anew."""
+    amplitude = np.tile([1.0, 1e4], 400) + np.arange(800) * 1e-3
+    parts = dict(stimulus=Pulse("V1", onset, 0.25, 1.0), fixed={"muEE": 33.7}, measures=[Peak()], duration=1.5)
+    found = run_all(make_study(axes={"amplitude": amplitude}, **parts))
+    np.testing.assert_array_equal(found["status"], np.tile([1, 2], 400))
+    tame = run_all(make_study(axes={"amplitude": amplitude[::2]}, **parts))
+    np.testing.assert_array_equal(found["peak_rate"][::2], tame["peak_rate"])
+    rise = tame["peak_rate"][:, 0] / amplitude[::2]
+    np.testing.assert_allclose(rise, rise[0], rtol=1e-4)

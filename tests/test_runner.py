@@ -206,3 +206,46 @@ def test_a_running_scheduler(study_file, tmp_path, scheduler, monkeypatch):
     study_file.write_text(STUDY.replace('"grid"', '"grid2"') + "\n# edited\n")
     with pytest.raises(RuntimeError, match="has changed since the run was started"):
         run(again, store=tmp_path / "remote", scheduler=scheduler)
+
+
+def test_more_blocks_than_are_submitted_at_once(make_study, tmp_path, macaque, monkeypatch):
+    monkeypatch.setattr(runner, "_TASKS_AHEAD", 1)
+    pathways = {f"x{factor}": macaque.scaled(factor) for factor in np.linspace(0.5, 1.0, 11)}
+    study = make_study(connectome=None, axes={"pathways": pathways}, measures=[Peak(window=(1.75, 2.3))])
+    report = runner.execute(study, tmp_path)
+    assert report.complete
+    np.testing.assert_array_equal(open_study(report.path).status, np.ones(11))
+
+
+def test_what_is_left_is_said(study_file, tmp_path):
+    study = load_study(study_file)
+    report = runner.execute(study, tmp_path, only=[0])
+    assert not report.complete
+    assert f"{study.size - study.blocks()[0].size:,} are still to be computed" in str(report)
+
+
+@pytest.mark.parametrize("swap", ["axes", "labels"])
+def test_another_order_is_another_grid(make_study, tmp_path, macaque, swap):
+    """Blocks are positions: a run may not go on in another order of the axes, or of their labels."""
+    variants = {"on": macaque, "off": macaque.without_feedback()}
+    axes = {"muEE": [28.0, 30.0], "omegaEI": [19.7, 22.0], "feedback": variants}
+    runner.execute(make_study(connectome=None, axes=axes), tmp_path, only=[0])
+    other = {**axes, "feedback": dict(reversed(variants.items()))} if swap == "labels" else dict(reversed(axes.items()))
+    with pytest.raises(UserError, match=r"another study's results \(order\."):
+        runner.execute(make_study(connectome=None, axes=other), tmp_path)
+
+
+def test_a_measure_that_does_not_make_what_it_says(make_study, tmp_path):
+    @dataclass(frozen=True)
+    class Forgets(Peak):
+        def finish(self, acc, rest, run):
+            return {"peak_rate": super().finish(acc, rest, run)["peak_rate"]}
+
+    with pytest.raises(UserError, match=r"Forgets.finish makes .*expected what its variables\(\) say"):
+        run(make_study(measures=[Forgets()]), store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+def test_workers_are_counted_from_one(make_study, tmp_path):
+    with pytest.raises(UserError, match="workers = 0; expected at least 1"):
+        run(make_study(), store=tmp_path, workers=0)

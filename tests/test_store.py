@@ -116,6 +116,26 @@ def test_another_study_is_refused_with_the_differences(made, make_study):
         stores.check_same_recipe(path, other.recipe())
 
 
+def test_a_store_that_has_lost_its_status(made):
+    import shutil
+
+    _, path = made
+    shutil.rmtree(path / "status")
+    with pytest.raises(UserError, match="not a gbaexplore store"):
+        open_study(path)
+
+
+def test_a_store_that_another_run_has_just_made(made):
+    study, path = made
+    with pytest.raises(UserError, match="has just been made by another run"):
+        stores.create(path, study.template())
+
+
+def test_a_name_that_no_file_can_have(made, tmp_path):
+    with pytest.raises(UserError, match="can't be looked at: File name too long"):
+        stores.exists(tmp_path / ("x" * 300))
+
+
 def test_what_is_no_store(tmp_path):
     with pytest.raises(UserError, match="not a gbaexplore store: there is nothing there"):
         open_study(tmp_path / "none.zarr")

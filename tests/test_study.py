@@ -146,6 +146,14 @@ NAN = float("nan")
         (dict(measures=[]), "the study has no measures"),
         (dict(measures=["peak"]), "measures has 'peak'"),
         (dict(name="a/b"), "study name 'a/b'"),
+        (dict(measures=Peak()), r"measures is Peak; expected a list, such as \[Peak\(\)\]"),
+        (dict(measures=[Peak(window=0.2)]), r"window of Peak is 0.2; expected \(start, stop\)"),
+        (dict(stimulus=Pulse("V1", NAN, 0.25, 1.0)), "onset = nan with dt = 0.0002; expected finite numbers"),
+        (dict(stimulus=Pulse("V1", 2.0, 0.25, NAN)), "amplitude has a value that is not a finite number"),
+        (dict(axes={"a/b": {"x": ThresholdLinear()}}), "axis name 'a/b': expected a name"),
+        (dict(axes={"muEE": {"x": ThresholdLinear()}}, model=None), '"muEE" has labels, but is a parameter'),
+        (dict(derived={"muIE": lambda *a: 1}), "expected a function of named parameters"),
+        (dict(derived={"muIE": np.sqrt}), "expected a function of named parameters"),
     ],
 )
 def test_bad_studies_are_refused_when_they_are_made(make_study, parts, message):
@@ -211,3 +219,22 @@ def test_without_a_stimulus_nothing_happens_at_rest(make_study, run_all):
     found = run_all(make_study(stimulus=None))
     assert not found["peak_rate"].any()
     assert (found["status"] == 1).all()
+
+
+def test_numpy_numbers_are_numbers(make_study, run_all):
+    study = make_study(
+        duration=np.int64(5), ceiling=np.int64(500), fixed={"muIE": np.float32(25.25)},
+        stimulus=Pulse("V1", np.float32(2.0), np.float32(0.25), np.float64(41.895)),
+        measures=[Peak(window=(np.float32(1.75), np.float64(5.0)))],
+        derived={"eta": lambda muEE, offset=0.68: offset + 0 * muEE},
+    )  # fmt: skip
+    plain = make_study(
+        duration=5, ceiling=500, fixed={"muIE": 25.25}, stimulus=Pulse("V1", 2.0, 0.25, 41.895),
+        derived={"eta": lambda muEE: 0.68},
+    )  # fmt: skip
+    assert study.recipe() == plain.recipe()
+
+
+def test_a_trace_larger_than_a_block_still_has_blocks(make_study):
+    study = make_study(axes={"muEE": [30.0, 31.0]}, measures=[Trace()], dt=1e-6, duration=3.0)
+    assert [block.size for block in study.blocks()] == [1, 1]

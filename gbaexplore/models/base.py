@@ -54,6 +54,17 @@ class Model(ABC):
     A state holds *changes from rest*, which keeps 1e-6 Hz exact in float32 on top of 10 Hz.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in {field for base in cls.__mro__[1:] for field in getattr(base, "__dataclass_fields__", {})}:
+            given = cls.__dict__.get(name)
+            if given is not None and not isinstance(given, dataclasses.Field):
+                raise UserError(
+                    f"{cls.__name__}.{name} = {given!r} would not change the parameter; expected "
+                    f"{name}: float = parameter({given!r}, units=..., doc=...) in a @dataclass(frozen=True), or "
+                    f"{cls.__name__}({name}={given!r})"
+                )
+
     observables: ClassVar[Mapping[str, str]]
     """State variables that measures may look at, with their units; the first is the one that the rate
     ceiling watches."""
@@ -73,8 +84,15 @@ class Model(ABC):
     def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
         """Whether the start is a fixed point without stimulus at all these parameter values.
 
-        Then the steps before the stimulus are exactly zero and are skipped, and a response that has died
-        away may end a point early. Only say True where it is exact.
+        Then the steps before the stimulus are exactly zero and are skipped, and a point may end early once
+        every state variable has come back to rest. Only say True where the state there is exactly constant.
+        """
+        return False
+
+    def homogeneous(self, values: Mapping[str, np.ndarray]) -> bool:
+        """Whether scaling the stimulus by any c > 0 scales every change from rest by c, at all these values.
+
+        Calibration then needs one simulation. Only say True where it is exact.
         """
         return False
 
@@ -120,11 +138,11 @@ class Model(ABC):
 
 def checked_values(model: Model, values: Mapping[str, np.ndarray]) -> None:
     """Raise UserError for a parameter value below what its declaration allows, or that `model.check` refuses."""
-    for name, info in type(model).parameters().items():
-        found = np.asarray(values[name], dtype=np.float64)
+    for name, found in values.items():
         if not np.isfinite(found).all():
-            raise UserError(f"{name} has a value that is not a finite number; expected numbers in {info.units}")
-        low = found.min()
+            raise UserError(f"{name} has a value that is not a finite number; expected finite numbers")
+    for name, info in type(model).parameters().items():
+        low = np.min(values[name])
         if low < info.minimum or low <= info.above:
             bound = f"at least {info.minimum:g}" if np.isfinite(info.minimum) else f"above {info.above:g}"
             raise UserError(f"{name} = {low:g} {info.units}; expected {bound}: {info.doc}")

@@ -91,6 +91,13 @@ class ThresholdLinear(Model):
         # check() has made sure that a chosen steady state lies at or above the thresholds.
         return self.background or not (np.any(values["thresholdE"]) or np.any(values["thresholdI"]))
 
+    def homogeneous(self, values: Mapping[str, np.ndarray]) -> bool:
+        # At rest on the thresholds every floor is 0 in changes from rest, and max(c x, 0) = c max(x, 0).
+        rests = [values[f"rest{population}"] if self.background else 0.0 for population in "EI"]
+        floors = [values["thresholdE"], values["thresholdI"]]
+        on_the_kink = all(np.unique(np.append(rest, floor)).size == 1 for rest, floor in zip(rests, floors))
+        return on_the_kink and not np.any(values["noise"])
+
     def check(self, values: Mapping[str, np.ndarray]) -> None:
         if np.any(values["noise"]):
             raise UserError(
