@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import whole
@@ -43,9 +44,22 @@ def machine() -> None:
     """What was measured on, and with what."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     say("machine", f"{os.cpu_count()} cores, {cpu[1] if cpu else platform.machine()}")
-    say("load before the start", f"{os.getloadavg()[0]:.2f}")
     versions = [f"{name} {importlib.metadata.version(name)}" for name in ("jax", "jaxlib", "numpy", "brainpy")]
     say("versions", ", ".join([f"Python {platform.python_version()}", *versions]))
+
+
+def measured(name: str, figure: Callable[[], None]) -> None:
+    """Print a group of figures, and how busy others kept the machine meanwhile: near 0 if they are to be trusted."""
+    started, busy, own = time.perf_counter(), busy_seconds(), sum(os.times()[:4])
+    figure()
+    others = busy_seconds() - busy - (sum(os.times()[:4]) - own)
+    say(f"{name}, cores busy with other work", f"{max(0.0, others) / (time.perf_counter() - started):.2f}")
+
+
+def busy_seconds() -> float:
+    """Processor time that the machine has spent on anything: all but idle and iowait, of the first eight columns."""
+    user, nice, system, _, _, irq, softirq, stolen = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq + stolen) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -56,7 +70,7 @@ def main() -> None:
     machine()
     for name, figure in FIGURES.items():
         if only in (None, name):
-            figure()
+            measured(name, figure)
     say("benchmark, total", f"{time.perf_counter() - started:.0f} s")
 
 

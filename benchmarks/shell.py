@@ -40,7 +40,8 @@ def command(*args: str | Path, **environment: str) -> Finished:
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0), err.seek(0)
+        out.seek(0)
+        err.seek(0)
         finished = Finished(seconds, usage.ru_maxrss / 1024, out.read(), err.read())
     if process.returncode:
         sys.exit(f"{' '.join(map(str, args))} ended with {process.returncode}:\n{finished.output}{finished.errors}")

@@ -41,17 +41,20 @@ study = Study(
 
 def propagation_map() -> None:
     """The map from start to exit, nothing cached, against BrainPy run as the notebook runs it."""
-    with tempfile.TemporaryDirectory() as store:
-        run = gbaexplore("run", MAP, "--store", store)
-        again = [gbaexplore("run", MAP, "--store", store).seconds for _ in range(3)]
+    first, again = [], []
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as store:
+            first.append(gbaexplore("run", MAP, "--store", store))
+            again.append(gbaexplore("run", MAP, "--store", store))
+    run = min(first, key=lambda run: run.seconds)
     rate = run.points / run.seconds
-    say("map, start to exit", f"{run.seconds:.2f} s")
-    say("map, peak memory", f"{run.peak_mib:.0f} MiB")
+    say("map, start to exit (best of 3)", f"{run.seconds:.2f} s")
+    say("map, peak memory (worst of 3)", f"{max(run.peak_mib for run in first):.0f} MiB")
     say("map, whole process", f"{rate:,.0f} points/s")
     for line in run.output.splitlines():
         if re.search(r"points:|computed in", line):
             say("map, the command's own summary", line)
-    say("map, re-run when finished (best of 3)", f"{min(again):.2f} s")
+    say("map, re-run when finished (best of 3)", f"{min(run.seconds for run in again):.2f} s")
 
     brainpy = float(command(sys.executable, HERE / "brainpy_rate.py").output)
     say("BrainPy jit(vmap), 10 s with traces, batch of 64, all cores, compiled (best of 3)", f"{brainpy:.1f} points/s")

@@ -9,6 +9,7 @@ import importlib.metadata
 import itertools
 import json
 import logging
+import multiprocessing.resource_tracker
 import os
 import platform
 import shlex
@@ -239,7 +240,7 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
                     dashboard_address=None,
                     # Even without a dashboard the scheduler serves HTTP, and warns if its usual port is taken.
                     scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-                    silence_logs="ERROR",
+                    silence_logs="CRITICAL",  # what fails is told by the outcome of its block
                     # One thread per worker process for XLA too; NPROC is what it reads.
                     **({"env": {"NPROC": "1"}} if workers else {}),
                 )
@@ -270,6 +271,8 @@ def _interrupts_blocked() -> Iterator[None]:
 
     A worker's process must not be stopped by it half-way: Ctrl-C is for this process, which tells the workers.
     """
+    # It is started with the first process otherwise, and then unblocks the signal.
+    multiprocessing.resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

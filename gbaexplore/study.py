@@ -255,7 +255,7 @@ class Study:
             for v in self.variables.values()
         )
         wanted = min(
-            _MOST_BLOCK_POINTS, max(_LEAST_BLOCK_POINTS, -(-self.size // 4)), max(1, _MOST_BLOCK_BYTES // per_point)
+            _MOST_BLOCK_POINTS, max(_LEAST_BLOCK_POINTS, -(-self.size // 8)), max(1, _MOST_BLOCK_BYTES // per_point)
         )
         shape = []
         inner = math.prod(len(values) for values in self.numeric.values())
