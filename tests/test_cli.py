@@ -245,3 +245,16 @@ def test_an_interrupt_while_it_starts_is_not_lost(long_run, args, after_s):
     assert process.returncode == 130, stderr
     assert stderr.splitlines()[-1].startswith("gbaexplore: interrupted")
     assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("off_by", [0.0, 1e-3])
+def test_verify_fails_when_a_number_does(monkeypatch, capsys, off_by):
+    from gbaexplore import verification
+    from gbaexplore.cli import main
+
+    row = verification.Row(
+        what="a peak", expected=1.0, text="1.000", source="a paper", ours=1.0 + off_by, tolerance=1e-4
+    )
+    monkeypatch.setattr(verification, "verify", lambda: [row])
+    assert main(["verify"]) == (1 if off_by else 0)
+    assert ("FAIL" in capsys.readouterr().out) == bool(off_by)
