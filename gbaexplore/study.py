@@ -5,11 +5,9 @@ from __future__ import annotations
 import functools
 import graphlib
 import hashlib
-import inspect
 import itertools
 import json
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -17,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from gbaexplore import engine
+from gbaexplore import checks, engine
 from gbaexplore.calibration import SolvedMeasure, Trials
-from gbaexplore.connectome import Connectome, same_areas
+from gbaexplore.connectome import Connectome
 from gbaexplore.engine import AMPLITUDE
-from gbaexplore.errors import UserError, did_you_mean
+from gbaexplore.errors import UserError
 from gbaexplore.labels import AREA, STATUS, STATUS_ATTRS, canonical
 from gbaexplore.measures import Measure, SpectralAbscissa, StreamingMeasure, Variable
 from gbaexplore.models.base import Model, Network, checked_values
@@ -97,23 +95,23 @@ class Study:
     precision: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "measures", _sequence(self.measures))
+        object.__setattr__(self, "measures", checks.measures_of(self.measures))
         object.__setattr__(self, "numeric", {})
         object.__setattr__(self, "categorical", {})
         object.__setattr__(self, "_derived", {})
-        _check_settings(self)
+        checks.settings(self)
         for setting in ("dt", "duration", "ceiling"):
             object.__setattr__(self, setting, float(getattr(self, setting)))
-        for name, values in _mapping(self.axes, "axes").items():
+        for name, values in checks.mapping(self.axes, "axes").items():
             if not isinstance(name, str) or not name.isidentifier():
                 raise UserError(f"axis name {name!r}: expected a name such as muEE or feedback")
             if isinstance(values, Mapping):
-                self.categorical[name] = _labelled(name, values)
+                self.categorical[name] = checks.labelled(name, values)
             else:
-                self.numeric[name] = _numbers(name, values)
+                self.numeric[name] = checks.numbers(name, values)
         variants = list(self.variants())
-        _check_objects(self, variants)
-        _check_parameters(self, variants)
+        checks.objects(self, variants)
+        checks.parameters(self, variants)
         for variant in variants:
             checked_values(variant.model, self._all_values(variant))
             self.plan(variant)
@@ -157,9 +155,11 @@ class Study:
         objects = [thing for axis, label in labels.items() for thing in self.categorical[axis][label]]
         return Variant(
             labels,
-            model=_one(Model, [*objects, self.model], "model=ThresholdLinear()"),
-            connectome=_one(Connectome, [*objects, self.connectome], 'connectome=load_connectome("macaque29")'),
-            stimulus=_one(AbstractStimulus, [*objects, self.stimulus], "", otherwise=Silence()),
+            model=checks.one_of(Model, [*objects, self.model], "model=ThresholdLinear()"),
+            connectome=checks.one_of(
+                Connectome, [*objects, self.connectome], 'connectome=load_connectome("macaque29")'
+            ),
+            stimulus=checks.one_of(AbstractStimulus, [*objects, self.stimulus], "", otherwise=Silence()),
         )
 
     # Parameters.
@@ -180,7 +180,7 @@ class Study:
     @functools.cached_property
     def _derivation(self) -> dict[str, tuple[list[str], list[str]]]:
         """For each derived parameter, dependencies first: its arguments, and the axes that it varies along."""
-        arguments = {name: _arguments(name, function) for name, function in self.derived.items()}
+        arguments = {name: checks.arguments_of(name, function) for name, function in self.derived.items()}
         try:
             order = graphlib.TopologicalSorter(
                 {name: [a for a in args if a in self.derived] for name, args in arguments.items()}
@@ -506,158 +506,7 @@ class Study:
         return json.loads(json.dumps(found, default=lambda number: number.item()))  # NumPy's numbers become plain
 
 
-def _one(kind: type, candidates: list[Any], hint: str, otherwise: Any = None) -> Any:
-    """Return the one object of a kind that the study gives, directly or by an axis."""
-    found = [thing for thing in candidates if isinstance(thing, kind)] or [otherwise]
-    if len(found) == 1 and found[0] is not None:
-        return found[0]
-    what = "stimulus" if kind is AbstractStimulus else kind.__name__.lower()
-    raise UserError(
-        f"the study has {'no' if found == [None] else 'more than one'} {what}; expected one, either given "
-        f"directly{f' ({hint})' if hint else ''} or by one axis of labels"
-    )
-
-
 def _identity(thing: Any) -> Any:
     if isinstance(thing, Connectome):
         return {"name": thing.name, "sha256": thing.content_hash}
     return thing.recipe()
-
-
-# Checks, each with one clear line.
-
-
-def _mapping(value: Any, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise UserError(f"{what} is {type(value).__name__}; expected a mapping, such as {{'muEE': [28, 30]}}")
-    return value
-
-
-def _sequence(measures: Any) -> tuple[Any, ...]:
-    if not isinstance(measures, (list, tuple)):
-        raise UserError(f"measures is {type(measures).__name__}; expected a list, such as [Peak()]")
-    return tuple(measures)
-
-
-def _arguments(name: str, function: Callable[..., float]) -> list[str]:
-    """Return which values a derived parameter's function needs: its arguments without a default."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        parameters = None
-    if parameters is None or any(p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-        raise UserError(f'derived "{name}": expected a function of named parameters, such as lambda muEE: 2 * muEE')
-    return [p.name for p in parameters if p.default is p.empty]
-
-
-def _check_settings(study: Study) -> None:
-    if not isinstance(study.name, str) or not re.fullmatch(r"[\w][\w.-]*", study.name):
-        raise UserError(f"study name {study.name!r}: expected letters, digits, '-', '_' and '.'; it names the store")
-    for what in ("dt", "duration", "ceiling"):
-        value = getattr(study, what)
-        if not isinstance(value, (int, float, np.number)) or not (np.isfinite(value) and value > 0):
-            raise UserError(f"{what} = {value!r}; expected a finite number above 0")
-    if study.precision not in ("float32", "float64"):
-        raise UserError(f'precision = {study.precision!r}; expected "float32" or "float64"')
-    for measure in study.measures:
-        if not isinstance(measure, Measure):
-            raise UserError(f"measures has {measure!r}; expected measures such as Peak() or Mean()")
-    if not study.measures:
-        raise UserError("the study has no measures, so nothing would come out; expected e.g. measures=[Peak()]")
-    whole_steps(study.duration, study.dt, "duration")
-
-
-def _labelled(axis: str, values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Return the objects that each label stands for."""
-    if not values:
-        raise UserError(f'axis "{axis}" is empty; expected at least one label')
-    found = {}
-    for label, value in values.items():
-        if not isinstance(label, str) or not label:
-            raise UserError(f'axis "{axis}" has the label {label!r}; expected text (write "on", not True)')
-        found[label] = value if isinstance(value, tuple) else (value,)
-        for thing in found[label]:
-            if _kind(thing) is None:
-                raise UserError(
-                    f'axis "{axis}": "{label}" is {type(thing).__name__}; expected a connectome, a stimulus or a '
-                    "model, or a tuple of them"
-                )
-    if len({tuple(_kind(thing) for thing in things) for things in found.values()}) > 1:
-        raise UserError(f'axis "{axis}" mixes kinds of objects; expected the same kinds for each label')
-    return found
-
-
-def _kind(thing: Any) -> type | None:
-    return next((kind for kind in (Connectome, AbstractStimulus, Model) if isinstance(thing, kind)), None)
-
-
-def _numbers(axis: str, values: Any) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "iuf":
-            raise ValueError
-        array = array.astype(np.float64)
-    except (ValueError, TypeError):
-        raise UserError(
-            f'axis "{axis}" has values that are not numbers: {str(values)[:80]}; expected numbers, or a mapping '
-            "from labels to connectomes, stimuli or models"
-        ) from None
-    if array.ndim != 1 or not array.size:
-        raise UserError(f'axis "{axis}" has shape {array.shape}; expected a non-empty list of numbers')
-    if not np.isfinite(array).all():
-        raise UserError(f'axis "{axis}" has {np.sum(~np.isfinite(array))} NaN or infinite values; expected numbers')
-    array = canonical(array)
-    unique, counts = np.unique(array, return_counts=True)
-    if len(unique) < len(array):
-        raise UserError(f'axis "{axis}" has {unique[counts > 1][0]:g} more than once; expected each value once')
-    return array
-
-
-def _check_objects(study: Study, variants: list[Variant]) -> None:
-    names = {" ".join(v.labels.values()) or "all": v.connectome for v in variants}
-    same_areas(names)
-    first = variants[0].model
-    for variant in variants:
-        if dict(variant.model.observables) != dict(first.observables):
-            raise UserError(
-                f"models {type(first).__name__} and {type(variant.model).__name__} have different observables; "
-                "expected the same in all models of an axis"
-            )
-    for measure in study.measures:
-        of = getattr(measure, "of", None)
-        if of is not None and of not in first.observables:
-            raise UserError(
-                f'{type(measure).__name__}(of="{of}"): no such observable in {type(first).__name__}'
-                f"{did_you_mean(of, first.observables) or ';'} Observables: {', '.join(first.observables)}"
-            )
-    reserved = {AREA, STATUS, "hierarchy"} | set(study.coordinates())
-    clash = reserved & set(study.axes)
-    if clash:
-        raise UserError(f'axis "{min(clash)}" has a name that the results need; expected another name')
-
-
-def _check_parameters(study: Study, variants: list[Variant]) -> None:
-    fixed, derived = _mapping(study.fixed, "fixed"), _mapping(study.derived, "derived")
-    sources: dict[str, Mapping[str, Any]] = {"axes": study.numeric, "fixed": fixed, "derived": derived}
-    for (one, names), (other, others) in itertools.combinations(sources.items(), 2):
-        both = set(names) & set(others)
-        if both:
-            raise UserError(f'"{min(both)}" is given by {one} and by {other}; expected one source for each parameter')
-    for variant in variants:
-        clash = {*type(variant.model).parameters(), AMPLITUDE} & set(study.categorical)
-        if clash:
-            raise UserError(f'axis "{min(clash)}" has labels, but is a parameter\'s name; expected another name')
-        for name in itertools.chain(*sources.values()):
-            type(variant.model).known_parameter(name, also=(AMPLITUDE,))
-    for name, value in study.fixed.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
-            raise UserError(f'fixed["{name}"] = {value!r}; expected a finite number')
-    for name, function in study.derived.items():
-        if not callable(function):
-            raise UserError(f'derived["{name}"] = {function!r}; expected a function of other parameters')
-        for argument in _arguments(name, function):
-            for variant in variants:
-                try:
-                    type(variant.model).known_parameter(argument, also=(AMPLITUDE, *study.categorical))
-                except UserError as error:
-                    raise UserError(f'derived "{name}": {error}') from None
