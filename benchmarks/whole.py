@@ -22,7 +22,7 @@ study = Study(
 )
 """
 
-# 500 steps a point: the memory of the points is looked at here, not their integration.
+# 250 steps a point: the memory of the points is looked at here, not their integration.
 SHORT = """
 import numpy as np
 from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
@@ -34,7 +34,7 @@ study = Study(
     connectome=load_connectome("macaque29"),
     stimulus=Pulse(area="V1", onset=0.0, duration=0.025, amplitude=22.05 * 1.9),
     measures=[Peak()],
-    duration=0.1,
+    duration=0.05,
 )
 """
 
@@ -62,8 +62,8 @@ def propagation_map() -> None:
 
 
 def memory() -> None:
-    """Peak memory of a study and of one with ten times the points."""
-    small, large = (_short_study(count) for count in (160, 1600))
+    """Peak memory of a study and of one with ten times the points, both large enough for the largest blocks."""
+    small, large = (_short_study(count) for count in (320, 3200))
     for run in (small, large):
         say(f"memory, {run.points:,} short points", f"{run.peak_mib:.0f} MiB ({run.seconds:.1f} s)")
     say("memory, ten times the points", f"{large.peak_mib / small.peak_mib:.3f}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
+import gc
 import importlib.metadata
 import itertools
 import json
@@ -232,7 +233,7 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
         if scheduler is not None:
             client = _connect(scheduler)
         else:
-            with _interrupts_blocked():
+            with _interrupts_blocked(), _no_garbage_collection():
                 cluster = distributed.LocalCluster(
                     processes=workers is not None,
                     n_workers=workers or 1,
@@ -278,6 +279,19 @@ def _interrupts_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Keep a collection on another thread from meeting the callbacks that a starting cluster adds.
+
+    distributed times collections, and prints a traceback for one whose start it has not seen.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class _Interrupts:
