@@ -253,8 +253,13 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
 
 def _connect(address: str) -> Any:
     import distributed
+    from distributed.comm.registry import backends
 
+    scheme = address.split("://")[0] if "://" in address else "tcp"
     try:
+        # Asked first: a client of an unknown scheme would leave its thread behind, and complain at the end.
+        if scheme not in backends:
+            raise ValueError(f"unknown address scheme {scheme!r}")
         client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
         client.wait_for_workers(1, timeout=_CONNECT_S)
     except (OSError, TimeoutError, ValueError, TypeError) as error:

@@ -1,7 +1,9 @@
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,11 +170,17 @@ def free_port():
         return s.getsockname()[1]
 
 
-def test_no_scheduler_at_the_address(make_study, tmp_path):
-    with pytest.raises(UserError, match=r"no dask scheduler with a worker answers at tcp://127\.0\.0\.1"):
-        run(make_study(), store=tmp_path / "store", scheduler=f"tcp://127.0.0.1:{free_port()}")
-    with pytest.raises(UserError, match="no dask scheduler with a worker answers at nonsense"):
-        run(make_study(), store=tmp_path / "store", scheduler="nonsense://1")
+def by_command(study_file, store, scheduler):
+    command = [Path(sys.executable).with_name("gbaexplore"), "run", study_file, "--store", store]
+    return subprocess.run([*command, "--scheduler", scheduler], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:{port}", "nonsense://1"])
+def test_no_scheduler_at_the_address(study_file, tmp_path, address):
+    done = by_command(study_file, tmp_path / "store", address.format(port=free_port()))
+    assert done.returncode == 2
+    assert done.stderr.startswith("gbaexplore: no dask scheduler with a worker answers at ")
+    assert done.stderr.count("\n") == 1
     assert not (tmp_path / "store").exists()
 
 
@@ -189,23 +197,30 @@ def scheduler(tmp_path):
             [*dask, "worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard"], **quiet
         ),
     ]
+    started = time.monotonic()
+    while time.monotonic() - started < 30:
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", int(port))) == 0:
+                break
+        time.sleep(0.1)
     yield address
     for process in reversed(processes):
         process.terminate()
         process.wait(20)
 
 
-def test_a_running_scheduler(study_file, tmp_path, scheduler, monkeypatch):
-    monkeypatch.setattr(runner, "_CONNECT_S", 30.0)  # it is just being started
+def test_a_running_scheduler(study_file, tmp_path, scheduler):
     study = load_study(study_file)
-    remote = run(study, store=tmp_path / "remote", scheduler=scheduler)
-    same(remote, run(study, store=tmp_path / "threads"))
-    # A study file that was edited after it was loaded is not what the worker would run.
-    study_file.write_text(STUDY.replace('"grid"', '"grid2"'))
-    again = load_study(study_file)
-    study_file.write_text(STUDY.replace('"grid"', '"grid2"') + "\n# edited\n")
-    with pytest.raises(RuntimeError, match="has changed since the run was started"):
-        run(again, store=tmp_path / "remote", scheduler=scheduler)
+    done = by_command(study_file, tmp_path / "remote", scheduler)
+    assert done.returncode == 0, done.stderr
+    same(open_study(tmp_path / "remote" / "grid.zarr"), run(study, store=tmp_path / "threads"))
+
+
+def test_a_study_file_that_changes_while_it_runs_is_refused(study_file):
+    study = load_study(study_file)
+    study_file.write_text(STUDY + "# edited\n")
+    with pytest.raises(UserError, match="has changed since the run was started"):
+        runner._load(runner.Source("elsewhere", study.source, None))
 
 
 def test_more_blocks_than_are_submitted_at_once(make_study, tmp_path, macaque, monkeypatch):
