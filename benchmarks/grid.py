@@ -9,7 +9,7 @@ from shell import MAP, say
 
 from gbaexplore import Study
 from gbaexplore.labels import OK, STATUS
-from gbaexplore.study import Block
+from gbaexplore.runner import queues
 from gbaexplore.studyfile import load_study
 
 Results = list[dict[str, np.ndarray]]
@@ -20,13 +20,21 @@ def main() -> None:
 
 
 def simulated(study: Study, workers: int, early_end: bool = True) -> tuple[float, Results]:
-    """Return points per second with a number of threads, compiled before, and every block's results."""
-    blocks = study.blocks()
-    study.run_block(blocks[-1], early_end)
+    """Return points per second with a number of threads, compiled before, and every queue's results."""
+    study.prepare(next(study.variants()))
+    tasks = list(queues(study, list(range(len(study.blocks()))), workers))
     with ThreadPoolExecutor(workers) as pool:
         started = time.perf_counter()
-        results = list(pool.map(lambda block: study.run_block(block, early_end), blocks))
+        results = list(pool.map(lambda task: queue(study, task, early_end), tasks))
         return study.size / (time.perf_counter() - started), results
+
+
+def queue(study: Study, task: list[int], early_end: bool = True) -> dict[str, np.ndarray]:
+    """Return the results of blocks that are computed as one queue of points."""
+    blocks = [study.blocks()[i] for i in task]
+    parts = [study.points(block) for block in blocks]
+    points = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return study.run_points(study.variant_of(blocks[0]), points, sum(block.size for block in blocks), early_end)
 
 
 def threads(study: Study) -> None:
@@ -38,22 +46,23 @@ def threads(study: Study) -> None:
     for workers, rate in rates.items():
         say(f"workers, map simulated, threads {workers}", f"{rate:,.0f} points/s")
     say("workers, two threads / one", f"{rates[2] / rates[1]:.2f}")
-    seconds = [block_seconds(study, block) for block in study.blocks()]
-    say("workers, seconds of each block, one thread", " ".join(f"{s:.2f}" for s in seconds))
-    say("workers, two threads / one that these blocks allow", f"{sum(seconds) / two_at_once(seconds):.2f}")
+    tasks = queues(study, list(range(len(study.blocks()))), 2)
+    seconds = [queue_seconds(study, task) for task in tasks]
+    say("workers, seconds of each of two threads' queues, one after another", " ".join(f"{s:.2f}" for s in seconds))
+    say("workers, two threads / one that these queues allow", f"{sum(seconds) / two_at_once(seconds):.2f}")
 
 
-def block_seconds(study: Study, block: Block) -> float:
+def queue_seconds(study: Study, task: list[int]) -> float:
     started = time.perf_counter()
-    study.run_block(block)
+    queue(study, task)
     return time.perf_counter() - started
 
 
 def two_at_once(seconds: list[float]) -> float:
-    """Return when two workers that take the next block whenever they are free have done all."""
+    """Return when two workers that take the next queue whenever they are free have done all."""
     free = [0.0, 0.0]
-    for block in seconds:
-        free[free.index(min(free))] += block
+    for queue in seconds:
+        free[free.index(min(free))] += queue
     return max(free)
 
 

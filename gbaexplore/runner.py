@@ -1,44 +1,35 @@
-"""Missing blocks to dask workers, results to the store; the only module that imports distributed."""
+"""Missing points to dask workers, results to the store."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime
-import functools
-import gc
-import importlib.metadata
 import itertools
-import json
-import logging
-import multiprocessing.resource_tracker
-import os
-import platform
+import math
 import shlex
-import signal
 import threading
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore import provenance
 from gbaexplore import store as stores
+from gbaexplore.cluster import Interrupts, client_of
 from gbaexplore.errors import UserError
-from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING, STATUS
+from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING
 from gbaexplore.progress import Progress
 from gbaexplore.study import Study
+from gbaexplore.worker import HERE, Outcome, compute, one_line, source_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_TASKS_AHEAD = 4  # per worker thread: enough that none waits, few enough that the scheduler holds little
-_CONNECT_S = 6.0
+_TASKS_AHEAD = 2  # per worker thread: none waits, and the scheduler holds little
 _ASK_S = 0.3  # how often a waiting run looks whether Ctrl-C was pressed
-_PACKAGES = ("gbaexplore", "numpy", "jax", "jaxlib", "xarray", "dask", "distributed", "zarr")
 
 
 @dataclass
@@ -143,42 +134,94 @@ def execute(
     blocks = study.blocks()
     # Compiling takes as long as importing distributed, and neither needs the other. A model that can't be
     # traced is then known before anything is written.
-    prepared = _InBackground(lambda: study.prepare(blocks[todo[0]]))
-    with _Interrupts() as interrupts, prepared, _client(workers, scheduler) as client:
+    prepared = _InBackground(lambda: study.prepare(study.variant_of(blocks[todo[0]])))
+    with Interrupts() as interrupts, prepared, client_of(workers, scheduler) as client:
         interrupts.check()
-        template = None if stores.exists(path) else study.template().assign_attrs(_provenance())
+        template = None if stores.exists(path) else study.template().assign_attrs(provenance.attributes())
         prepared.result()
         interrupts.check()
         if template is not None:
             stores.create(path, template)
         report.start_seconds = time.monotonic() - started
+        identity = uuid.uuid4().hex[:8]
+        stores.log(path, "run", run=identity, **provenance.of_run(study))
         shown = progress(sum(blocks[i].size for i in todo)) if progress else None
         try:
             for outcome in _outcomes(client, study, path, todo, interrupts):
-                points = blocks[outcome.block].size
+                extent = [[s.start, s.stop] for s in blocks[outcome.block].slices]
                 if outcome.error is None:
-                    report.computed += points
+                    report.computed += outcome.points
+                    seconds = round(outcome.seconds, 3)
+                    stores.log(path, "block", run=identity, block=extent, points=outcome.points, seconds=seconds)
                 else:
                     report.errors.append(outcome.error)
-                    _mark_failed(study, path, outcome.block)
+                    stores.log(path, "failed", run=identity, block=extent, error=outcome.error)
                 if shown:
-                    shown.add(points)
+                    shown.add(outcome.points)
         finally:
             if shown:
                 shown.close()
-    report.seconds = time.monotonic() - started
+            report.seconds = time.monotonic() - started
+            stores.log(path, "end", run=identity, seconds=round(report.seconds, 3), computed=report.computed)
     return report
 
 
-def _provenance() -> dict[str, str]:
-    import jax
+def _outcomes(client: Any, study: Study, path: Path, todo: list[int], interrupts: Interrupts) -> Iterator[Outcome]:
+    """Submit tasks, a few ahead of the workers, and yield what becomes of each block."""
+    import distributed
 
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    software = {**versions, "python": platform.python_version(), "device": jax.devices()[0].device_kind}
-    return {
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "software": json.dumps(software),
-    }
+    source = source_of(study, in_process=getattr(client.cluster, "processes", True) is False)
+    HERE[source.key] = study
+    threads = sum(client.nthreads().values())
+    waiting = queues(study, todo, threads)
+    tasks: dict[Any, list[int]] = {}
+
+    def submit(count: int) -> None:
+        for task in itertools.islice(waiting, count):
+            tasks[client.submit(compute, source, str(path.absolute()), task, pure=False)] = task
+
+    try:
+        submit(_TASKS_AHEAD * threads)
+        while tasks:
+            interrupts.check()
+            with contextlib.suppress(TimeoutError), client.as_current():
+                distributed.wait(list(tasks), timeout=_ASK_S, return_when="FIRST_COMPLETED")
+            for future in [future for future in tasks if future.done()]:
+                yield from _of_task(future, tasks.pop(future), study, path)
+                submit(1)
+    finally:
+        client.cancel(list(tasks))
+        del HERE[source.key]
+
+
+def queues(study: Study, todo: list[int], threads: int) -> Iterator[list[int]]:
+    """Yield blocks to be computed as one queue: many while much is left, then few, so that all end together."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for index in todo:
+        groups.setdefault(tuple(study.variant_of(study.blocks()[index]).labels.values()), []).append(index)
+    left = len(todo)
+    for group in groups.values():
+        while group:
+            count = min(study.queue_blocks, math.ceil(2 * left / (3 * threads)))
+            task, group = group[:count], group[count:]
+            left -= len(task)
+            yield task
+
+
+def _of_task(future: Any, task: list[int], study: Study, path: Path) -> list[Outcome]:
+    """Return what became of a task's blocks: by its own word, or, of one that got lost, by ours."""
+    if future.status != "error":
+        return future.result()
+    error = future.exception()
+    if isinstance(error, OSError):
+        raise UserError(f"{path} can't be written to: {error}; finished blocks are kept: mend it, run again")
+    outcomes = []
+    for index in task:
+        block = study.blocks()[index].slices
+        which = stores.unfinished(path, block)
+        stores.mark_failed(path, block, which)
+        outcomes.append(Outcome(index, int(which.sum()), 0.0, one_line(error)))
+    return outcomes
 
 
 class _InBackground:
@@ -208,219 +251,4 @@ class _InBackground:
         if isinstance(self._error, UserError):
             raise self._error
         if self._error is not None:
-            raise UserError(f"the study can't be simulated: {_one_line(self._error)}; mend the model or the measure")
-
-
-def _one_line(error: BaseException) -> str:
-    """Say what was raised and in which line of whose code: the last frame outside installed packages."""
-    text = " ".join(str(error).split())[:300]
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
-    at = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {text}{at}"
-
-
-# Clusters.
-
-
-@contextlib.contextmanager
-def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
-    """Yield a client of threads in this process, of worker processes, or of a running scheduler."""
-    import dask.config
-    import distributed
-
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(dask.config.set({"distributed.comm.timeouts.connect": f"{_CONNECT_S}s"}))
-        if scheduler is not None:
-            client = _connect(scheduler)
-        else:
-            with _interrupts_blocked(), _no_garbage_collection():
-                cluster = distributed.LocalCluster(
-                    processes=workers is not None,
-                    n_workers=workers or 1,
-                    threads_per_worker=1 if workers else os.cpu_count(),
-                    dashboard_address=None,
-                    # Even without a dashboard the scheduler serves HTTP, and warns if its usual port is taken.
-                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-                    silence_logs="CRITICAL",  # what fails is told by the outcome of its block
-                    # One thread per worker process for XLA too; NPROC is what it reads.
-                    **({"env": {"NPROC": "1"}} if workers else {}),
-                )
-            stack.callback(cluster.close, timeout=5)
-            client = distributed.Client(cluster, set_as_default=False)
-        stack.callback(client.close, timeout=5)
-        yield client
-
-
-def _connect(address: str) -> Any:
-    import distributed
-    from distributed.comm.registry import backends
-
-    scheme = address.split("://")[0] if "://" in address else "tcp"
-    try:
-        # Asked first: a client of an unknown scheme would leave its thread behind, and complain at the end.
-        if scheme not in backends:
-            raise ValueError(f"unknown address scheme {scheme!r}")
-        client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
-        client.wait_for_workers(1, timeout=_CONNECT_S)
-    except (OSError, TimeoutError, ValueError, TypeError) as error:
-        text = " ".join(str(error).split())[:120]
-        raise UserError(
-            f"no dask scheduler with a worker answers at {address} ({type(error).__name__}: {text}); expected the "
-            "address that `dask scheduler` prints, such as tcp://127.0.0.1:8786"
-        ) from None
-    return client
-
-
-@contextlib.contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Keep Ctrl-C waiting, and from all threads and processes that are started meanwhile.
-
-    A worker's process must not be stopped by it half-way: Ctrl-C is for this process, which tells the workers.
-    """
-    # It is started with the first process otherwise, and then unblocks the signal.
-    multiprocessing.resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Keep a collection on another thread from meeting the callbacks that a starting cluster adds.
-
-    distributed times collections, and prints a traceback for one whose start it has not seen.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-class _Interrupts:
-    """Ctrl-C as something to ask for.
-
-    As an exception it would be raised wherever the main thread happens to be, and lost in callbacks and in
-    libraries that catch everything.
-    """
-
-    def __enter__(self) -> _Interrupts:
-        self._asked = threading.Event()
-        self._before: Any = None
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, lambda *_: self._asked.set())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-    def check(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C has been pressed."""
-        if self._asked.is_set():
-            # What is closed in a hurry complains about it.
-            logging.getLogger("distributed").setLevel(logging.CRITICAL)
-            raise KeyboardInterrupt
-
-
-# Tasks.
-
-
-class Source(NamedTuple):
-    """How a worker gets the study: its file (by path and hash), or the pickled study itself."""
-
-    key: str
-    file: tuple[str, str] | None
-    pickled: bytes | None
-
-
-class Outcome(NamedTuple):
-    """What became of a block; `error` is one line, or None."""
-
-    block: int
-    error: str | None
-
-
-_HERE: dict[str, Study] = {}  # studies of this process: its threads need not load them again
-
-
-def _outcomes(client: Any, study: Study, path: Path, todo: list[int], interrupts: _Interrupts) -> Iterator[Outcome]:
-    """Submit blocks, a few ahead of the workers, and yield what becomes of each."""
-    import distributed
-
-    source = _source(client, study)
-    submit = functools.partial(client.submit, compute_block, source, str(path.absolute()), pure=False)
-    _HERE[source.key] = study
-    waiting = iter(todo)
-    blocks: dict[Any, int] = {}
-    try:
-        ahead = _TASKS_AHEAD * sum(client.nthreads().values())
-        blocks = {submit(index): index for index in itertools.islice(waiting, ahead)}
-        while blocks:
-            interrupts.check()
-            with contextlib.suppress(TimeoutError), client.as_current():
-                distributed.wait(list(blocks), timeout=_ASK_S, return_when="FIRST_COMPLETED")
-            for future in [future for future in blocks if future.done()]:
-                yield _outcome(future, blocks.pop(future), path)
-                blocks |= {submit(index): index for index in itertools.islice(waiting, 1)}
-    finally:
-        client.cancel(list(blocks))
-        del _HERE[source.key]
-
-
-def _outcome(future: Any, index: int, path: Path) -> Outcome:
-    error = future.exception() if future.status == "error" else None
-    if isinstance(error, OSError):
-        raise UserError(f"{path} can't be written to: {error}; finished blocks are kept: mend it, run again")
-    return Outcome(index, _one_line(error)) if error else future.result()
-
-
-def _source(client: Any, study: Study) -> Source:
-    key = uuid.uuid4().hex
-    in_process = getattr(client.cluster, "processes", True) is False
-    if in_process:
-        return Source(key, None, None)
-    if study.source is not None:
-        return Source(key, study.source, None)
-    import cloudpickle
-
-    return Source(key, None, cloudpickle.dumps(study))
-
-
-@functools.lru_cache(maxsize=4)
-def _load(source: Source) -> Study:
-    """Return the study, loaded once in each worker process."""
-    if source.key in _HERE:
-        return _HERE[source.key]
-    if source.pickled is not None:
-        import cloudpickle
-
-        return cloudpickle.loads(source.pickled)
-    from gbaexplore.studyfile import load_study
-
-    assert source.file is not None  # it is one of the three
-    path, digest = source.file
-    study = load_study(path)
-    assert study.source is not None  # load_study sets it
-    if study.source[1] != digest:
-        raise UserError(f"{path} has changed since the run was started; run it again")
-    return study
-
-
-def compute_block(source: Source, path: str, index: int) -> Outcome:
-    """Compute a block and write it (on a worker)."""
-    study = _load(source)
-    block = study.blocks()[index]
-    try:
-        arrays = study.run_block(block)
-    except Exception as error:  # recorded with its message; the other blocks go on
-        return Outcome(index, _one_line(error))
-    stores.write_block(Path(path), block.slices, arrays)
-    return Outcome(index, None)
-
-
-def _mark_failed(study: Study, path: Path, index: int) -> None:
-    block = study.blocks()[index]
-    stores.write_block(path, block.slices, {STATUS: np.full(block.shape, FAILED, dtype=np.uint8)})
+            raise UserError(f"the study can't be simulated: {one_line(self._error)}; mend the model or the measure")

@@ -7,6 +7,8 @@ not pending is complete.
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import errno
 import json
 import os
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 RECIPE = "gbaexplore_recipe"
+# Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
+HISTORY = f"{STATUS}/history.jsonl"
 _ORPHAN_S = 60.0
 
 
@@ -135,6 +139,27 @@ def _short(value: Any) -> str:
     return json.dumps(value)[:80] if value is not None else "nothing"
 
 
+def log(path: Path, event: str, **details: Any) -> None:
+    """Append what has happened to a store to its history: a line of JSON, by the one process that runs it."""
+    when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    line = json.dumps({"event": event, "when": when, **details}) + "\n"
+    with (path / HISTORY).open("ab+") as file:
+        # A process that was killed may have left half a line.
+        if file.tell() and (file.seek(-1, os.SEEK_END), file.read())[1] != b"\n":
+            line = "\n" + line
+        file.write(line.encode())
+
+
+def history(path: Path) -> list[dict[str, Any]]:
+    """Return what has happened to a store, oldest first; a line that a killed process left unfinished is left out."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for line in (path / HISTORY).read_text().splitlines():
+            with contextlib.suppress(ValueError):
+                found.append(json.loads(line))
+    return found
+
+
 def status(path: Path) -> np.ndarray:
     """Return the state of every point, uint8, as an array over the grid."""
     import zarr
@@ -144,22 +169,51 @@ def status(path: Path) -> np.ndarray:
 
 def missing(path: Path, blocks: Sequence[tuple[slice, ...]]) -> list[int]:
     """Return which blocks still have points to compute: pending, or failed in an earlier run."""
-    state = status(path)
-    todo = (state == PENDING) | (state == FAILED)
+    todo = _unfinished(status(path))
     return [i for i, block in enumerate(blocks) if todo[block].any()]
 
 
-def write_block(path: Path, block: tuple[slice, ...], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a block's variables, and its status last."""
+def unfinished(path: Path, block: tuple[slice, ...]) -> np.ndarray:
+    """Return which points of a block are still to be computed, bool, the block's shape."""
     import zarr
 
+    return _unfinished(np.asarray(zarr.open_array(path / STATUS, mode="r")[block]))
+
+
+def _unfinished(state: np.ndarray) -> np.ndarray:
+    return (state == PENDING) | (state == FAILED)
+
+
+def write_block(
+    path: Path, block: tuple[slice, ...], arrays: Mapping[str, np.ndarray], which: np.ndarray | None = None
+) -> None:
+    """Write variables of a block's points, and their status last.
+
+    Args:
+        arrays: of each variable, the point first; of a whole block also in the block's shape.
+        which: the points that these are, bool, the block's shape; all of them if None.
+    """
+    import zarr
+
+    if which is None:
+        which = np.ones([s.stop - s.start for s in block], dtype=bool)
     # A chunk that holds only its fill value must be written too, or it reads as never computed.
     with zarr.config.set({"array.write_empty_chunks": True}):
         group = zarr.open_group(path, mode="r+")
         for name in [*(n for n in arrays if n != STATUS), STATUS]:
             array: Any = group[name]
             _check_whole_chunks(name, array, block)
-            array[block] = arrays[name]
+            if which.all():
+                array[block] = arrays[name].reshape(which.shape + array.shape[which.ndim :])
+            else:
+                whole = array[block]
+                whole[which] = arrays[name]
+                array[block] = whole
+
+
+def mark_failed(path: Path, block: tuple[slice, ...], which: np.ndarray) -> None:
+    """Set the status of points of a block to failed."""
+    write_block(path, block, {STATUS: np.full(which.sum(), FAILED, dtype=np.uint8)}, which)
 
 
 def _check_whole_chunks(name: str, array: Any, block: tuple[slice, ...]) -> None:

@@ -29,9 +29,10 @@ from gbaexplore.timing import whole_steps
 if TYPE_CHECKING:
     import xarray as xr
 
-_MOST_BLOCK_POINTS = 8192  # about a second of work on one core
+_MOST_POINTS = 8192  # in one queue: about a second of work on one core
+_MOST_BYTES = 64 * 2**20
 _LEAST_BLOCK_POINTS = 1024
-_MOST_BLOCK_BYTES = 64 * 2**20
+_BLOCKS = 32  # enough to share out evenly, in a study that is not large
 
 
 class Variant(NamedTuple):
@@ -250,13 +251,7 @@ class Study:
     @functools.cached_property
     def block_shape(self) -> tuple[int, ...]:
         """How many values of each axis a block has: 1 label, and as many numbers as make good work."""
-        per_point = sum(
-            np.dtype(self.precision).itemsize * math.prod([len(self.coordinates()[d][0]) for d in v.dims])
-            for v in self.variables.values()
-        )
-        wanted = min(
-            _MOST_BLOCK_POINTS, max(_LEAST_BLOCK_POINTS, -(-self.size // 8)), max(1, _MOST_BLOCK_BYTES // per_point)
-        )
+        wanted = min(self._most_points, max(_LEAST_BLOCK_POINTS, -(-self.size // _BLOCKS)))
         shape = []
         inner = math.prod(len(values) for values in self.numeric.values())
         for name in self.axes:
@@ -268,6 +263,25 @@ class Study:
             parts = max(1, min(length, round(length * inner / wanted)))
             shape.append(-(-length // parts))
         return tuple(shape)
+
+    @functools.cached_property
+    def _most_points(self) -> int:
+        """How many points may be computed at once: more is no faster, and takes memory."""
+        per_point = sum(
+            np.dtype(self.precision).itemsize * math.prod([len(self.coordinates()[d][0]) for d in v.dims])
+            for v in self.variables.values()
+        )
+        return min(_MOST_POINTS, max(1, _MOST_BYTES // per_point))
+
+    @property
+    def queue_blocks(self) -> int:
+        """How many blocks of one variant may be computed as one queue, which keeps the lanes busier than each alone."""
+        per_variant = len(self.blocks()) // math.prod(len(labels) for labels in self.categorical.values())
+        return max(1, min(per_variant, self._most_points // math.prod(self.block_shape)))
+
+    @property
+    def _queue_points(self) -> int:
+        return self.queue_blocks * math.prod(self.block_shape)
 
     def blocks(self) -> list[Block]:
         """Return the blocks of the grid, in C order."""
@@ -310,16 +324,16 @@ class Study:
     def _streaming(self) -> tuple[StreamingMeasure, ...]:
         return tuple(m for m in self.measures if isinstance(m, StreamingMeasure))
 
-    def prepare(self, block: Block) -> None:
-        """Compile what `run_block` needs for a block, and simulate nothing.
+    def prepare(self, variant: Variant) -> None:
+        """Compile what `run_points` needs for a variant, and simulate nothing.
 
         Raises:
             UserError: a measure does not make what it says that it makes.
         """
-        results = self._simulate(block, self.points(block), count=0)
+        results = self._simulate(variant, self.points(self.blocks()[0]), count=0)
         lengths = {dim: len(values) for dim, (values, _) in self.coordinates().items()}
         for measure, values in zip(self._streaming, results.values):
-            declared = measure.variables(self.variant_of(block).model)
+            declared = measure.variables(variant.model)
             expected = {name: tuple(lengths[dim] for dim in variable.dims) for name, variable in declared.items()}
             found = {name: array.shape[1:] for name, array in values.items()}
             if found != expected:
@@ -328,52 +342,55 @@ class Study:
                 )
 
     def _simulate(
-        self, block: Block, points: dict[str, np.ndarray], count: int, early_end: bool = True
+        self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True
     ) -> engine.Results:
-        variant = self.variant_of(block)
         base = self._base_values(variant)
         points = points | {name: np.array([base[name]]) for name in self._varying & set(base)}
         network = Network.of(variant.connectome)
-        size = math.prod(self.block_shape)
-        return engine.simulate_batch(self.plan(variant, early_end), network, points, count, size)
+        return engine.simulate_batch(self.plan(variant, early_end), network, points, count, self._queue_points)
 
     def run_block(self, block: Block, early_end: bool = True) -> dict[str, np.ndarray]:
-        """Return every variable of a block as an array, the grid's dimensions first.
+        """Return every variable of a block as an array, the grid's dimensions first; see `run_points`."""
+        found = self.run_points(self.variant_of(block), self.points(block), block.size, early_end)
+        return {name: array.reshape(block.shape + array.shape[1:]) for name, array in found.items()}
 
-        `early_end=False` runs every step of every point; it changes no bit of the result.
+    def run_points(
+        self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True
+    ) -> dict[str, np.ndarray]:
+        """Return every variable of some points of a variant, the point first.
+
+        Args:
+            points: from `points`, of one block or of `queue_blocks` of them.
+            count: how many points these are (a study without numeric axes has one, and no values).
+            early_end: False runs every step of every point; it changes no bit of the result.
         """
-        points = self.points(block)
-        results = self._simulate(block, points, block.size, early_end)
+        results = self._simulate(variant, points, count, early_end)
         found: dict[str, np.ndarray] = {}
         for streaming, values in zip(self._streaming, results.values):
             found |= {name + streaming.suffix: array for name, array in values.items()}
         for measure in self.measures:
             if isinstance(measure, SpectralAbscissa):
-                found |= self._linear(measure, block, points)
+                found |= self._linear(measure, variant, points, count)
             elif isinstance(measure, SolvedMeasure):
-                solved = measure.solve(self._trials(block, points))
+                solved = measure.solve(self._trials(variant, points, count))
                 found |= {name + measure.suffix: array for name, array in solved.items()}
         found[STATUS] = results.status
         dtypes = {STATUS: np.dtype("uint8")}
-        return {
-            name: np.asarray(array, dtypes.get(name, self.precision)).reshape(block.shape + array.shape[1:])
-            for name, array in found.items()
-        }
+        return {name: np.asarray(array, dtypes.get(name, self.precision)) for name, array in found.items()}
 
-    def _linear(self, measure: SpectralAbscissa, block: Block, points: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        variant = self.variant_of(block)
+    def _linear(
+        self, measure: SpectralAbscissa, variant: Variant, points: dict[str, np.ndarray], count: int
+    ) -> dict[str, np.ndarray]:
         base = self._base_values(variant)
         sets = [
-            SimpleNamespace(**base, **{name: float(values[i]) for name, values in points.items()})
-            for i in range(block.size)
+            SimpleNamespace(**base, **{name: float(values[i]) for name, values in points.items()}) for i in range(count)
         ]
         values = measure.compute(variant.model, sets, variant.connectome)
         return {name + measure.suffix: array for name, array in values.items()}
 
-    def _trials(self, block: Block, points: dict[str, np.ndarray]) -> Trials:
-        variant = self.variant_of(block)
+    def _trials(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> Trials:
         base = self._base_values(variant)
-        varying = {name: np.full(block.size, base[name]) for name in self._varying & set(base)}
+        varying = {name: np.full(count, base[name]) for name in self._varying & set(base)}
         return Trials(
             model=variant.model,
             connectome=variant.connectome,
@@ -385,7 +402,7 @@ class Study:
             n_steps=self.n_steps,
             ceiling=self.ceiling,
             precision=self.precision,
-            size=math.prod(self.block_shape),
+            size=self._queue_points,
         )
 
     # What the result looks like.

@@ -211,7 +211,8 @@ def finished_like_an_uninterrupted_run(folder):
     whole = command("run", "long.py", "--store", "whole", cwd=folder)
     assert whole.returncode == 0
     resumed_files, whole_files = (
-        {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file() and "c" in p.parts}
+        # A write that was cut off leaves a temporary file, which nothing reads.
+        {p.relative_to(root): p.read_bytes() for p in root.rglob("c/**/*") if p.is_file() and p.suffix != ".partial"}
         for root in (folder / "store" / "long.zarr", folder / "whole" / "long.zarr")
     )
     assert resumed_files == whole_files, "byte-identical"

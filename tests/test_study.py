@@ -23,7 +23,7 @@ def test_blocks_cover_the_grid_once_and_own_whole_chunks(make_study, macaque):
         assert len({study.variant_of(block).labels["feedback"]}) == 1
     assert (covered == 1).all()
     assert study.size == 31_382
-    assert study.block_shape == (56, 1, 71)
+    assert study.block_shape == (15, 1, 71)
 
 
 def test_blocks_of_a_study_with_time_courses_stay_small(make_study):

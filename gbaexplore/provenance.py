@@ -1,0 +1,60 @@
+"""Who made a result, with what: versions, device, commits."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import importlib.metadata
+import json
+import platform
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gbaexplore.study import Study
+
+_PACKAGES = ("gbaexplore", "numpy", "jax", "jaxlib", "xarray", "dask", "distributed", "zarr")
+
+
+def software() -> dict[str, str]:
+    """Return the versions that results may depend on."""
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {**versions, "python": platform.python_version()}
+
+
+def attributes() -> dict[str, str]:
+    """Return what a new store says of its making."""
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "software": json.dumps({**software(), "device": _device()}),
+    }
+
+
+def of_run(study: Study) -> dict[str, Any]:
+    """Return what a run's line in the history says of it; nothing of the host."""
+    found: dict[str, Any] = {"software": software(), "device": _device(), "code": of_code(Path(__file__))}
+    if study.source is not None:
+        path, digest = study.source
+        found["study"] = {"file": Path(path).name, "sha256": digest, **of_code(Path(path))}
+    return found
+
+
+def of_code(file: Path) -> dict[str, Any]:
+    """Return the git commit that a file is kept in, and whether its folder differs from it; None if there is none."""
+    commit = _git(file, "rev-parse", "HEAD") if _git(file, "ls-files", file.name) else None
+    changed = _git(file, "status", "--porcelain", "--untracked-files=no", ".") if commit else None
+    return {"commit": commit, "dirty": None if changed is None else bool(changed)}
+
+
+def _git(file: Path, *command: str) -> str | None:
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(["git", *command], cwd=file.parent, capture_output=True, text=True, timeout=5)
+        return done.stdout.strip() if done.returncode == 0 else None
+    return None
+
+
+def _device() -> str:
+    import jax
+
+    return jax.devices()[0].device_kind
