@@ -30,6 +30,9 @@ from gbaexplore.measures import Now, Peak, Run, StreamingMeasure
 from gbaexplore.models.base import Model, Network
 from gbaexplore.stimulus import Pieces
 
+REVISION = 1
+"""To be raised with every change here, or in what it imports, that changes a bit of any result: a store keeps it."""
+
 SETTLED = 1e-3
 """A response is over once every state variable, in every area, is within this fraction of its own largest value.
 In a positively homogeneous network what can still follow is then at most this fraction of what has been, times the

@@ -20,6 +20,7 @@ from gbaexplore.calibration import SolvedMeasure, Trials
 from gbaexplore.connectome import Connectome
 from gbaexplore.engine import AMPLITUDE
 from gbaexplore.errors import UserError
+from gbaexplore.identity import code_hash
 from gbaexplore.labels import AREA, STATUS, STATUS_ATTRS, canonical
 from gbaexplore.measures import Measure, SpectralAbscissa, StreamingMeasure, Variable
 from gbaexplore.models.base import Model, Network, checked_values
@@ -510,6 +511,7 @@ class Study:
             }
         found = {
             "name": self.name,
+            "code": self._code(),
             "axes": axes,
             # JSON objects have no order, but blocks do.
             "order": {"axes": list(self.axes), **{name: list(labels) for name, labels in self.categorical.items()}},
@@ -521,6 +523,12 @@ class Study:
             "precision": self.precision,
         }
         return json.loads(json.dumps(found, default=lambda number: number.item()))  # NumPy's numbers become plain
+
+    def _code(self) -> dict[str, Any]:
+        """Return what tells versions of the code apart that the numbers come from."""
+        used = [type(thing) for variant in self.variants() for thing in (variant.model, variant.stimulus)]
+        classes = {cls.__name__: code_hash(cls) for cls in [*used, *map(type, self.measures)]}
+        return {"engine": engine.REVISION, **classes}
 
 
 def _identity(thing: Any) -> Any:
