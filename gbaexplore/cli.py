@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("study", metavar="STUDY.py", help="a study file, or the name of a shipped study")
     _add_execution(run)
     run.add_argument("--dry-run", action="store_true", help="say what it would take, from one timed block")
+    run.add_argument("--shrink", action="store_true", help="drop values from the store that the study no longer has")
     run.set_defaults(command=_run)
 
     info = commands.add_parser("info", help="what a store holds, and what made it")
@@ -119,9 +120,9 @@ def _run(args: argparse.Namespace) -> int:
             raise UserError("--dry-run times blocks on this machine; expected no --scheduler with it")
         from gbaexplore.forecast import forecast
 
-        print(forecast(study, folder, args.workers))
+        print(forecast(study, folder, args.workers, args.shrink))
         return 0
-    report = runner.execute(study, folder, args.workers, args.scheduler, progress=Progress)
+    report = runner.execute(study, folder, args.workers, args.scheduler, progress=Progress, shrink=args.shrink)
     print(report)
     return 0 if report.complete else 1
 

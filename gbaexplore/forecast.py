@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gbaexplore import runner
+from gbaexplore.extension import Extension
 from gbaexplore.study import Study
 
 
@@ -21,6 +22,7 @@ class Forecast:
     path: Path
     points: int
     to_do: int
+    change: Extension | None  # of the store's grid
     blocks: int
     block_points: int
     disk_bytes: int
@@ -33,6 +35,8 @@ class Forecast:
             f"store        {self.path} (nothing is written now)",
             f"points       {self.points:,}, of which {self.to_do:,} are to be computed",
         ]
+        if self.change:
+            lines += [f"grid         changed: {self.change}"]
         if self.to_do:
             lines += [
                 f"blocks       {self.blocks:,} of at most {self.block_points:,} points",
@@ -43,7 +47,7 @@ class Forecast:
         return "\n".join(lines)
 
 
-def forecast(study: Study, folder: Path, workers: int | None = None) -> Forecast:
+def forecast(study: Study, folder: Path, workers: int | None = None, shrink: bool = False) -> Forecast:
     """Return what `run` would take with threads in this process, or with a number of worker processes.
 
     A block for each worker is really computed, all at once, into a temporary folder.
@@ -52,24 +56,24 @@ def forecast(study: Study, folder: Path, workers: int | None = None) -> Forecast
         UserError: as `run` does.
     """
     path = runner.store_path(study, folder)
-    todo = runner.missing(study, path)
+    todo = runner.outstanding(study, path, shrink)
     blocks = study.blocks()
-    at_once = min(workers or os.cpu_count() or 1, max(1, len(todo)))
-    probes = todo[:: math.ceil(len(todo) / at_once)] if todo else []
+    at_once = min(workers or os.cpu_count() or 1, max(1, len(todo.blocks)))
+    probes = todo.blocks[:: math.ceil(len(todo.blocks) / at_once)] if todo.blocks else []
     seconds, disk = 0.0, 0.0
     if probes:
         with tempfile.TemporaryDirectory() as temporary:
             report = runner.execute(study, Path(temporary), workers, only=probes)
             written = sum(file.stat().st_size for file in report.path.rglob("c/**/*") if file.is_file())
         probed = sum(blocks[i].size for i in probes)
-        rounds = math.ceil(len(todo) / len(probes))
-        seconds = report.start_seconds + (report.seconds - report.start_seconds) * rounds
+        seconds = report.start_seconds + (report.seconds - report.start_seconds) * max(1, todo.points / probed)
         disk = written / probed * study.size
     return Forecast(
         path=path,
         points=study.size,
-        to_do=sum(blocks[i].size for i in todo),
-        blocks=len(todo),
+        to_do=todo.points,
+        change=todo.change,
+        blocks=len(todo.blocks),
         block_points=math.prod(study.block_shape),
         disk_bytes=round(disk),
         memory_bytes=_peak_memory(resource.RUSAGE_SELF) + (workers or 0) * _peak_memory(resource.RUSAGE_CHILDREN),

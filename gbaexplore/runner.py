@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from gbaexplore import provenance
 from gbaexplore import store as stores
 from gbaexplore.cluster import Interrupts, client_of
 from gbaexplore.errors import UserError
+from gbaexplore.extension import Extension, extend, extension
 from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING
 from gbaexplore.progress import Progress
 from gbaexplore.study import Study
@@ -41,6 +42,7 @@ class Report:
     computed: int = 0
     seconds: float = 0.0
     start_seconds: float = 0.0  # of these, before the first block
+    carried: Extension | None = None
     errors: list[str] = field(default_factory=list)
 
     @property
@@ -53,10 +55,12 @@ class Report:
         pending, ok, diverged, failed = (int((state == code).sum()) for code in (PENDING, OK, DIVERGED, FAILED))
         points = "1 point" if self.points == 1 else f"{self.points:,} points"
         lines = [f"{points}: {ok:,} ok, {diverged:,} diverged, {failed:,} failed"]
+        if self.carried:
+            lines.append(f"the store's grid has changed: {self.carried}")
         if pending:
             lines.append(f"{pending:,} are still to be computed: run the same command again")
         elif not self.computed and not self.errors:
-            lines.append("nothing was left to do")
+            lines.append("nothing was left to compute" if self.carried else "nothing was left to do")
         else:
             rate = self.computed / self.seconds
             lines.append(f"{self.computed:,} computed in {self.seconds:.1f} s ({rate:,.0f} points/s)")
@@ -96,17 +100,31 @@ def store_path(study: Study, folder: Path) -> Path:
     return folder / f"{study.name}.zarr"
 
 
-def missing(study: Study, path: Path) -> list[int]:
-    """Return which blocks of a study are not computed yet.
+class Todo(NamedTuple):
+    """What is to be done for a study."""
+
+    blocks: list[int]
+    points: int
+    change: Extension | None  # of the store's grid, before
+
+
+def outstanding(study: Study, path: Path, shrink: bool = False) -> Todo:
+    """Return what of a study is not computed yet.
 
     Raises:
-        UserError: what is at `path` is not this study's store.
+        UserError: what is at `path` is not this study's store, whatever values its axes have.
     """
     blocks = study.blocks()
     if not stores.exists(path):
-        return list(range(len(blocks)))
-    stores.check_same_recipe(path, study.recipe())
-    return stores.missing(path, [block.slices for block in blocks])
+        return Todo(list(range(len(blocks))), study.size, None)
+    change = None
+    if stores.recipe(path) != study.recipe():
+        change = extension(path, study.recipe(), study.template(), shrink)
+    if change is None or change.same_grid:
+        change, pending = None, stores.unfinished(path)
+    else:
+        pending = change.pending
+    return Todo([i for i, b in enumerate(blocks) if pending[b.slices].any()], int(pending.sum()), change)
 
 
 def execute(
@@ -116,61 +134,97 @@ def execute(
     scheduler: str | None = None,
     progress: Callable[[int], Progress] | None = None,
     only: list[int] | None = None,
+    shrink: bool = False,
 ) -> Report:
-    """Compute the missing blocks of a study; see `run`.
+    """Compute the missing points of a study; see `run`.
 
     Args:
         progress: called with the number of points to do.
-        only: compute just these blocks.
+        only: compute just these blocks, in a store of their own.
+        shrink: whether values that the study no longer has may be dropped from the store.
     """
     path = store_path(study, folder)
     if workers is not None and workers < 1:
         raise UserError(f"workers = {workers}; expected at least 1, or None for threads in this process")
-    todo = missing(study, path) if only is None else only
-    report = Report(path, study.size)
-    if not todo:
-        return report
+    todo = outstanding(study, path, shrink)
+    if only is not None:
+        todo = todo._replace(blocks=only, points=sum(study.blocks()[i].size for i in only))
+    report = Report(path, study.size, carried=todo.change)
     started = time.monotonic()
-    blocks = study.blocks()
+    if todo.blocks:
+        _compute(study, path, todo, report, workers, scheduler, progress)
+        report.seconds = time.monotonic() - started
+    elif todo.change:
+        with stores.locked(path):
+            extend(path, _template(study), todo.change)
+    return report
+
+
+def _compute(
+    study: Study,
+    path: Path,
+    todo: Todo,
+    report: Report,
+    workers: int | None,
+    scheduler: str | None,
+    progress: Callable[[int], Progress] | None,
+) -> None:
+    started = time.monotonic()
+    first = study.variant_of(study.blocks()[todo.blocks[0]])
     # Compiling takes as long as importing distributed, and neither needs the other. A model that can't be
     # traced is then known before anything is written.
-    prepared = _InBackground(lambda: study.prepare(study.variant_of(blocks[todo[0]])))
+    prepared = _InBackground(lambda: study.prepare(first))
     with Interrupts() as interrupts, prepared, client_of(workers, scheduler) as client:
         interrupts.check()
-        template = None if stores.exists(path) else study.template().assign_attrs(provenance.attributes())
+        template = _template(study) if todo.change or not stores.exists(path) else None
         prepared.result()
         interrupts.check()
-        if template is not None:
-            stores.create(path, template)
-        report.start_seconds = time.monotonic() - started
-        identity = uuid.uuid4().hex[:8]
-        stores.log(path, "run", run=identity, **provenance.of_run(study))
-        shown = progress(sum(blocks[i].size for i in todo)) if progress else None
-        try:
-            for outcome in _outcomes(client, study, path, todo, interrupts):
-                extent = [[s.start, s.stop] for s in blocks[outcome.block].slices]
-                if outcome.error is None:
-                    report.computed += outcome.points
-                    seconds = round(outcome.seconds, 3)
-                    stores.log(path, "block", run=identity, block=extent, points=outcome.points, seconds=seconds)
-                else:
-                    report.errors.append(outcome.error)
-                    stores.log(path, "failed", run=identity, block=extent, error=outcome.error)
+        with stores.locked(path):
+            if todo.change:
+                assert template is not None  # made just above
+                extend(path, template, todo.change)
+            elif template is not None and not stores.exists(path):
+                stores.create(path, template)
+            report.start_seconds = time.monotonic() - started
+            shown = progress(todo.points) if progress else None
+            try:
+                for outcome in _recorded(_outcomes(client, study, path, todo.blocks, interrupts), study, path, report):
+                    if shown:
+                        shown.add(outcome.points)
+            finally:
                 if shown:
-                    shown.add(outcome.points)
-        finally:
-            if shown:
-                shown.close()
-            report.seconds = time.monotonic() - started
-            stores.log(path, "end", run=identity, seconds=round(report.seconds, 3), computed=report.computed)
-    return report
+                    shown.close()
+
+
+def _template(study: Study) -> xr.Dataset:
+    return study.template().assign_attrs(provenance.attributes())
+
+
+def _recorded(outcomes: Iterator[Outcome], study: Study, path: Path, report: Report) -> Iterator[Outcome]:
+    """Pass outcomes on, and note them in the report and in the store's history."""
+    started, run = time.monotonic(), uuid.uuid4().hex[:8]
+    stores.log(path, "run", run=run, **provenance.of_run(study))
+    try:
+        for outcome in outcomes:
+            extent = [[s.start, s.stop] for s in study.blocks()[outcome.block].slices]
+            if outcome.error is None:
+                report.computed += outcome.points
+                seconds = round(outcome.seconds, 3)
+                stores.log(path, "block", run=run, block=extent, points=outcome.points, seconds=seconds)
+            else:
+                report.errors.append(outcome.error)
+                stores.log(path, "failed", run=run, block=extent, error=outcome.error)
+            yield outcome
+    finally:
+        with contextlib.suppress(OSError):  # the disk may be full, which is told elsewhere
+            stores.log(path, "end", run=run, seconds=round(time.monotonic() - started, 3), computed=report.computed)
 
 
 def _outcomes(client: Any, study: Study, path: Path, todo: list[int], interrupts: Interrupts) -> Iterator[Outcome]:
     """Submit tasks, a few ahead of the workers, and yield what becomes of each block."""
     import distributed
 
-    source = source_of(study, in_process=getattr(client.cluster, "processes", True) is False)
+    source = source_of(study, stores.generation(path), getattr(client.cluster, "processes", True) is False)
     HERE[source.key] = study
     threads = sum(client.nthreads().values())
     waiting = queues(study, todo, threads)

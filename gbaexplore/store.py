@@ -8,15 +8,18 @@ not pending is complete.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import datetime
-import errno
+import fcntl
+import hashlib
 import json
 import os
+import platform
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +33,7 @@ RECIPE = "gbaexplore_recipe"
 # Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
 HISTORY = f"{STATUS}/history.jsonl"
 _ORPHAN_S = 60.0
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of Linux's renameat2
 
 
 def exists(path: Path) -> bool:
@@ -55,17 +59,102 @@ def create(path: Path, template: xr.Dataset) -> None:
     Raises:
         UserError: the place can't be written to.
     """
+    with staged(path, template):
+        pass
+
+
+@contextlib.contextmanager
+def staged(path: Path, template: xr.Dataset) -> Iterator[Path]:
+    """Yield a new store of the template beside `path`; at the end it is put there, in the place of an old one.
+
+    Raises:
+        UserError: the place can't be written to.
+    """
     staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent, f".{path.name}.*.partial")
         template.to_zarr(staged, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
-        os.rename(staged, path)
+        yield staged
+        _put(staged, path)
     except OSError as error:
-        shutil.rmtree(staged, ignore_errors=True)
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and exists(path):
-            raise UserError(f"{path} has just been made by another run; wait for it, or run again to help") from None
         raise UserError(f"{path} can't be written to: {error.strerror or error}; choose another --store") from None
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _put(new: Path, path: Path) -> None:
+    """Move a folder to a place; what was there is then where the folder was."""
+    if not exists(path):
+        os.rename(new, path)
+    elif not _exchanged(new, path):
+        aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
+        os.rename(path, aside)
+        os.rename(new, path)
+        os.rename(aside, new)
+
+
+def _exchanged(a: Path, b: Path) -> bool:
+    """Whether two folders could be made to change places in one step, as Linux can on most file systems."""
+    with contextlib.suppress(AttributeError, OSError):  # no such function, no C library to ask
+        names = os.fsencode(a), os.fsencode(b)
+        return ctypes.CDLL(None).renameat2(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0
+    return False
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Be the only one that writes a store; the lock of a process that has died counts for nothing.
+
+    Raises:
+        UserError: another process holds it, or the folder can't be written to.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(_lock(path.with_name(f".{path.name}.lock"), path))
+            file.truncate(0)
+            file.write(json.dumps({"process": os.getpid(), "host": platform.node(), "since": time.ctime()}))
+            file.flush()
+            _recover(path)
+        except OSError as error:
+            raise UserError(f"{path} can't be written to: {error.strerror or error}; choose another --store") from None
+        yield
+
+
+@contextlib.contextmanager
+def _lock(place: Path, path: Path) -> Iterator[IO[str]]:
+    while True:
+        with place.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise UserError(f"{path} is being written by {_holder(file.read())}; wait for it, or stop it") from None
+            # Whoever held it before may have removed it between our opening and our locking it.
+            if exists(place) and os.path.samestat(place.stat(), os.fstat(file.fileno())):
+                try:
+                    yield file
+                finally:
+                    with contextlib.suppress(OSError):
+                        place.unlink()
+                return
+
+
+def _holder(text: str) -> str:
+    try:
+        return "process {process} on {host} since {since}".format(**json.loads(text))
+    except (ValueError, KeyError):
+        return "another process"
+
+
+def _recover(path: Path) -> None:
+    """Put a store back that a process had moved aside when it was killed."""
+    for aside in path.parent.glob(f".{path.name}.*.aside"):
+        if exists(path):
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            os.rename(aside, path)
 
 
 def _encoding(template: xr.Dataset) -> dict[str, dict[str, Any]]:
@@ -114,26 +203,28 @@ def recipe(path: Path) -> dict[str, Any]:
     return json.loads(attributes(path)[RECIPE])
 
 
-def check_same_recipe(path: Path, wanted: dict[str, Any]) -> None:
-    """Raise UserError, naming the differences, unless the store at `path` is this study's."""
-    differences = list(_differences("", recipe(path), wanted))
-    if differences:
-        shown = "; ".join(differences[:3]) + (f"; and {len(differences) - 3} more" if len(differences) > 3 else "")
+def check_same_recipe(path: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Raise UserError, naming the differences, unless two recipes, of the store at `path` and of a study, are one."""
+    found = list(differences(there, wanted))
+    if found:
+        shown = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
         raise UserError(
             f"{path} holds another study's results ({shown}); expected the same study: "
             "change the study's name, choose another --store, or remove the old one"
         )
 
 
-def _differences(where: str, old: Any, new: Any) -> Any:
+def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
+    """Yield a line for each thing in which two recipes differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(k for k in new if k not in old)]:
-            yield from _differences(f"{where}.{key}" if where else key, old.get(key), new.get(key))
+            yield from differences(old.get(key), new.get(key), f"{where}.{key}" if where else key)
     elif old != new:
-        yield f"{where}: {_short(old)} there, {_short(new)} here"
+        yield f"{where}: {short(old)} there, {short(new)} here"
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a value of a recipe in a few words."""
     if isinstance(value, list) and len(value) > 4:
         return f"{len(value)} values from {value[0]} to {value[-1]}"
     return json.dumps(value)[:80] if value is not None else "nothing"
@@ -160,6 +251,22 @@ def history(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def copy_history(path: Path, new: Path) -> None:
+    """Give a store the history of another."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copyfile(path / HISTORY, new / HISTORY)
+
+
+def variables(path: Path) -> list[str]:
+    """Return the names of a store's variables, `status` last."""
+    return [*sorted({str(name) for name in open_study(path).data_vars} - {STATUS}), STATUS]
+
+
+def generation(path: Path) -> str:
+    """Return what tells a store from another that takes its place: a hash of its recipe."""
+    return hashlib.sha256(attributes(path)[RECIPE].encode()).hexdigest()
+
+
 def status(path: Path) -> np.ndarray:
     """Return the state of every point, uint8, as an array over the grid."""
     import zarr
@@ -167,20 +274,11 @@ def status(path: Path) -> np.ndarray:
     return np.asarray(zarr.open_array(path / STATUS, mode="r")[...])
 
 
-def missing(path: Path, blocks: Sequence[tuple[slice, ...]]) -> list[int]:
-    """Return which blocks still have points to compute: pending, or failed in an earlier run."""
-    todo = _unfinished(status(path))
-    return [i for i, block in enumerate(blocks) if todo[block].any()]
-
-
-def unfinished(path: Path, block: tuple[slice, ...]) -> np.ndarray:
-    """Return which points of a block are still to be computed, bool, the block's shape."""
+def unfinished(path: Path, block: tuple[slice, ...] | Any = ...) -> np.ndarray:
+    """Return which points of a block (or of all) are still to be computed: pending, or failed in an earlier run."""
     import zarr
 
-    return _unfinished(np.asarray(zarr.open_array(path / STATUS, mode="r")[block]))
-
-
-def _unfinished(state: np.ndarray) -> np.ndarray:
+    state = np.asarray(zarr.open_array(path / STATUS, mode="r")[block])
     return (state == PENDING) | (state == FAILED)
 
 

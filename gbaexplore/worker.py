@@ -21,6 +21,7 @@ class Source(NamedTuple):
     """How a worker gets the study: its file (by path and hash), or the pickled study itself."""
 
     key: str
+    generation: str  # of the store that it is for
     file: tuple[str, str] | None
     pickled: bytes | None
 
@@ -38,16 +39,16 @@ HERE: dict[str, Study] = {}
 """Studies of this process: its threads need not load them again."""
 
 
-def source_of(study: Study, in_process: bool) -> Source:
+def source_of(study: Study, generation: str, in_process: bool) -> Source:
     """Return how workers get a study."""
     key = uuid.uuid4().hex
     if in_process:
-        return Source(key, None, None)
+        return Source(key, generation, None, None)
     if study.source is not None:
-        return Source(key, study.source, None)
+        return Source(key, generation, study.source, None)
     import cloudpickle
 
-    return Source(key, None, cloudpickle.dumps(study))
+    return Source(key, generation, None, cloudpickle.dumps(study))
 
 
 @functools.lru_cache(maxsize=4)
@@ -73,6 +74,9 @@ def _load(source: Source) -> Study:
 def compute(source: Source, path: str, indices: Sequence[int]) -> list[Outcome]:
     """Compute what is missing of some blocks of one variant, as one queue of points, and write them."""
     study, store, started = _load(source), Path(path), time.perf_counter()
+    # A worker may outlive its run: what it then writes must not land in a store of another grid.
+    if stores.generation(store) != source.generation:
+        raise UserError(f"{path} has been replaced since the run was started; run it again")
     blocks = [study.blocks()[index] for index in indices]
     todo = [stores.unfinished(store, block.slices) for block in blocks]
     try:
