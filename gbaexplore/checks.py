@@ -70,6 +70,8 @@ def settings(study: Study) -> None:
             raise UserError(f"{what} = {value!r}; expected a finite number above 0")
     if study.precision not in ("float32", "float64"):
         raise UserError(f'precision = {study.precision!r}; expected "float32" or "float64"')
+    if study.block_points is not None and not (isinstance(study.block_points, int) and study.block_points > 0):
+        raise UserError(f"block_points = {study.block_points!r}; expected a whole number above 0, or None")
     for measure in study.measures:
         if not isinstance(measure, Measure):
             raise UserError(f"measures has {measure!r}; expected measures such as Peak() or Mean()")

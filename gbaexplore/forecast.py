@@ -57,13 +57,13 @@ def forecast(study: Study, folder: Path, workers: int | None = None, shrink: boo
     """
     path = runner.store_path(study, folder)
     todo = runner.outstanding(study, path, shrink)
-    blocks = study.blocks()
+    blocks = todo.study.blocks()
     at_once = min(workers or os.cpu_count() or 1, max(1, len(todo.blocks)))
     probes = todo.blocks[:: math.ceil(len(todo.blocks) / at_once)] if todo.blocks else []
     seconds, disk = 0.0, 0.0
     if probes:
         with tempfile.TemporaryDirectory() as temporary:
-            report = runner.execute(study, Path(temporary), workers, only=probes)
+            report = runner.execute(todo.study, Path(temporary), workers, only=probes)
             written = sum(file.stat().st_size for file in report.path.rglob("c/**/*") if file.is_file())
         probed = sum(blocks[i].size for i in probes)
         seconds = report.start_seconds + (report.seconds - report.start_seconds) * max(1, todo.points / probed)
@@ -74,7 +74,7 @@ def forecast(study: Study, folder: Path, workers: int | None = None, shrink: boo
         to_do=todo.points,
         change=todo.change,
         blocks=len(todo.blocks),
-        block_points=math.prod(study.block_shape),
+        block_points=math.prod(todo.study.block_shape),
         disk_bytes=round(disk),
         memory_bytes=_peak_memory(resource.RUSAGE_SELF) + (workers or 0) * _peak_memory(resource.RUSAGE_CHILDREN),
         seconds=seconds,

@@ -103,6 +103,7 @@ def store_path(study: Study, folder: Path) -> Path:
 class Todo(NamedTuple):
     """What is to be done for a study."""
 
+    study: Study  # in the blocks of its store
     blocks: list[int]
     points: int
     change: Extension | None  # of the store's grid, before
@@ -114,17 +115,18 @@ def outstanding(study: Study, path: Path, shrink: bool = False) -> Todo:
     Raises:
         UserError: what is at `path` is not this study's store, whatever values its axes have.
     """
-    blocks = study.blocks()
     if not stores.exists(path):
-        return Todo(list(range(len(blocks))), study.size, None)
+        return Todo(study, list(range(len(study.blocks()))), study.size, None)
     change = None
     if stores.recipe(path) != study.recipe():
         change = extension(path, study.recipe(), study.template(), shrink)
     if change is None or change.same_grid:
         change, pending = None, stores.unfinished(path)
+        study = study.in_blocks(stores.block_shape(path))
     else:
         pending = change.pending
-    return Todo([i for i, b in enumerate(blocks) if pending[b.slices].any()], int(pending.sum()), change)
+    blocks = [i for i, block in enumerate(study.blocks()) if pending[block.slices].any()]
+    return Todo(study, blocks, int(pending.sum()), change)
 
 
 def execute(
@@ -152,7 +154,7 @@ def execute(
     report = Report(path, study.size, carried=todo.change)
     started = time.monotonic()
     if todo.blocks:
-        _compute(study, path, todo, report, workers, scheduler, progress)
+        _compute(path, todo, report, workers, scheduler, progress)
         report.seconds = time.monotonic() - started
     elif todo.change:
         with stores.locked(path):
@@ -161,7 +163,6 @@ def execute(
 
 
 def _compute(
-    study: Study,
     path: Path,
     todo: Todo,
     report: Report,
@@ -169,7 +170,7 @@ def _compute(
     scheduler: str | None,
     progress: Callable[[int], Progress] | None,
 ) -> None:
-    started = time.monotonic()
+    started, study = time.monotonic(), todo.study
     first = study.variant_of(study.blocks()[todo.blocks[0]])
     # Compiling takes as long as importing distributed, and neither needs the other. A model that can't be
     # traced is then known before anything is written.

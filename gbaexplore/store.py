@@ -274,6 +274,13 @@ def status(path: Path) -> np.ndarray:
     return np.asarray(zarr.open_array(path / STATUS, mode="r")[...])
 
 
+def block_shape(path: Path) -> tuple[int, ...]:
+    """Return the shape of the blocks that a store is written in."""
+    import zarr
+
+    return zarr.open_array(path / STATUS, mode="r").chunks
+
+
 def unfinished(path: Path, block: tuple[slice, ...] | Any = ...) -> np.ndarray:
     """Return which points of a block (or of all) are still to be computed: pending, or failed in an earlier run."""
     import zarr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import graphlib
 import hashlib
@@ -78,6 +79,8 @@ class Study:
         dt: step, s. duration: of the run, s.
         ceiling: a point has "diverged", and ends, when the model's first observable has risen by more, Hz.
         precision: "float32" or "float64", of states and results.
+        block_points: how many points are written as one, about; chosen from the work and the memory if None.
+            It changes no result, and a store keeps the blocks that it was made with.
 
     Raises:
         UserError: with what was found, what was expected and what to do.
@@ -95,6 +98,7 @@ class Study:
     duration: float = 10.0
     ceiling: float = 500.0
     precision: Literal["float32", "float64"] = "float32"
+    block_points: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "measures", checks.measures_of(self.measures))
@@ -252,7 +256,8 @@ class Study:
     @functools.cached_property
     def block_shape(self) -> tuple[int, ...]:
         """How many values of each axis a block has: 1 label, and as many numbers as make good work."""
-        wanted = min(self._most_points, max(_LEAST_BLOCK_POINTS, -(-self.size // _BLOCKS)))
+        chosen = min(self._most_points, max(_LEAST_BLOCK_POINTS, -(-self.size // _BLOCKS)))
+        wanted = self.block_points or chosen
         shape = []
         inner = math.prod(len(values) for values in self.numeric.values())
         for name in self.axes:
@@ -283,6 +288,13 @@ class Study:
     @property
     def _queue_points(self) -> int:
         return self.queue_blocks * math.prod(self.block_shape)
+
+    def in_blocks(self, shape: tuple[int, ...]) -> Study:
+        """Return this study with blocks of another shape: those of the store that it goes on in."""
+        other = copy.copy(self)
+        vars(other).pop("_blocks", None)
+        vars(other)["block_shape"] = shape
+        return other
 
     def blocks(self) -> list[Block]:
         """Return the blocks of the grid, in C order."""

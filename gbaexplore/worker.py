@@ -22,6 +22,7 @@ class Source(NamedTuple):
 
     key: str
     generation: str  # of the store that it is for
+    block_shape: tuple[int, ...]
     file: tuple[str, str] | None
     pickled: bytes | None
 
@@ -43,12 +44,12 @@ def source_of(study: Study, generation: str, in_process: bool) -> Source:
     """Return how workers get a study."""
     key = uuid.uuid4().hex
     if in_process:
-        return Source(key, generation, None, None)
+        return Source(key, generation, study.block_shape, None, None)
     if study.source is not None:
-        return Source(key, generation, study.source, None)
+        return Source(key, generation, study.block_shape, study.source, None)
     import cloudpickle
 
-    return Source(key, generation, None, cloudpickle.dumps(study))
+    return Source(key, generation, study.block_shape, None, cloudpickle.dumps(study))
 
 
 @functools.lru_cache(maxsize=4)
@@ -68,7 +69,7 @@ def _load(source: Source) -> Study:
     assert study.source is not None  # load_study sets it
     if study.source[1] != digest:
         raise UserError(f"{path} has changed since the run was started; run it again")
-    return study
+    return study.in_blocks(source.block_shape)
 
 
 def compute(source: Source, path: str, indices: Sequence[int]) -> list[Outcome]:

@@ -221,7 +221,7 @@ def test_a_study_file_that_changes_while_it_runs_is_refused(study_file):
     study = load_study(study_file)
     study_file.write_text(STUDY + "# edited\n")
     with pytest.raises(UserError, match="has changed since the run was started"):
-        worker._load(worker.Source("elsewhere", "", study.source, None))
+        worker._load(worker.Source("elsewhere", "", (1, 1, 1), study.source, None))
 
 
 def test_more_blocks_than_are_submitted_at_once(make_study, tmp_path, macaque, monkeypatch):
@@ -254,6 +254,16 @@ def test_another_order_of_the_labels_is_carried_over(make_study, tmp_path, macaq
     turned = make_study(connectome=None, axes={**axes, "feedback": dict(reversed(variants.items()))})
     assert runner.execute(turned, tmp_path).computed == 2
     same(open_study(tmp_path / "small.zarr"), run(turned, store=tmp_path / "fresh"))
+
+
+def test_a_store_keeps_its_blocks(make_study, tmp_path):
+    axes = {"muEE": np.linspace(28, 34, 30), "omegaEI": [19.7, 22.0]}
+    parts = dict(axes=axes, measures=[Peak(window=(1.75, 2.3))])
+    fine = make_study(block_points=10, **parts)
+    assert len(fine.blocks()) == 6
+    runner.execute(fine, tmp_path, only=[0, 3])
+    assert runner.execute(make_study(block_points=25, **parts), tmp_path).computed == 40
+    same(open_study(tmp_path / "small.zarr"), run(make_study(**parts), store=tmp_path / "whole"))
 
 
 def test_a_measure_that_does_not_make_what_it_says(make_study, tmp_path):

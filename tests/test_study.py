@@ -32,6 +32,14 @@ def test_blocks_of_a_study_with_time_courses_stay_small(make_study):
     assert block_bytes < 130e6
 
 
+def test_the_size_of_blocks_can_be_set(make_study):
+    study = make_study(axes={"muEE": np.linspace(20, 50, 500)}, block_points=100)
+    assert study.block_shape == (100,)
+    assert study.recipe() == make_study(axes={"muEE": np.linspace(20, 50, 500)}).recipe(), "it changes no result"
+    with pytest.raises(UserError, match="block_points = 0; expected a whole number above 0, or None"):
+        make_study(block_points=0)
+
+
 def test_linspace_and_arange_mean_the_same_points(make_study):
     a = make_study(axes={"muEE": np.linspace(31, 53, 221)})
     b = make_study(axes={"muEE": 31 + 0.1 * np.arange(221)})
