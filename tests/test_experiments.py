@@ -2,13 +2,15 @@
 
 import dataclasses
 import io
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 import scipy.linalg
 
-from gbaexplore import Connectome, LocalCircuit, Peak, SpectralAbscissa, Study, simulate
+from gbaexplore import Connectome, LocalCircuit, Network, Peak, SpectralAbscissa, Study, ThresholdLinear, simulate
+from gbaexplore.analysis import linear_boundary
 from gbaexplore.stimulus import Silence
 from gbaexplore.studyfile import STUDIES, load_study_file
 
@@ -16,6 +18,7 @@ mpl.use("agg")
 
 GRIDS = {
     "gba_grid": {"muEE": 221, "omegaEI": 71, "feedback": 2},
+    "stability": {"muEE": 89, "omegaEI": 57, "feedback": 2},
     "local_circuit": {"wEE": 101, "wEI": 101},
     "no_feedback": {"regime": 2},
     "symmetric_arithmetic": {"regime": 2},
@@ -107,7 +110,8 @@ def test_a_study_has_its_grid_and_says_its_update_order(name):
     file = load_study_file(name)
     assert file.study.name == name
     assert dict(zip(file.study.axes, file.study.shape)) == GRIDS[name]
-    if name not in ("gba_grid", "local_circuit"):  # the map follows the notebook; the circuit has one order only
+    # The map and its borders follow the notebook; the circuit has one order only.
+    if name not in ("gba_grid", "stability", "local_circuit"):
         assert all(variant.model.update == "simultaneous" for variant in file.study.variants())
         assert "simultaneous" in (STUDIES / f"{name}.py").read_text()
 
@@ -163,3 +167,60 @@ def test_a_study_is_drawn(name):
         assert all(np.isfinite(path.vertices).all() for path in paths)
     labelled = [axes for axes in figure.get_axes() if axes.get_xlabel() and axes.get_ylabel()]
     assert labelled
+
+
+# Both borders of stability.
+
+
+@pytest.fixture(scope="module")
+def coarse_stability():
+    """The study's file, and its Dataset on every eighth value of the grid's axes."""
+    file = load_study_file("stability")
+    thinned = {name: values[::8] for name, values in file.study.numeric.items()} | {
+        "feedback": file.study.axes["feedback"]
+    }
+    study = dataclasses.replace(file.study, axes=thinned)
+    found = {"status": np.zeros(study.shape, np.uint8), "spectral_abscissa": np.zeros(study.shape)}
+    for block in study.blocks():
+        arrays = study.run_block(block)
+        for name, whole in found.items():
+            whole[block.slices] = arrays[name]
+    ds = study.template().load()
+    return file, ds.assign({name: (ds.status.dims, array) for name, array in found.items()})
+
+
+def test_the_linear_border_lies_between_stable_and_unstable_points(coarse_stability):
+    file, ds = coarse_stability
+    border = linear_boundary(ds)
+    for feedback, connectome in (("on", 0), ("off", 1)):
+        curve = border.where(border.feedback == feedback, drop=True)
+        assert curve.size > 5
+        network = Network.of(list(file.study.axes["feedback"].values())[connectome])
+        for muEE, omegaEI in list(zip(curve.muEE.values, curve.values))[1:-1:3]:
+            signs = []
+            for shift in (0.3, -0.3):  # less inhibition of E is less stable
+                model = ThresholdLinear(muEE=muEE, omegaEI=omegaEI + shift)
+                values = {name: getattr(model, name) for name in model.parameters()}
+                signs.append(scipy.linalg.eigvals(model.jacobian(SimpleNamespace(**values), network)).real.max())
+            assert signs[0] < 0 < signs[1]
+
+
+def test_the_borders_differ_as_the_documentation_says(coarse_stability):
+    _, ds = coarse_stability
+    diverged, unstable = ds.status == 2, ds.spectral_abscissa > 0
+    on, off = dict(feedback="on"), dict(feedback="off")
+    assert not (diverged & ~unstable).sel(on).any(), "with feedback all that runs away is linearly unstable"
+    assert (unstable & ~diverged).sel(on).any()
+    assert (diverged & ~unstable).sel(off).any(), "without feedback a stable chain passes the ceiling"
+    np.testing.assert_allclose(linear_boundary(ds.sel(feedback=["off"])), 19.2255, atol=0.01)
+
+
+def test_the_figure_draws_both_borders(coarse_stability):
+    file, ds = coarse_stability
+    peaks = ((*ds.status.dims, "area"), np.ones((*ds.status.shape, 29), np.float32))
+    figure = file.draw(ds.assign(peak_rate=peaks))
+    for ax in figure.axes[:2]:
+        labels = {line.get_label() for line in ax.lines}
+        assert {"linear network unstable", "rates pass the ceiling"} <= labels
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 4
