@@ -13,6 +13,7 @@ _EXAMPLES = """examples:
   gbaexplore run studies/gba_grid.py --dry-run     what it would take
   gbaexplore run my_study.py --workers 8           eight worker processes
   gbaexplore info store/gba_grid.zarr              what a store holds, and what made it
+  gbaexplore check store/gba_grid.zarr --repair    whether it is as it was written; mend it if not
   gbaexplore figure fig2c                          compute what is missing of a figure, and draw it
   gbaexplore new my_study.py --from fig2c          a file of your own to start from
   gbaexplore verify                                published and independent numbers against ours
@@ -57,6 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="what a store holds, and what made it")
     info.add_argument("store", metavar="STORE", help="a NAME.zarr folder")
     info.set_defaults(command=_info)
+
+    check = commands.add_parser("check", help="whether a store is as it was written")
+    check.add_argument("store", metavar="STORE", help="a NAME.zarr folder")
+    check.add_argument("--repair", action="store_true", help="mark what is damaged to be computed again")
+    check.set_defaults(command=_check)
 
     figure = commands.add_parser("figure", help="compute what is missing of a study, and draw its figure")
     what = figure.add_mutually_exclusive_group(required=True)
@@ -131,6 +137,24 @@ def _info(args: argparse.Namespace) -> int:
     from gbaexplore.info import describe
 
     print(describe(Path(args.store)))
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from gbaexplore import integrity
+
+    path = Path(args.store)
+    findings = integrity.check(path)
+    print(*findings, sep="\n", end="\n" if findings else "")
+    damaged = sum(not finding.harmless for finding in findings)
+    print(f"{path}: {damaged} damaged, {len(findings) - damaged} left over")
+    if not args.repair or not findings:
+        return 1 if damaged else 0
+    beyond = integrity.repair(path, findings)
+    if beyond:
+        print("what is no chunk can't be repaired: restore the files, or move the store away and run the study again")
+        return 1
+    print("repaired: what was removed is pending now; `gbaexplore run` with its study computes it again")
     return 0
 
 

@@ -117,6 +117,7 @@ def outstanding(study: Study, path: Path, shrink: bool = False) -> Todo:
     """
     if not stores.exists(path):
         return Todo(study, list(range(len(study.blocks()))), study.size, None)
+    stores.check_unchanged(path)
     change = None
     if stores.recipe(path) != study.recipe():
         change = extension(path, study.recipe(), study.template(), shrink)

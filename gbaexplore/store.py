@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 RECIPE = "gbaexplore_recipe"
 # Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
 HISTORY = f"{STATUS}/history.jsonl"
+CHECKSUMS = f"{STATUS}/checksums.json"
 _ORPHAN_S = 60.0
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of Linux's renameat2
 
@@ -75,6 +76,7 @@ def staged(path: Path, template: xr.Dataset) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent, f".{path.name}.*.partial")
         template.to_zarr(staged, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
+        (staged / CHECKSUMS).write_text(json.dumps(_checksums(staged), indent=1))
         yield staged
         _put(staged, path)
     except OSError as error:
@@ -174,11 +176,57 @@ def _encoding(template: xr.Dataset) -> dict[str, dict[str, Any]]:
     return encoding
 
 
+def _checksums(path: Path) -> dict[str, str]:
+    """The SHA-256 of each file that never changes: all metadata, and the coordinates' chunks."""
+    files = [file for file in path.rglob("*") if file.is_file()]
+    return {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
+
+
+def changed_files(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files, and what has become of them, that should be as they were when the store was made.
+
+    Raises:
+        UserError: it is not a store.
+    """
+    if not (path / STATUS).is_dir():
+        attributes(path)
+    try:
+        expected = dict(json.loads((path / CHECKSUMS).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        yield Path(CHECKSUMS), f"can't be read ({type(error).__name__})"
+        return
+    for name, checksum in expected.items():
+        try:
+            same = hashlib.sha256((path / name).read_bytes()).hexdigest() == checksum
+        except OSError as error:
+            yield Path(name), error.strerror or "can't be read"
+            continue
+        if not same:
+            yield Path(name), "has changed since the store was made"
+
+
+def check_unchanged(path: Path) -> None:
+    """Raise UserError if anything but the chunks has changed since the store was made: they would be misread."""
+    for file, what in changed_files(path):
+        raise UserError(
+            f"{path} is damaged: {file} {what}; expected it as it was written: restore it from a copy, or move the "
+            "store away and run the study again"
+        )
+
+
 def _sweep(folder: Path, pattern: str) -> None:
     """Remove what a killed process has left half written."""
     for orphan in folder.glob(pattern):
-        if time.time() - orphan.stat().st_mtime > _ORPHAN_S:
+        if orphaned(orphan):
             shutil.rmtree(orphan, ignore_errors=True) if orphan.is_dir() else orphan.unlink(missing_ok=True)
+
+
+def orphaned(file: Path) -> bool:
+    """Whether a file that is not finished has been left alone: no process is still writing it."""
+    try:
+        return time.time() - file.stat().st_mtime > _ORPHAN_S
+    except FileNotFoundError:
+        return False
 
 
 def attributes(path: Path) -> dict[str, Any]:
@@ -268,10 +316,24 @@ def generation(path: Path) -> str:
 
 
 def status(path: Path) -> np.ndarray:
-    """Return the state of every point, uint8, as an array over the grid."""
+    """Return the state of every point, uint8, as an array over the grid.
+
+    Raises:
+        UserError: a chunk of it is damaged.
+    """
+    return _status(path, ...)
+
+
+def _status(path: Path, block: Any) -> np.ndarray:
     import zarr
 
-    return np.asarray(zarr.open_array(path / STATUS, mode="r")[...])
+    try:
+        return np.asarray(zarr.open_array(path / STATUS, mode="r")[block])
+    except (ValueError, RuntimeError) as error:  # a checksum that is wrong, bytes that can't be unpacked
+        raise UserError(
+            f"{path} is damaged (its status: {' '.join(str(error).split())[:100]}); `gbaexplore check {path} --repair` "
+            "marks what is damaged to be computed again"
+        ) from None
 
 
 def block_shape(path: Path) -> tuple[int, ...]:
@@ -283,9 +345,7 @@ def block_shape(path: Path) -> tuple[int, ...]:
 
 def unfinished(path: Path, block: tuple[slice, ...] | Any = ...) -> np.ndarray:
     """Return which points of a block (or of all) are still to be computed: pending, or failed in an earlier run."""
-    import zarr
-
-    state = np.asarray(zarr.open_array(path / STATUS, mode="r")[block])
+    state = _status(path, block)
     return (state == PENDING) | (state == FAILED)
 
 
@@ -331,10 +391,14 @@ def _check_whole_chunks(name: str, array: Any, block: tuple[slice, ...]) -> None
 def open_study(path: str | Path) -> xr.Dataset:
     """Return a store's Dataset, lazily loaded; `status` says which points are computed.
 
+    Reading a damaged chunk raises; one that has vanished reads as NaN, which `gbaexplore check` finds. Open it
+    again after its grid has been changed.
+
     Raises:
-        UserError: it is not a store.
+        UserError: it is not a store, or its labels or metadata are damaged.
     """
     import xarray as xr
 
+    check_unchanged(Path(path))
     attributes(Path(path))
     return xr.open_zarr(Path(path), consolidated=False, chunks=None)
