@@ -14,11 +14,13 @@ _EXAMPLES = """examples:
   gbaexplore run my_study.py --workers 8           eight worker processes
   gbaexplore info store/gba_grid.zarr              what a store holds, and what made it
   gbaexplore check store/gba_grid.zarr --repair    whether it is as it was written; mend it if not
+  gbaexplore diff A.zarr B.zarr                    what two stores differ in
   gbaexplore figure fig2c                          compute what is missing of a figure, and draw it
   gbaexplore new my_study.py --from fig2c          a file of your own to start from
   gbaexplore verify                                published and independent numbers against ours
 
-exit codes: 0 done, 1 finished with failed points, 2 a mistake in what was asked for, 130 interrupted
+exit codes: 0 done, 1 finished with failed points (check, diff: something was found), 2 a mistake in what was asked
+for, 130 interrupted
 """
 
 
@@ -57,7 +59,13 @@ def _parser() -> argparse.ArgumentParser:
 
     info = commands.add_parser("info", help="what a store holds, and what made it")
     info.add_argument("store", metavar="STORE", help="a NAME.zarr folder")
+    info.add_argument("--json", action="store_true", help="for machines, with the whole history")
     info.set_defaults(command=_info)
+
+    diff = commands.add_parser("diff", help="what two stores differ in")
+    diff.add_argument("first", metavar="A", help="a NAME.zarr folder")
+    diff.add_argument("second", metavar="B", help="another")
+    diff.set_defaults(command=_diff)
 
     check = commands.add_parser("check", help="whether a store is as it was written")
     check.add_argument("store", metavar="STORE", help="a NAME.zarr folder")
@@ -134,10 +142,18 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
-    from gbaexplore.info import describe
+    from gbaexplore import info
 
-    print(describe(Path(args.store)))
+    print(info.as_json(Path(args.store)) if args.json else info.describe(Path(args.store)))
     return 0
+
+
+def _diff(args: argparse.Namespace) -> int:
+    from gbaexplore.diff import diff
+
+    found = diff(Path(args.first), Path(args.second))
+    print(*(found or ["no difference"]), sep="\n")
+    return 1 if found else 0
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -18,8 +18,8 @@ def describe(path: Path) -> str:
     Raises:
         UserError: it is not a store.
     """
-    recipe, attrs = stores.recipe(path), stores.attributes(path)
     ds = stores.open_study(path)
+    recipe, attrs = stores.recipe(path), stores.attributes(path)
     state = ds[STATUS].values
     counts = ", ".join(f"{int((state == code).sum()):,} {word}" for code, word in enumerate(STATUS_MEANINGS))
     lines = [f"{path}: {recipe['name']}", f"points      {state.size:,}: {counts}", "axes"]
@@ -40,7 +40,64 @@ def describe(path: Path) -> str:
     lines += [f"settings    {', '.join(f'{key} {recipe[key]}' for key in settings)}"]
     software = json.loads(attrs.get("software", "{}"))
     lines += [f"made        {attrs.get('created', 'at an unknown time')} with {_pairs(software)}"]
+    lines += [f"code        {_pairs(recipe['code'])}", "history", *_history(stores.history(path))]
     return "\n".join(lines)
+
+
+def as_json(path: Path) -> str:
+    """Return all that is known of a store as JSON: recipe, points, variables, software, history.
+
+    Raises:
+        UserError: it is not a store.
+    """
+    ds = stores.open_study(path)
+    attrs, state = stores.attributes(path), ds[STATUS].values
+    found = {
+        "store": str(path),
+        "status": {word: int((state == code).sum()) for code, word in enumerate(STATUS_MEANINGS)},
+        "variables": {
+            str(name): {"dims": v.dims, "shape": v.shape, "dtype": str(v.dtype), "units": v.attrs.get("units")}
+            for name, v in ds.data_vars.items()
+        },
+        "created": attrs.get("created"),
+        "software": json.loads(attrs.get("software", "{}")),
+        "recipe": stores.recipe(path),
+        "history": stores.history(path),
+    }
+    return json.dumps(found, indent=1)
+
+
+def _history(events: list[dict[str, Any]]) -> list[str]:
+    """A line for each run and each change of the grid, and the messages of blocks that failed when last computed."""
+    lines, failed = [], dict[str, str]()
+    for event in events:
+        if event["event"] == "run":
+            of_run = f"run on {event['device']}, {_of_run(event['run'], events)}{_commit(event['code'])}"
+            lines.append(f"  {event['when']}  {of_run}")
+        elif event["event"] == "extended":
+            counts = f"{event['carried']:,} carried over, {event['new']:,} new, {event['dropped']:,} dropped"
+            lines.append(f"  {event['when']}  grid changed: {counts}")
+            failed.clear()  # blocks are others now
+        elif event["event"] == "failed":
+            failed[str(event["block"])] = event["error"]
+        elif event["event"] == "block":
+            failed.pop(str(event["block"]), None)
+    return lines + [f"  failed: {error}" for error in dict.fromkeys(failed.values())]
+
+
+def _commit(code: dict[str, Any]) -> str:
+    if not code["commit"]:
+        return ""
+    return f", commit {code['commit'][:10]}{', changed since' if code['dirty'] else ''}"
+
+
+def _of_run(run: str, events: list[dict[str, Any]]) -> str:
+    blocks = [event for event in events if event["event"] == "block" and event["run"] == run]
+    ends = [event for event in events if event["event"] == "end" and event["run"] == run]
+    took = f"in {ends[0]['seconds']:.1f} s" if ends else "cut off"
+    points = sum(block["points"] for block in blocks)
+    longest = max((block["seconds"] for block in blocks), default=0.0)
+    return f"{points:,} points in {len(blocks)} blocks {took} (longest {longest:.2f} s)"
 
 
 def _axis(values: Any) -> str:
