@@ -22,7 +22,7 @@ def main() -> None:
 def simulated(study: Study, workers: int, early_end: bool = True) -> tuple[float, Results]:
     """Return points per second with a number of threads, compiled before, and every queue's results."""
     study.prepare(next(study.variants()))
-    tasks = list(queues(study, list(range(len(study.blocks()))), workers))
+    tasks = list(queues(study, list(range(len(study.blocks()))), lambda: workers))
     with ThreadPoolExecutor(workers) as pool:
         started = time.perf_counter()
         results = list(pool.map(lambda task: queue(study, task, early_end), tasks))
@@ -46,7 +46,7 @@ def threads(study: Study) -> None:
     for workers, rate in rates.items():
         say(f"workers, map simulated, threads {workers}", f"{rate:,.0f} points/s")
     say("workers, two threads / one", f"{rates[2] / rates[1]:.2f}")
-    tasks = queues(study, list(range(len(study.blocks()))), 2)
+    tasks = queues(study, list(range(len(study.blocks()))), lambda: 2)
     seconds = [queue_seconds(study, task) for task in tasks]
     say("workers, seconds of each of two threads' queues, one after another", " ".join(f"{s:.2f}" for s in seconds))
     say("workers, two threads / one that these queues allow", f"{sum(seconds) / two_at_once(seconds):.2f}")

@@ -37,8 +37,6 @@ def client_of(workers: int | None, scheduler: str | None) -> Iterator[Any]:
                     # Even without a dashboard the scheduler serves HTTP, and warns if its usual port is taken.
                     scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                     silence_logs="CRITICAL",  # what fails is told by the outcome of its block
-                    # One thread per worker process for XLA too; NPROC is what it reads.
-                    **({"env": {"NPROC": "1"}} if workers else {}),
                 )
             stack.callback(cluster.close, timeout=5)
             client = distributed.Client(cluster, set_as_default=False)

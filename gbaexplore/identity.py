@@ -41,7 +41,7 @@ def _collect(thing: Any, found: dict[str, str]) -> None:
             _collect(base, found)
     for used in [_resolved(node, module) for node in ast.walk(tree)]:
         if isinstance(used, (type, FunctionType)):
-            if _ours(sys.modules.get(used.__module__)):
+            if is_own(sys.modules.get(used.__module__)):
                 _collect(used, found)
         elif isinstance(used, (bool, int, float, str, tuple)):
             found[f"{key} uses {used!r}"] = ""
@@ -53,12 +53,12 @@ def _resolved(node: ast.AST, module: ModuleType | None) -> Any:
         return getattr(module, node.id, None)
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         owner = getattr(module, node.value.id, None)
-        return getattr(owner, node.attr, None) if isinstance(owner, ModuleType) and _ours(owner) else None
+        return getattr(owner, node.attr, None) if isinstance(owner, ModuleType) and is_own(owner) else None
     return None
 
 
-def _ours(module: ModuleType | None) -> bool:
-    """Whether a module is its user's own: neither installed, nor of this package."""
+def is_own(module: ModuleType | None) -> bool:
+    """Return whether a module is its user's own: neither installed, nor of this package."""
     file = getattr(module, "__file__", None)
     if module is None or module.__name__.split(".")[0] == __name__.split(".")[0]:
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import pickle
 import shlex
 import threading
 import time
@@ -24,7 +25,7 @@ from gbaexplore.extension import Extension, extend, extension
 from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING
 from gbaexplore.progress import Progress
 from gbaexplore.study import Study
-from gbaexplore.worker import HERE, Outcome, compute, one_line, source_of
+from gbaexplore.worker import HERE, Outcome, compute, one_line, pickled, source_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -226,31 +227,58 @@ def _outcomes(client: Any, study: Study, path: Path, todo: list[int], interrupts
     """Submit tasks, a few ahead of the workers, and yield what becomes of each block."""
     import distributed
 
-    source = source_of(study, stores.generation(path), getattr(client.cluster, "processes", True) is False)
+    source, sent = source_of(study, stores.generation(path)), _sent(client, study)
     HERE[source.key] = study
-    threads = sum(client.nthreads().values())
-    waiting = queues(study, todo, threads)
+    threads = _threads(client)
+    waiting = queues(study, todo, lambda: threads)
     tasks: dict[Any, list[int]] = {}
-
-    def submit(count: int) -> None:
-        for task in itertools.islice(waiting, count):
-            tasks[client.submit(compute, source, str(path.absolute()), task, pure=False)] = task
-
     try:
-        submit(_TASKS_AHEAD * threads)
-        while tasks:
+        while True:
+            for task in itertools.islice(waiting, max(0, _TASKS_AHEAD * threads - len(tasks))):
+                call = pickle.dumps((compute, source, str(path.absolute()), task))
+                tasks[client.submit(_called, call, sent, pure=False)] = task
+            if not tasks:
+                return
             interrupts.check()
             with contextlib.suppress(TimeoutError), client.as_current():
                 distributed.wait(list(tasks), timeout=_ASK_S, return_when="FIRST_COMPLETED")
             for future in [future for future in tasks if future.done()]:
                 yield from _of_task(future, tasks.pop(future), study, path)
-                submit(1)
+            threads = _threads(client)  # workers come and go
     finally:
         client.cancel(list(tasks))
         del HERE[source.key]
 
 
-def queues(study: Study, todo: list[int], threads: int) -> Iterator[list[int]]:
+def _called(call: bytes, *more: Any) -> Any:
+    """Call a pickled function. Where it can't be imported the task fails; unpickled by dask, the worker would."""
+    import pickle
+
+    function, *args = pickle.loads(call)
+    return function(*args, *more)
+
+
+_called.__module__ = "__main__"  # so it is itself sent by value, not by the name of a module that may be lacking
+
+
+def _sent(client: Any, study: Study) -> Any:
+    """Give a study to a scheduler, for workers that can't load its file; None where there are none."""
+    if client.cluster is not None and (study.source is not None or not client.cluster.processes):
+        return None
+    try:
+        # As a task, not as data that one worker holds: the scheduler repeats it if that worker is lost.
+        return client.submit(bytes, pickled(study), pure=False)
+    except UserError:
+        if study.source is None:
+            raise
+        return None  # the workers may see the file
+
+
+def _threads(client: Any) -> int:
+    return max(1, sum(client.nthreads().values()))
+
+
+def queues(study: Study, todo: list[int], threads: Callable[[], int]) -> Iterator[list[int]]:
     """Yield blocks to be computed as one queue: many while much is left, then few, so that all end together."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for index in todo:
@@ -258,7 +286,7 @@ def queues(study: Study, todo: list[int], threads: int) -> Iterator[list[int]]:
     left = len(todo)
     for group in groups.values():
         while group:
-            count = min(study.queue_blocks, math.ceil(2 * left / (3 * threads)))
+            count = min(study.queue_blocks, math.ceil(2 * left / (3 * threads())))
             task, group = group[:count], group[count:]
             left -= len(task)
             yield task
@@ -266,9 +294,15 @@ def queues(study: Study, todo: list[int], threads: int) -> Iterator[list[int]]:
 
 def _of_task(future: Any, task: list[int], study: Study, path: Path) -> list[Outcome]:
     """Return what became of a task's blocks: by its own word, or, of one that got lost, by ours."""
-    if future.status != "error":
+    if future.status == "finished":
         return future.result()
+    if future.status != "error":
+        raise UserError("the dask scheduler has gone; finished blocks are kept: start another, and run again")
     error = future.exception()
+    if isinstance(error, UserError):
+        raise error
+    if isinstance(error, ImportError):
+        raise UserError(f"a dask worker lacks a package ({error}); install there what is installed here, and run again")
     if isinstance(error, OSError):
         raise UserError(f"{path} can't be written to: {error}; finished blocks are kept: mend it, run again")
     outcomes = []

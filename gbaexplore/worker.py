@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import functools
+import os
+import sys
 import time
 import traceback
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
+from gbaexplore import provenance
 from gbaexplore import store as stores
 from gbaexplore.errors import UserError
+from gbaexplore.identity import is_own
 from gbaexplore.study import Block, Study
 
 
 class Source(NamedTuple):
-    """How a worker gets the study: its file (by path and hash), or the pickled study itself."""
+    """How a worker gets the study: from this process, from its file (path and hash), or as it is sent."""
 
     key: str
     generation: str  # of the store that it is for
     block_shape: tuple[int, ...]
     file: tuple[str, str] | None
-    pickled: bytes | None
+    software: tuple[tuple[str, str], ...]  # that the worker has to have too
 
 
 class Outcome(NamedTuple):
@@ -40,41 +45,108 @@ HERE: dict[str, Study] = {}
 """Studies of this process: its threads need not load them again."""
 
 
-def source_of(study: Study, generation: str, in_process: bool) -> Source:
+def source_of(study: Study, generation: str) -> Source:
     """Return how workers get a study."""
-    key = uuid.uuid4().hex
-    if in_process:
-        return Source(key, generation, study.block_shape, None, None)
-    if study.source is not None:
-        return Source(key, generation, study.block_shape, study.source, None)
+    return Source(uuid.uuid4().hex, generation, study.block_shape, study.source, tuple(_software().items()))
+
+
+def _software() -> dict[str, str]:
+    """Return the versions that bits depend on, and the Python that can load what another has pickled."""
+    found = provenance.software()
+    return {
+        "python": ".".join(found["python"].split(".")[:2]),
+        **{name: found[name] for name in ("gbaexplore", "numpy", "jax", "jaxlib", "zarr")},
+    }
+
+
+def pickled(study: Study) -> bytes:
+    """Return a study by value, with the code of its file and of those beside it: no worker needs to see them.
+
+    Raises:
+        UserError: something in it can't be sent.
+    """
     import cloudpickle
 
-    return Source(key, generation, study.block_shape, None, cloudpickle.dumps(study))
+    beside = [] if study.source is None else list(_modules_in(Path(study.source[0]).parent))
+    for module in beside:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return cloudpickle.dumps(study)
+    except Exception as error:
+        raise UserError(
+            f"the study can't be sent to workers ({one_line(error)}); expected objects that pickle, or a study file "
+            "in a folder that all workers see"
+        ) from None
+    finally:
+        for module in beside:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _modules_in(folder: Path) -> Iterator[ModuleType]:
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file is not None and is_own(module) and Path(file).is_relative_to(folder):
+            yield module
 
 
 @functools.lru_cache(maxsize=4)
-def _load(source: Source) -> Study:
-    """Return the study, loaded once in each worker process."""
+def _load(source: Source, sent: bytes | None) -> Study:
+    """Return the study, loaded once in each worker process.
+
+    Raises:
+        UserError: this worker can't take part.
+    """
     if source.key in HERE:
         return HERE[source.key]
-    if source.pickled is not None:
-        import cloudpickle
+    # One thread of XLA's for each of the worker's: it reads this when it starts, with the first computation.
+    os.environ.setdefault("NPROC", "1")
+    ours = _software()
+    other = [f"{name} {ours[name]} instead of {version}" for name, version in source.software if ours[name] != version]
+    if other:
+        raise UserError(f"{_me()} has {', '.join(other)}; install the same versions there and here, and run again")
+    return (_from_file(source) or _unpickled(source, sent)).in_blocks(source.block_shape)
 
-        return cloudpickle.loads(source.pickled)
+
+def _from_file(source: Source) -> Study | None:
+    """Return the study of the file that it was loaded from; None if there is no such file where the worker runs."""
     from gbaexplore.studyfile import load_study
 
-    assert source.file is not None  # it is one of the three
+    if source.file is None or not Path(source.file[0]).is_file():
+        return None
     path, digest = source.file
     study = load_study(path)
-    assert study.source is not None  # load_study sets it
-    if study.source[1] != digest:
-        raise UserError(f"{path} has changed since the run was started; run it again")
-    return study.in_blocks(source.block_shape)
+    if study.source != (path, digest):
+        raise UserError(f"{path} has changed since the run was started (as {_me()} sees it); run it again")
+    return study
 
 
-def compute(source: Source, path: str, indices: Sequence[int]) -> list[Outcome]:
-    """Compute what is missing of some blocks of one variant, as one queue of points, and write them."""
-    study, store, started = _load(source), Path(path), time.perf_counter()
+def _unpickled(source: Source, sent: bytes | None) -> Study:
+    import cloudpickle
+
+    if sent is None:
+        name = source.file[0] if source.file else "the study"
+        raise UserError(f"{_me()} does not see {name}; expected a study file in a folder that all workers see")
+    return cloudpickle.loads(sent)
+
+
+def _me() -> str:
+    import distributed
+
+    return f"the dask worker at {distributed.get_worker().address}"
+
+
+def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | None = None) -> list[Outcome]:
+    """Compute what is missing of some blocks of one variant, as one queue of points, and write them.
+
+    Args:
+        sent: the study, pickled, for a worker that does not see its file.
+
+    Raises:
+        UserError: this worker can't take part.
+    """
+    study, store, started = _load(source, sent), Path(path), time.perf_counter()
+    if not stores.exists(store):
+        raise UserError(f"{_me()} does not see {path}; expected a store in a folder that all workers see")
     # A worker may outlive its run: what it then writes must not land in a store of another grid.
     if stores.generation(store) != source.generation:
         raise UserError(f"{path} has been replaced since the run was started; run it again")
@@ -84,7 +156,7 @@ def compute(source: Source, path: str, indices: Sequence[int]) -> list[Outcome]:
         found = simulated(study, blocks, todo)
     except Exception as error:  # recorded with its message; the other blocks go on
         if len(indices) > 1:
-            return [outcome for index in indices for outcome in compute(source, path, [index])]
+            return [outcome for index in indices for outcome in compute(source, path, [index], sent)]
         stores.mark_failed(store, blocks[0].slices, todo[0])
         return [Outcome(indices[0], int(todo[0].sum()), time.perf_counter() - started, one_line(error))]
     for block, which, arrays in zip(blocks, todo, found):

@@ -1,13 +1,11 @@
-import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from grids import STUDY, same
 
 from gbaexplore import (
     Peak,
@@ -18,28 +16,8 @@ from gbaexplore import (
     open_study,
     run,
     runner,
-    worker,
 )
 from gbaexplore import store as stores
-
-STUDY = """
-import numpy as np
-from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
-
-macaque = load_connectome("macaque29")
-study = Study(
-    name="grid",
-    model=ThresholdLinear(),
-    axes={
-        "muEE": np.linspace(31, 53, 48),
-        "omegaEI": np.linspace(19, 26, 60),
-        "feedback": {"on": macaque, "off": macaque.without_feedback()},
-    },
-    derived={"muIE": lambda muEE: 25.3 + 0 * muEE},
-    stimulus=Pulse(area="V1", onset=2.0, duration=0.25, amplitude=22.05 * 1.9),
-    measures=[Peak(window=(1.75, 3.0))],
-)
-"""
 
 
 @pytest.fixture
@@ -47,11 +25,6 @@ def study_file(tmp_path):
     path = tmp_path / "grid.py"
     path.write_text(STUDY)
     return path
-
-
-def same(a, b):
-    for name in b.variables:
-        np.testing.assert_array_equal(a[name].values, b[name].values, err_msg=name)
 
 
 def test_run_gives_what_the_blocks_give(study_file, run_all, tmp_path):
@@ -102,8 +75,8 @@ def test_a_finished_study_starts_nothing(study_file, tmp_path):
     run(load_study(study_file), store=tmp_path)
     code = f"""
 import sys
-from gbaexplore import load_study, runner
 from pathlib import Path
+from gbaexplore import load_study, runner
 report = runner.execute(load_study({str(study_file)!r}), Path({str(tmp_path)!r}))
 assert report.computed == 0
 assert "distributed" not in sys.modules, "no cluster"
@@ -163,65 +136,6 @@ def test_a_model_that_can_not_be_traced_is_a_users_mistake(make_study, tmp_path)
     with pytest.raises(UserError, match=r"can't be simulated: AttributeError: .*nothing.*test_runner.py, line \d+"):
         run(make_study(model=Broken()), store=tmp_path / "store")
     assert not (tmp_path / "store").exists()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def by_command(study_file, store, scheduler):
-    command = [Path(sys.executable).with_name("gbaexplore"), "run", study_file, "--store", store]
-    return subprocess.run([*command, "--scheduler", scheduler], capture_output=True, text=True, timeout=120)
-
-
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:{port}", "nonsense://1"])
-def test_no_scheduler_at_the_address(study_file, tmp_path, address):
-    done = by_command(study_file, tmp_path / "store", address.format(port=free_port()))
-    assert done.returncode == 2
-    assert done.stderr.startswith("gbaexplore: no dask scheduler with a worker answers at ")
-    assert done.stderr.count("\n") == 1
-    assert not (tmp_path / "store").exists()
-
-
-@pytest.fixture
-def scheduler(tmp_path):
-    """A real `dask scheduler` and a `dask worker`, in processes of their own, in another folder."""
-    address = f"tcp://127.0.0.1:{free_port()}"
-    quiet = dict(cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    dask = [sys.executable, "-m", "dask"]
-    port = address.rsplit(":", 1)[1]
-    processes = [
-        subprocess.Popen([*dask, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"], **quiet),
-        subprocess.Popen(
-            [*dask, "worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard"], **quiet
-        ),
-    ]
-    started = time.monotonic()
-    while time.monotonic() - started < 30:
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", int(port))) == 0:
-                break
-        time.sleep(0.1)
-    yield address
-    for process in reversed(processes):
-        process.terminate()
-        process.wait(20)
-
-
-def test_a_running_scheduler(study_file, tmp_path, scheduler):
-    study = load_study(study_file)
-    done = by_command(study_file, tmp_path / "remote", scheduler)
-    assert done.returncode == 0, done.stderr
-    same(open_study(tmp_path / "remote" / "grid.zarr"), run(study, store=tmp_path / "threads"))
-
-
-def test_a_study_file_that_changes_while_it_runs_is_refused(study_file):
-    study = load_study(study_file)
-    study_file.write_text(STUDY + "# edited\n")
-    with pytest.raises(UserError, match="has changed since the run was started"):
-        worker._load(worker.Source("elsewhere", "", (1, 1, 1), study.source, None))
 
 
 def test_more_blocks_than_are_submitted_at_once(make_study, tmp_path, macaque, monkeypatch):

@@ -1,0 +1,182 @@
+"""Runs on a real dask scheduler, with workers in processes, folders and file systems of their own."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from grids import STUDY, same
+
+from gbaexplore import UserError, load_study, open_study, run, worker
+
+# A study whose file needs another, and so can't be sent as one text.
+BESIDE = STUDY.replace("import numpy as np\n", "import numpy as np\nfrom beside import measure\n", 1).replace(
+    "[Peak(window=(1.75, 3.0))]", "[measure]"
+)
+MEASURE = """
+from dataclasses import dataclass
+from gbaexplore import Peak
+
+@dataclass(frozen=True)
+class Mine(Peak):
+    pass
+
+measure = Mine(window=(1.75, 3.0))
+"""
+
+unshares = pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0,
+    reason="a worker that sees other files than we do needs unshare(1), and the right to use it",
+)
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    folder = tmp_path / "studies"
+    folder.mkdir()
+    path = folder / "grid.py"
+    path.write_text(STUDY)
+    return path
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def by_command(study_file, store, scheduler):
+    command = [Path(sys.executable).with_name("gbaexplore"), "run", study_file, "--store", store]
+    return subprocess.run([*command, "--scheduler", scheduler], capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Start a real `dask scheduler`, and workers when asked; give its address and a function that starts one."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    port = address.rsplit(":", 1)[1]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    with contextlib.ExitStack() as stack:
+
+        def start(*command):
+            process = subprocess.Popen(
+                list(map(str, command)), cwd=elsewhere, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            stack.callback(process.wait, 20)
+            stack.callback(process.terminate)
+
+        def add_worker(before="pass", hide=None):
+            """A worker that first runs some Python; in place of the folder `hide` it sees an empty one."""
+            code = f"{before}\nfrom dask.__main__ import main\nmain()"
+            options = ["--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", "--no-nanny"]
+            command = [sys.executable, "-c", code, "worker", address, *options]
+            if hide is not None:
+                command = [
+                    "unshare",
+                    "--mount",
+                    "sh",
+                    "-c",
+                    f'mount -t tmpfs none "{hide}" && exec "$@"',
+                    "-",
+                    *command,
+                ]
+            start(*command)
+
+        start(sys.executable, "-m", "dask", "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
+        started = time.monotonic()
+        while time.monotonic() - started < 30:
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", int(port))) == 0:
+                    break
+            time.sleep(0.1)
+        yield address, add_worker
+
+
+def refused(done, store, *words):
+    """The command has said in one line why it did not run, and has computed nothing."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    line = done.stderr.strip().splitlines()[-1]
+    assert line.startswith("gbaexplore: ")
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in line
+    if (store / "grid.zarr").exists():
+        assert (open_study(store / "grid.zarr").status == 0).all()
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:{port}", "nonsense://1"])
+def test_no_scheduler_at_the_address(study_file, tmp_path, address):
+    done = by_command(study_file, tmp_path / "store", address.format(port=free_port()))
+    assert done.stderr.startswith("gbaexplore: no dask scheduler with a worker answers at ")
+    refused(done, tmp_path / "store")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "store").exists()
+
+
+def test_workers_find_the_study_by_its_path(study_file, tmp_path, cluster):
+    address, add_worker = cluster
+    add_worker()
+    done = by_command(study_file, tmp_path / "remote", address)
+    assert done.returncode == 0, done.stderr
+    same(open_study(tmp_path / "remote" / "grid.zarr"), run(load_study(study_file), store=tmp_path / "threads"))
+
+
+@unshares
+def test_a_worker_that_does_not_see_the_study_gets_it_sent(study_file, tmp_path, cluster):
+    address, add_worker = cluster
+    study_file.write_text(BESIDE)
+    study_file.with_name("beside.py").write_text(MEASURE)
+    add_worker(hide=study_file.parent)
+    done = by_command(study_file, tmp_path / "remote", address)
+    assert done.returncode == 0, done.stderr
+    same(open_study(tmp_path / "remote" / "grid.zarr"), run(load_study(study_file), store=tmp_path / "threads"))
+
+
+@unshares
+def test_a_worker_that_does_not_see_the_store(study_file, tmp_path, cluster):
+    address, add_worker = cluster
+    (tmp_path / "remote").mkdir()
+    add_worker(hide=tmp_path / "remote")
+    done = by_command(study_file, tmp_path / "remote", address)
+    refused(done, tmp_path / "remote", "the dask worker at tcp://127.0.0.1:", "does not see", "grid.zarr")
+
+
+def test_a_worker_without_the_package(study_file, tmp_path, cluster):
+    address, add_worker = cluster
+    add_worker(before="import sys; sys.modules['gbaexplore'] = None")
+    refused(by_command(study_file, tmp_path / "remote", address), tmp_path / "remote", "lacks a package", "gbaexplore")
+
+
+def test_a_worker_with_other_versions(study_file, tmp_path, cluster):
+    address, add_worker = cluster
+    add_worker(
+        before="import importlib.metadata as m; real = m.version; "
+        "m.version = lambda name: '0.1' if name == 'jaxlib' else real(name)"
+    )
+    done = by_command(study_file, tmp_path / "remote", address)
+    refused(done, tmp_path / "remote", "jaxlib 0.1 instead of ", "install the same versions")
+
+
+def test_a_study_file_that_changes_while_it_runs_is_refused(study_file, monkeypatch):
+    monkeypatch.setattr(worker, "_me", lambda: "the dask worker")
+    monkeypatch.setitem(os.environ, "NPROC", "1")
+    source = worker.source_of(load_study(study_file), "")
+    study_file.write_text(STUDY + "# edited\n")
+    with pytest.raises(UserError, match="has changed since the run was started"):
+        worker._load(source, None)
+
+
+def test_what_can_not_be_sent(make_study):
+    lock = threading.Lock()
+    study = make_study(derived={"omegaEI": lambda muEE: 19.7 + 0 * muEE * lock.locked()}, axes={"muEE": [30.0]})
+    with pytest.raises(UserError, match="can't be sent to workers"):
+        worker.pickled(study)
