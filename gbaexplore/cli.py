@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from gbaexplore.errors import UserError
+from gbaexplore.places import place
 
 _EXAMPLES = """examples:
   gbaexplore run studies/gba_grid.py               compute the map (or what is missing of it)
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     info = commands.add_parser("info", help="what a store holds, and what made it")
-    info.add_argument("store", metavar="STORE", help="a NAME.zarr folder")
+    info.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
     info.add_argument("--json", action="store_true", help="for machines, with the whole history")
     info.set_defaults(command=_info)
 
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     diff.set_defaults(command=_diff)
 
     check = commands.add_parser("check", help="whether a store is as it was written")
-    check.add_argument("store", metavar="STORE", help="a NAME.zarr folder")
+    check.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
     check.add_argument("--repair", action="store_true", help="mark what is damaged to be computed again")
     check.set_defaults(command=_check)
 
@@ -97,10 +98,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_execution(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--store", metavar="DIR", default="store", help="folder for NAME.zarr (default: %(default)s)")
-    where = command.add_mutually_exclusive_group()
-    where.add_argument("--workers", metavar="N", type=_count, help="N processes (default: a thread per core)")
-    where.add_argument("--scheduler", metavar="ADDR", help="a running dask scheduler, tcp://HOST:PORT")
+    command.add_argument(
+        "--store",
+        metavar="DIR",
+        default="store",
+        help="folder for NAME.zarr, or s3://BUCKET/FOLDER (default: %(default)s)",
+    )
+    workers = command.add_mutually_exclusive_group()
+    workers.add_argument("--workers", metavar="N", type=_count, help="N processes (default: a thread per core)")
+    workers.add_argument("--scheduler", metavar="ADDR", help="a running dask scheduler, tcp://HOST:PORT")
 
 
 class _Version(argparse.Action):
@@ -128,7 +134,7 @@ def _run(args: argparse.Namespace) -> int:
     from gbaexplore.studyfile import load_study
 
     study = load_study(args.study)
-    folder = Path(args.store)
+    folder = place(args.store)
     if args.dry_run:
         if args.scheduler:
             raise UserError("--dry-run times blocks on this machine; expected no --scheduler with it")
@@ -144,14 +150,14 @@ def _run(args: argparse.Namespace) -> int:
 def _info(args: argparse.Namespace) -> int:
     from gbaexplore import info
 
-    print(info.as_json(Path(args.store)) if args.json else info.describe(Path(args.store)))
+    print(info.as_json(place(args.store)) if args.json else info.describe(place(args.store)))
     return 0
 
 
 def _diff(args: argparse.Namespace) -> int:
     from gbaexplore.diff import diff
 
-    found = diff(Path(args.first), Path(args.second))
+    found = diff(place(args.first), place(args.second))
     print(*(found or ["no difference"]), sep="\n")
     return 1 if found else 0
 
@@ -159,7 +165,7 @@ def _diff(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     from gbaexplore import integrity
 
-    path = Path(args.store)
+    path = place(args.store)
     findings = integrity.check(path)
     print(*findings, sep="\n", end="\n" if findings else "")
     damaged = sum(not finding.harmless for finding in findings)
@@ -180,7 +186,7 @@ def _figure(args: argparse.Namespace) -> int:
 
     failed = False
     for name in shipped() if args.all else [args.study]:
-        report, pictures = figures.make(name, Path(args.store), Path(args.out), args.workers, args.scheduler)
+        report, pictures = figures.make(name, place(args.store), Path(args.out), args.workers, args.scheduler)
         print(f"{report.path}: {report.computed:,} of {report.points:,} points computed")
         print(*(f"  {picture}" for picture in pictures), sep="\n", flush=True)
         failed |= bool(report.errors)

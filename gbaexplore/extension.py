@@ -16,7 +16,9 @@ import numpy as np
 
 from gbaexplore import store as stores
 from gbaexplore.errors import UserError
+from gbaexplore.history import Log, copy_history
 from gbaexplore.labels import DIVERGED, OK, STATUS
+from gbaexplore.places import remote
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,7 +59,8 @@ def extension(path: Path, wanted: dict[str, Any], template: xr.Dataset, shrink: 
         shrink: whether values that the study no longer has may be dropped.
 
     Raises:
-        UserError: the store differs in more than its axes' values; it has values that the study has not.
+        UserError: the store differs in more than its axes' values; it has values that the study has not;
+            it is in an object store, and its grid would change.
     """
     old = stores.recipe(path)
     stores.check_same_recipe(path, _but_axes(old, wanted), _but_axes(wanted, old))
@@ -78,6 +81,11 @@ def extension(path: Path, wanted: dict[str, Any], template: xr.Dataset, shrink: 
     done = (state == OK) | (state == DIVERGED)
     pending = ~_taken(done, origins)
     same = all(np.array_equal(origin, np.arange(len(theirs[axis]))) for axis, origin in zip(ours, origins))
+    if remote(path) and not same:
+        raise UserError(
+            f"{path} has another grid than the study; an object store can't change a store's grid in one step: copy it "
+            "to a folder, run the study there, and copy it back; or give the study another name"
+        )
     return Extension(origins, pending, int(done.sum() - (~pending).sum()), same)
 
 
@@ -92,8 +100,8 @@ def extend(path: Path, template: xr.Dataset, change: Extension) -> None:
             which = ~change.pending[block]
             if which.any():
                 stores.write_block(new, block, _carried(path, block, change.origins, which), which)
-        stores.copy_history(path, new)
-        stores.log(new, "extended", carried=change.carried, new=int(change.pending.sum()), dropped=change.dropped)
+        copy_history(path, new)
+        Log(new).add("extended", carried=change.carried, new=int(change.pending.sum()), dropped=change.dropped)
 
 
 def _labels(recipe: dict[str, Any]) -> dict[str, list[Any]]:

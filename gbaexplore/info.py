@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gbaexplore import store as stores
+from gbaexplore.history import history
 from gbaexplore.labels import STATUS, STATUS_MEANINGS
 
 
@@ -40,7 +41,7 @@ def describe(path: Path) -> str:
     lines += [f"settings    {', '.join(f'{key} {recipe[key]}' for key in settings)}"]
     software = json.loads(attrs.get("software", "{}"))
     lines += [f"made        {attrs.get('created', 'at an unknown time')} with {_pairs(software)}"]
-    lines += [f"code        {_pairs(recipe['code'])}", "history", *_history(stores.history(path))]
+    lines += [f"code        {_pairs(recipe['code'])}", "history", *_history(history(path))]
     return "\n".join(lines)
 
 
@@ -62,7 +63,7 @@ def as_json(path: Path) -> str:
         "created": attrs.get("created"),
         "software": json.loads(attrs.get("software", "{}")),
         "recipe": stores.recipe(path),
-        "history": stores.history(path),
+        "history": history(path),
     }
     return json.dumps(found, indent=1)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from gbaexplore import store as stores
 from gbaexplore.labels import OK, PENDING, STATUS
+from gbaexplore.places import for_zarr
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def check(path: Path) -> list[Finding]:
         return found
     import zarr
 
-    group = zarr.open_group(path, mode="r")
+    group = zarr.open_group(for_zarr(path), mode="r")
     arrays: dict[str, Any] = {name: group[name] for name in stores.variables(path)}
     status = arrays[STATUS]
     axes = {name: np.asarray(group[name]) for name in status.metadata.dimension_names}

@@ -22,7 +22,9 @@ from gbaexplore import store as stores
 from gbaexplore.cluster import Interrupts, client_of
 from gbaexplore.errors import UserError
 from gbaexplore.extension import Extension, extend, extension
+from gbaexplore.history import Log
 from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING
+from gbaexplore.places import place
 from gbaexplore.progress import Progress
 from gbaexplore.study import Study
 from gbaexplore.worker import HERE, Outcome, compute, one_line, pickled, source_of
@@ -81,7 +83,7 @@ def run(
     """Compute what is missing of a study and return its Dataset.
 
     Args:
-        store: the folder that holds `<name>.zarr`.
+        store: the folder that holds `<name>.zarr`, or its URL in an object store.
         workers: None for threads in this process (one per core), else that many processes; a script that
             asks for processes needs the usual `if __name__ == "__main__":` around it.
         scheduler: address of a running dask scheduler, "tcp://host:port".
@@ -90,7 +92,7 @@ def run(
         UserError: the store is another study's or can't be written to; no scheduler at the address.
         RuntimeError: points failed (they are marked in `status`; the rest is computed).
     """
-    report = execute(study, Path(store), workers, scheduler)
+    report = execute(study, place(store), workers, scheduler)
     if report.errors:
         raise RuntimeError(f"points failed in {len(report.errors)} blocks of {report.path}: {report.errors[0]}")
     return stores.open_study(report.path)
@@ -116,7 +118,7 @@ def outstanding(study: Study, path: Path, shrink: bool = False) -> Todo:
     Raises:
         UserError: what is at `path` is not this study's store, whatever values its axes have.
     """
-    if not stores.exists(path):
+    if not stores.made(path):
         return Todo(study, list(range(len(study.blocks()))), study.size, None)
     stores.check_unchanged(path)
     change = None
@@ -179,14 +181,14 @@ def _compute(
     prepared = _InBackground(lambda: study.prepare(first))
     with Interrupts() as interrupts, prepared, client_of(workers, scheduler) as client:
         interrupts.check()
-        template = _template(study) if todo.change or not stores.exists(path) else None
+        template = _template(study) if todo.change or not stores.made(path) else None
         prepared.result()
         interrupts.check()
         with stores.locked(path):
             if todo.change:
                 assert template is not None  # made just above
                 extend(path, template, todo.change)
-            elif template is not None and not stores.exists(path):
+            elif template is not None and not stores.made(path):
                 stores.create(path, template)
             report.start_seconds = time.monotonic() - started
             shown = progress(todo.points) if progress else None
@@ -206,21 +208,23 @@ def _template(study: Study) -> xr.Dataset:
 def _recorded(outcomes: Iterator[Outcome], study: Study, path: Path, report: Report) -> Iterator[Outcome]:
     """Pass outcomes on, and note them in the report and in the store's history."""
     started, run = time.monotonic(), uuid.uuid4().hex[:8]
-    stores.log(path, "run", run=run, **provenance.of_run(study))
+    log = Log(path)
+    log.add("run", run=run, **provenance.of_run(study))
     try:
         for outcome in outcomes:
             extent = [[s.start, s.stop] for s in study.blocks()[outcome.block].slices]
             if outcome.error is None:
                 report.computed += outcome.points
                 seconds = round(outcome.seconds, 3)
-                stores.log(path, "block", run=run, block=extent, points=outcome.points, seconds=seconds)
+                log.add("block", run=run, block=extent, points=outcome.points, seconds=seconds)
             else:
                 report.errors.append(outcome.error)
-                stores.log(path, "failed", run=run, block=extent, error=outcome.error)
+                log.add("failed", run=run, block=extent, error=outcome.error)
             yield outcome
     finally:
         with contextlib.suppress(OSError):  # the disk may be full, which is told elsewhere
-            stores.log(path, "end", run=run, seconds=round(time.monotonic() - started, 3), computed=report.computed)
+            log.add("end", run=run, seconds=round(time.monotonic() - started, 3), computed=report.computed)
+            log.flush()
 
 
 def _outcomes(client: Any, study: Study, path: Path, todo: list[int], interrupts: Interrupts) -> Iterator[Outcome]:

@@ -1,57 +1,48 @@
 """The store: the only module that writes zarr. It knows Datasets and blocks, never models.
 
-A store is a plain zarr v3 group. It is made whole, beside its place, and renamed into it; from then on only
-blocks are written, each owning whole chunks, and within a block `status` comes last: a block whose status is
-not pending is complete.
+A store is a plain zarr v3 group, in a folder or an object store. It is made whole beside its place and renamed
+into it (or copied, the group's own file last); from then on only blocks are written, each owning whole chunks, and
+within a block `status` comes last: a block whose status is not pending is complete.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import datetime
-import fcntl
 import hashlib
 import json
 import os
-import platform
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore import lock
 from gbaexplore.errors import UserError
 from gbaexplore.labels import FAILED, PENDING, STATUS
+from gbaexplore.places import exists, for_zarr, place, reason, remote
 
 if TYPE_CHECKING:
     import xarray as xr
 
 RECIPE = "gbaexplore_recipe"
 # Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
-HISTORY = f"{STATUS}/history.jsonl"
 CHECKSUMS = f"{STATUS}/checksums.json"
 _ORPHAN_S = 60.0
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of Linux's renameat2
 
 
-def exists(path: Path) -> bool:
-    """Whether there is something at `path`.
+def made(path: Path) -> bool:
+    """Return whether there is something at a store's place; in an object store, a store that was wholly copied there.
 
     Raises:
-        UserError: that can't be told (a name that is too long, a folder that can't be searched).
+        UserError: that can't be told.
     """
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return False
-    except NotADirectoryError:
-        return False
-    except OSError as error:
-        raise UserError(f"{path} can't be looked at: {error.strerror}; choose another name or --store") from None
-    return True
+    return exists(path / "zarr.json") if remote(path) else exists(path)
 
 
 def create(path: Path, template: xr.Dataset) -> None:
@@ -71,18 +62,28 @@ def staged(path: Path, template: xr.Dataset) -> Iterator[Path]:
     Raises:
         UserError: the place can't be written to.
     """
-    staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent, f".{path.name}.*.partial")
-        template.to_zarr(staged, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
-        (staged / CHECKSUMS).write_text(json.dumps(_checksums(staged), indent=1))
-        yield staged
-        _put(staged, path)
-    except OSError as error:
-        raise UserError(f"{path} can't be written to: {error.strerror or error}; choose another --store") from None
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            if remote(path):  # made here, and then copied there
+                new = Path(stack.enter_context(tempfile.TemporaryDirectory())) / path.name
+            else:
+                new = path.with_name(f".{path.name}.{os.getpid()}.partial")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _sweep(path.parent, f".{path.name}.*.partial")
+                stack.callback(shutil.rmtree, new, ignore_errors=True)
+            template.to_zarr(new, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
+            (new / CHECKSUMS).write_text(json.dumps(_checksums(new), indent=1))
+            yield new
+            (_copy if remote(path) else _put)(new, path)
+        except OSError as error:
+            raise UserError(f"{path} can't be written to: {reason(error)}; choose another --store") from None
+
+
+def _copy(new: Path, path: Path) -> None:
+    """Copy a store to where there is none; the group's own file comes last, and there is no store without it."""
+    files = [file.relative_to(new) for file in new.rglob("*") if file.is_file()]
+    for file in sorted(files, key=lambda file: (-len(file.parts), file)):
+        (path / file).write_bytes((new / file).read_bytes())
 
 
 def _put(new: Path, path: Path) -> None:
@@ -113,41 +114,12 @@ def locked(path: Path) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context(_lock(path.with_name(f".{path.name}.lock"), path))
-            file.truncate(0)
-            file.write(json.dumps({"process": os.getpid(), "host": platform.node(), "since": time.ctime()}))
-            file.flush()
-            _recover(path)
+            stack.enter_context(lock.held(path))
+            if not remote(path):
+                _recover(path)
         except OSError as error:
-            raise UserError(f"{path} can't be written to: {error.strerror or error}; choose another --store") from None
+            raise UserError(f"{path} can't be written to: {reason(error)}; choose another --store") from None
         yield
-
-
-@contextlib.contextmanager
-def _lock(place: Path, path: Path) -> Iterator[IO[str]]:
-    while True:
-        with place.open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise UserError(f"{path} is being written by {_holder(file.read())}; wait for it, or stop it") from None
-            # Whoever held it before may have removed it between our opening and our locking it.
-            if exists(place) and os.path.samestat(place.stat(), os.fstat(file.fileno())):
-                try:
-                    yield file
-                finally:
-                    with contextlib.suppress(OSError):
-                        place.unlink()
-                return
-
-
-def _holder(text: str) -> str:
-    try:
-        return "process {process} on {host} since {since}".format(**json.loads(text))
-    except (ValueError, KeyError):
-        return "another process"
 
 
 def _recover(path: Path) -> None:
@@ -188,7 +160,7 @@ def changed_files(path: Path) -> Iterator[tuple[Path, str]]:
     Raises:
         UserError: it is not a store.
     """
-    if not (path / STATUS).is_dir():
+    if not made(path) or not (path / STATUS).is_dir():
         attributes(path)
     try:
         expected = dict(json.loads((path / CHECKSUMS).read_text()))
@@ -241,7 +213,7 @@ def attributes(path: Path) -> dict[str, Any]:
         json.loads(attrs[RECIPE])
         (path / STATUS / "zarr.json").stat()
     except (OSError, ValueError, KeyError, TypeError):
-        found = "there is nothing there" if not exists(path) else "it is something else"
+        found = "there is nothing there" if not made(path) else "it is something else"
         raise UserError(f"{path} is not a gbaexplore store: {found}; expected what `gbaexplore run` writes") from None
     return attrs
 
@@ -278,33 +250,6 @@ def short(value: Any) -> str:
     return json.dumps(value)[:80] if value is not None else "nothing"
 
 
-def log(path: Path, event: str, **details: Any) -> None:
-    """Append what has happened to a store to its history: a line of JSON, by the one process that runs it."""
-    when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    line = json.dumps({"event": event, "when": when, **details}) + "\n"
-    with (path / HISTORY).open("ab+") as file:
-        # A process that was killed may have left half a line.
-        if file.tell() and (file.seek(-1, os.SEEK_END), file.read())[1] != b"\n":
-            line = "\n" + line
-        file.write(line.encode())
-
-
-def history(path: Path) -> list[dict[str, Any]]:
-    """Return what has happened to a store, oldest first; a line that a killed process left unfinished is left out."""
-    found = []
-    with contextlib.suppress(FileNotFoundError):
-        for line in (path / HISTORY).read_text().splitlines():
-            with contextlib.suppress(ValueError):
-                found.append(json.loads(line))
-    return found
-
-
-def copy_history(path: Path, new: Path) -> None:
-    """Give a store the history of another."""
-    with contextlib.suppress(FileNotFoundError):
-        shutil.copyfile(path / HISTORY, new / HISTORY)
-
-
 def variables(path: Path) -> list[str]:
     """Return the names of a store's variables, `status` last."""
     return [*sorted({str(name) for name in open_study(path).data_vars} - {STATUS}), STATUS]
@@ -328,7 +273,7 @@ def _status(path: Path, block: Any) -> np.ndarray:
     import zarr
 
     try:
-        return np.asarray(zarr.open_array(path / STATUS, mode="r")[block])
+        return np.asarray(zarr.open_array(for_zarr(path / STATUS), mode="r")[block])
     except (ValueError, RuntimeError) as error:  # a checksum that is wrong, bytes that can't be unpacked
         raise UserError(
             f"{path} is damaged (its status: {' '.join(str(error).split())[:100]}); `gbaexplore check {path} --repair` "
@@ -340,7 +285,7 @@ def block_shape(path: Path) -> tuple[int, ...]:
     """Return the shape of the blocks that a store is written in."""
     import zarr
 
-    return zarr.open_array(path / STATUS, mode="r").chunks
+    return zarr.open_array(for_zarr(path / STATUS), mode="r").chunks
 
 
 def unfinished(path: Path, block: tuple[slice, ...] | Any = ...) -> np.ndarray:
@@ -364,7 +309,7 @@ def write_block(
         which = np.ones([s.stop - s.start for s in block], dtype=bool)
     # A chunk that holds only its fill value must be written too, or it reads as never computed.
     with zarr.config.set({"array.write_empty_chunks": True}):
-        group = zarr.open_group(path, mode="r+")
+        group = zarr.open_group(for_zarr(path), mode="r+")
         for name in [*(n for n in arrays if n != STATUS), STATUS]:
             array: Any = group[name]
             _check_whole_chunks(name, array, block)
@@ -399,6 +344,7 @@ def open_study(path: str | Path) -> xr.Dataset:
     """
     import xarray as xr
 
-    check_unchanged(Path(path))
-    attributes(Path(path))
-    return xr.open_zarr(Path(path), consolidated=False, chunks=None)
+    path = place(path)
+    check_unchanged(path)
+    attributes(path)
+    return xr.open_zarr(for_zarr(path), consolidated=False, chunks=None)

@@ -19,6 +19,7 @@ from gbaexplore import provenance
 from gbaexplore import store as stores
 from gbaexplore.errors import UserError
 from gbaexplore.identity import is_own
+from gbaexplore.places import place
 from gbaexplore.study import Block, Study
 
 
@@ -144,8 +145,8 @@ def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | Non
     Raises:
         UserError: this worker can't take part.
     """
-    study, store, started = _load(source, sent), Path(path), time.perf_counter()
-    if not stores.exists(store):
+    study, store, started = _load(source, sent), place(path), time.perf_counter()
+    if not stores.made(store):
         raise UserError(f"{_me()} does not see {path}; expected a store in a folder that all workers see")
     # A worker may outlive its run: what it then writes must not land in a store of another grid.
     if stores.generation(store) != source.generation:

@@ -171,7 +171,7 @@ def test_a_late_worker_does_not_write_into_another_grid(make_study, tmp_path):
 
     first = make_study(axes={"muEE": [30.0, 31.0]}, **SHORT)
     path = runner.execute(first, tmp_path).path
-    source = worker.source_of(first, stores.generation(path), in_process=True)
+    source = worker.source_of(first, stores.generation(path))
     worker.HERE[source.key] = first
     runner.execute(make_study(axes={"muEE": [30.0, 30.5, 31.0]}, **SHORT), tmp_path)
     with pytest.raises(UserError, match="has been replaced since the run was started"):

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from gbaexplore import Peak, runner
-from gbaexplore import store as stores
 from gbaexplore.cli import main
+from gbaexplore.history import Log, history
 from gbaexplore.info import describe
 
 SHORT = dict(measures=[Peak(window=(1.75, 2.1))])
@@ -15,7 +15,7 @@ def extended(make_study, tmp_path):
     """A store that was computed, extended and has a failed block."""
     runner.execute(make_study(axes={"muEE": [28.0, 30.0]}, **SHORT), tmp_path)
     path = runner.execute(make_study(axes={"muEE": [28.0, 29.0, 30.0]}, **SHORT), tmp_path).path
-    stores.log(path, "failed", run="x", block=[[0, 3]], error="ZeroDivisionError: too strong")
+    Log(path).add("failed", run="x", block=[[0, 3]], error="ZeroDivisionError: too strong")
     return path
 
 
@@ -29,16 +29,16 @@ def test_the_page_tells_the_history(extended):
 
 
 def test_a_failure_that_was_mended_is_not_shown(extended):
-    stores.log(extended, "block", run="y", block=[[0, 3]], points=3, seconds=0.1)
+    Log(extended).add("block", run="y", block=[[0, 3]], points=3, seconds=0.1)
     assert "ZeroDivisionError" not in describe(extended)
 
 
 def test_half_a_line_of_history_does_no_harm(extended):
-    with (extended / stores.HISTORY).open("a") as file:
+    with (extended / "status/history.jsonl").open("a") as file:
         file.write('{"event": "blo')
-    before = len(stores.history(extended))
-    stores.log(extended, "extended", carried=1, new=0, dropped=2)
-    assert len(stores.history(extended)) == before + 1
+    before = len(history(extended))
+    Log(extended).add("extended", carried=1, new=0, dropped=2)
+    assert len(history(extended)) == before + 1
     assert "1 carried over, 0 new, 2 dropped" in describe(extended)
 
 

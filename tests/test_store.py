@@ -7,6 +7,7 @@ import xarray as xr
 
 from gbaexplore import UserError, open_study
 from gbaexplore import store as stores
+from gbaexplore.places import exists
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_a_store_that_has_lost_its_status(made):
 
 def test_a_name_that_no_file_can_have(made, tmp_path):
     with pytest.raises(UserError, match="can't be looked at: File name too long"):
-        stores.exists(tmp_path / ("x" * 300))
+        exists(tmp_path / ("x" * 300))
 
 
 def test_what_is_no_store(tmp_path):

@@ -1,0 +1,160 @@
+"""Stores in an object store: a real S3 service over HTTP, on loopback."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from grids import STUDY, same
+
+from gbaexplore import UserError, load_study, open_study, run, runner
+from gbaexplore import lock as locks
+from gbaexplore import store as stores
+from gbaexplore.places import place
+
+server = pytest.importorskip("moto.server", reason="the S3 service that the tests run is moto's")
+
+# Libraries that a client of S3 needs say that they themselves are out of date.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:unclosed:ResourceWarning")
+WIDER = STUDY.replace("np.linspace(31, 53, 48)", "np.append(np.linspace(31, 53, 48), 54.0)")
+
+
+@pytest.fixture(scope="module")
+def s3():
+    """The environment of a process that uses the service; this one's has it too."""
+    service = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    service.start()
+    host, port = service.get_host_and_port()
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "someone",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        place("s3://bucket").mkdir()
+        yield {**os.environ, **environment}
+    service.stop()
+
+
+@pytest.fixture
+def folder(s3, request):
+    return f"s3://bucket/{request.node.name}"
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    path = tmp_path / "grid.py"
+    path.write_text(STUDY)
+    return path
+
+
+def command(*words, **kwargs):
+    return subprocess.run(
+        [Path(sys.executable).with_name("gbaexplore"), *map(str, words)], capture_output=True, text=True, **kwargs
+    )
+
+
+@pytest.mark.parametrize("workers", [[], ["--workers", "1"]])
+def test_a_run_from_the_shell(study_file, tmp_path, folder, s3, workers):
+    done = command("run", study_file, "--store", folder, *workers, env=s3)
+    assert done.returncode == 0, done.stderr
+    assert f"result: {folder}/grid.zarr" in done.stdout
+    assert "nothing was left to do" in command("run", study_file, "--store", folder, env=s3).stdout
+    whole = run(load_study(study_file), store=tmp_path)
+    same(open_study(f"{folder}/grid.zarr"), whole)
+    same(xr.open_zarr(f"{folder}/grid.zarr", consolidated=False), whole)
+    told = command("info", f"{folder}/grid.zarr", env=s3)
+    assert "5,760: 0 pending" in told.stdout
+    assert "run on" in told.stdout
+    assert command("diff", f"{folder}/grid.zarr", tmp_path / "grid.zarr", env=s3).stdout == "no difference\n"
+
+
+def test_killed_it_goes_on(study_file, tmp_path, folder, s3, monkeypatch):
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("gbaexplore"), "run", study_file, "--store", folder],
+        env=s3, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    chunks = place(f"{folder}/grid.zarr/status/c")
+    while process.poll() is None and not chunks.exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    study = load_study(study_file)
+    with pytest.raises(UserError, match=rf"being written by process {process.pid} .* its lock ends 90 s later"):
+        run(study, store=folder)
+    monkeypatch.setattr(locks, "_DEAD_S", 0.0)
+    report = runner.execute(study, place(folder))
+    assert report.computed < study.size
+    same(open_study(report.path), run(study, store=tmp_path))
+    assert not place(f"{folder}/.grid.zarr.lock").exists()
+
+
+def test_one_that_was_not_wholly_made_is_made(study_file, folder):
+    path = place(f"{folder}/grid.zarr")
+    (path / "status" / "zarr.json").write_text("{}")
+    with pytest.raises(UserError, match="is not a gbaexplore store: there is nothing there"):
+        open_study(path)
+    assert (run(load_study(study_file), store=folder).status != 0).all()
+
+
+def test_damage_is_found_and_mended(study_file, folder, s3):
+    study = load_study(study_file)
+    before = run(study, store=folder).load()
+    chunk = next(
+        file for file in place(f"{folder}/grid.zarr/peak_rate").rglob("*") if "/c/" in str(file) and file.is_file()
+    )
+    chunk.write_bytes(chunk.read_bytes()[:-9] + b"x" * 9)
+    done = command("check", f"{folder}/grid.zarr", "--repair", env=s3)
+    assert "1 damaged, 0 left over" in done.stdout
+    assert (open_study(f"{folder}/grid.zarr").status == 0).any()
+    same(run(study, store=folder), before)
+
+
+def test_another_grid_is_refused(study_file, folder):
+    run(load_study(study_file), store=folder)
+    study_file.write_text(WIDER)
+    with pytest.raises(UserError, match="an object store can't change a store's grid in one step"):
+        run(load_study(study_file), store=folder)
+
+
+def test_the_lock_is_renewed(folder, monkeypatch):
+    monkeypatch.setattr(locks, "_RENEWED_S", 0.1)
+    path = place(f"{folder}/grid.zarr")
+    with stores.locked(path):
+        lock = path.with_name(".grid.zarr.lock")
+        assert json.loads(lock.read_text())["process"] == os.getpid()
+        lock.unlink()
+        time.sleep(0.5)
+        assert lock.exists()
+        with pytest.raises(UserError, match=f"being written by process {os.getpid()}"), stores.locked(path):
+            pass
+    assert not lock.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("s3://no-such-bucket/x", "can't be written to: .*bucket does not exist"),
+        ("nonsense://bucket/x", r"can't be used \(.*nonsense.*expected a folder, or a URL"),
+    ],
+)
+def test_a_place_that_is_none(study_file, s3, url, said):
+    with pytest.raises(UserError, match=said):
+        run(load_study(study_file), store=url)
+
+
+def test_a_service_that_does_not_answer(study_file, s3):
+    nowhere = {**s3, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+    done = command("run", study_file, "--store", "s3://bucket/x", env=nowhere, timeout=100)
+    assert done.returncode == 2
+    assert done.stderr.startswith("gbaexplore: s3://bucket/x/grid.zarr")
+    assert "can't be looked at: Could not connect" in done.stderr
+    assert done.stderr.count("\n") == 1
