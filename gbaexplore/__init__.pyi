@@ -14,6 +14,7 @@ from .measures import (
 from .models.base import Model as Model, Network as Network, parameter as parameter
 from .models.local_circuit import LocalCircuit as LocalCircuit
 from .models.threshold_linear import ThresholdLinear as ThresholdLinear
+from .recall import replay as replay
 from .runner import run as run
 from .single import simulate as simulate
 from .stimulus import Pulse as Pulse, Stimulus as Stimulus

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,13 +90,13 @@ def extension(path: Path, wanted: dict[str, Any], template: xr.Dataset, shrink: 
     return Extension(origins, pending, int(done.sum() - (~pending).sum()), same)
 
 
-def extend(path: Path, template: xr.Dataset, change: Extension) -> None:
+def extend(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset], change: Extension) -> None:
     """Replace the store at `path` by one of the template's grid, with what is carried over.
 
     Raises:
         UserError: the place can't be written to.
     """
-    with stores.staged(path, template) as new:
+    with stores.staged(path, template, inputs) as new:
         for block in itertools.product(*(_slices(sizes) for sizes in template[STATUS].chunksizes.values())):
             which = ~change.pending[block]
             if which.any():

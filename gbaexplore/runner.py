@@ -162,7 +162,7 @@ def execute(
         report.seconds = time.monotonic() - started
     elif todo.change:
         with stores.locked(path):
-            extend(path, _template(study), todo.change)
+            extend(path, _template(study), study.inputs(), todo.change)
     return report
 
 
@@ -187,9 +187,9 @@ def _compute(
         with stores.locked(path):
             if todo.change:
                 assert template is not None  # made just above
-                extend(path, template, todo.change)
+                extend(path, template, study.inputs(), todo.change)
             elif template is not None and not stores.made(path):
-                stores.create(path, template)
+                stores.create(path, template, study.inputs())
             report.start_seconds = time.monotonic() - started
             shown = progress(todo.points) if progress else None
             try:

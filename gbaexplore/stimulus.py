@@ -6,13 +6,16 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from gbaexplore.connectome import Connectome
 from gbaexplore.errors import UserError
 from gbaexplore.timing import whole_steps
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class Pieces(NamedTuple):
@@ -72,6 +75,41 @@ class Silence(AbstractStimulus):
 
     def recipe(self) -> dict[str, Any]:
         return {"kind": "Silence"}
+
+
+@dataclass(frozen=True)
+class Recorded(AbstractStimulus):
+    """A stimulus as a store keeps it: what it gave for its study's connectome and dt."""
+
+    recorded: Pieces
+    dt: float
+    amplitude: float = 1.0
+
+    @classmethod
+    def of(cls, ds: xr.Dataset, dt: float) -> Recorded:
+        """Return what `dataset_of` made a Dataset of."""
+        return cls(Pieces(ds["edge"].values, ds["level"].values), dt)
+
+    def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
+        if dt != self.dt or self.recorded.edges[-1] > n_steps:
+            raise UserError(f"a stimulus recorded at dt = {self.dt:g} s can't be used with dt = {dt:g} s, or cut short")
+        return self.recorded
+
+    def recipe(self) -> dict[str, Any]:
+        levels = hashlib.sha256(self.recorded.levels.tobytes() + self.recorded.edges.tobytes())
+        return {"kind": "Recorded", "sha256": levels.hexdigest()}
+
+
+def dataset_of(stimulus: AbstractStimulus, connectome: Connectome, dt: float, n_steps: int) -> xr.Dataset:
+    """Return a stimulus of amplitude 1 as data: steps at which it changes (edge), and its level (piece, area), Hz."""
+    import xarray as xr
+
+    edges, levels = stimulus.pieces(connectome, dt, n_steps)
+    areas = np.array(connectome.areas, dtype=object)
+    ds = xr.Dataset(coords={"area": areas})
+    ds["edge"] = ("edge_number", np.asarray(edges), {"long_name": "step at which a piece begins or the last ends"})
+    ds["level"] = (("piece", "area"), np.asarray(levels), {"long_name": "stimulus of amplitude 1", "units": "Hz"})
+    return ds
 
 
 class Stimulus(AbstractStimulus):

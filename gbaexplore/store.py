@@ -45,18 +45,18 @@ def made(path: Path) -> bool:
     return exists(path / "zarr.json") if remote(path) else exists(path)
 
 
-def create(path: Path, template: xr.Dataset) -> None:
-    """Write the template (coordinates, attributes, no values) to a new store.
+def create(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | None = None) -> None:
+    """Write the template (coordinates, attributes, no values) to a new store, and what went into it beside.
 
     Raises:
         UserError: the place can't be written to.
     """
-    with staged(path, template):
+    with staged(path, template, inputs):
         pass
 
 
 @contextlib.contextmanager
-def staged(path: Path, template: xr.Dataset) -> Iterator[Path]:
+def staged(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | None = None) -> Iterator[Path]:
     """Yield a new store of the template beside `path`; at the end it is put there, in the place of an old one.
 
     Raises:
@@ -72,6 +72,8 @@ def staged(path: Path, template: xr.Dataset) -> Iterator[Path]:
                 _sweep(path.parent, f".{path.name}.*.partial")
                 stack.callback(shutil.rmtree, new, ignore_errors=True)
             template.to_zarr(new, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
+            for name, ds in (inputs or {}).items():
+                ds.to_zarr(new, group=name, zarr_format=3, consolidated=False, encoding=_coordinates_encoding(ds))
             (new / CHECKSUMS).write_text(json.dumps(_checksums(new), indent=1))
             yield new
             (_copy if remote(path) else _put)(new, path)
@@ -142,10 +144,23 @@ def _encoding(template: xr.Dataset) -> dict[str, dict[str, Any]]:
             "chunks": tuple(sizes[0] for sizes in variable.chunksizes.values()),
             "compressors": (blosc, Crc32cCodec()),
         }
-    for name, coordinate in template.coords.items():
-        if coordinate.dtype == object:
-            encoding[str(name)] = {"dtype": object}
-    return encoding
+    return encoding | _coordinates_encoding(template)
+
+
+def _coordinates_encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
+    return {str(name): {"dtype": object} for name, coordinate in ds.coords.items() if coordinate.dtype == object}
+
+
+def input_name(kind: str, identity: Any) -> str:
+    """Return the name of the group in which a store keeps a connectome or stimulus, by what a recipe says of it."""
+    return f"{kind}/{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]}"
+
+
+def read_input(path: Path, kind: str, identity: Any) -> xr.Dataset:
+    """Return a connectome (kind "connectomes") or stimulus ("stimuli") that a store was made with."""
+    import xarray as xr
+
+    return xr.open_zarr(for_zarr(path), group=input_name(kind, identity), consolidated=False, chunks=None).load()
 
 
 def _checksums(path: Path) -> dict[str, str]:

@@ -25,7 +25,8 @@ from gbaexplore.identity import code_hash
 from gbaexplore.labels import AREA, STATUS, STATUS_ATTRS, canonical
 from gbaexplore.measures import Measure, SpectralAbscissa, StreamingMeasure, Variable
 from gbaexplore.models.base import Model, Network, checked_values
-from gbaexplore.stimulus import AbstractStimulus, Silence
+from gbaexplore.stimulus import AbstractStimulus, Silence, dataset_of
+from gbaexplore.store import input_name
 from gbaexplore.timing import whole_steps
 
 if TYPE_CHECKING:
@@ -514,7 +515,7 @@ class Study:
                 name: {"along": along, "sha256": hashlib.sha256(values.tobytes()).hexdigest()}
                 for name, (along, values) in self.derived_values(variant).items()
             }
-            variants[" ".join(f"{a}={label}" for a, label in variant.labels.items()) or "all"] = {
+            variants[variant_name(variant.labels)] = {
                 "model": _identity(variant.model),
                 "connectome": _identity(variant.connectome),
                 "stimulus": _identity(variant.stimulus),
@@ -536,11 +537,26 @@ class Study:
         }
         return json.loads(json.dumps(found, default=lambda number: number.item()))  # NumPy's numbers become plain
 
+    def inputs(self) -> dict[str, xr.Dataset]:
+        """Return the connectomes and stimuli as data, under the names that a store keeps them by."""
+        found = {}
+        for variant in self.variants():
+            connectome, stimulus = variant.connectome, variant.stimulus
+            found[input_name("connectomes", _identity(connectome))] = connectome.to_dataset()
+            course = dataset_of(stimulus, connectome, self.dt, self.n_steps)
+            found[input_name("stimuli", _identity(stimulus))] = course
+        return found
+
     def _code(self) -> dict[str, Any]:
         """Return what tells versions of the code apart that the numbers come from."""
         used = [type(thing) for variant in self.variants() for thing in (variant.model, variant.stimulus)]
         classes = {cls.__name__: code_hash(cls) for cls in [*used, *map(type, self.measures)]}
         return {"engine": engine.REVISION, **classes}
+
+
+def variant_name(labels: Mapping[str, str]) -> str:
+    """Return what a recipe calls the combination of these labels."""
+    return " ".join(f"{axis}={label}" for axis, label in labels.items()) or "all"
 
 
 def _identity(thing: Any) -> Any:

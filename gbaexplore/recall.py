@@ -1,0 +1,167 @@
+"""A point of a store, simulated afresh from what the store knows of how it was made."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore import store as stores
+from gbaexplore.connectome import Connectome
+from gbaexplore.engine import AMPLITUDE
+from gbaexplore.errors import UserError, did_you_mean
+from gbaexplore.identity import code_hash
+from gbaexplore.labels import canonical
+from gbaexplore.models.base import Model
+from gbaexplore.models.local_circuit import LocalCircuit
+from gbaexplore.models.threshold_linear import ThresholdLinear
+from gbaexplore.places import place
+from gbaexplore.single import simulate
+from gbaexplore.stimulus import AbstractStimulus, Recorded
+from gbaexplore.study import Study, variant_name
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_SHIPPED: dict[str, type[Model]] = {cls.__name__: cls for cls in (ThresholdLinear, LocalCircuit)}
+
+
+def replay(
+    store: str | Path,
+    *,
+    window: tuple[float, float] | None = None,
+    every: int = 5,
+    study: Study | None = None,
+    **labels: float | str,
+) -> xr.Dataset:
+    """Return the time courses of one point of a store; see `simulate`.
+
+    Args:
+        window: (start, stop) of the samples to return, s; the whole run if None.
+        every: return every n-th sample.
+        study: what the store was made with, if its model is not one of gbaexplore's: a store holds no code.
+        labels: the point, a label of every axis that has more than one.
+
+    Raises:
+        UserError: it is not a store, or no label of it; its model is another now, or needs the study.
+    """
+    return Replay(store, study).simulate(labels, window, every)
+
+
+class Replay:
+    """The points of a store, to be simulated one after another.
+
+    Raises:
+        UserError: it is not a store; the study is not what it was made with.
+    """
+
+    def __init__(self, store: str | Path, study: Study | None = None) -> None:
+        self.path = place(store)
+        self.ds = stores.open_study(self.path)
+        self.recipe = stores.recipe(self.path)
+        self.study = study
+        if study is not None:
+            self._check(study)
+        self._parts: dict[str, tuple[Model, Connectome, AbstractStimulus]] = {}
+
+    def _check(self, study: Study) -> None:
+        ours = study.recipe()
+        variants = {name: ours["variants"].get(name) for name in self.recipe["variants"]}
+        both = [{**self.recipe, "axes": {}, "order": {}}, {**ours, "variants": variants, "axes": {}, "order": {}}]
+        stores.check_same_recipe(self.path, *both)
+
+    @cached_property
+    def axes(self) -> dict[str, list[float] | list[str]]:
+        """The labels along each axis of the grid."""
+        return {name: self.ds[name].values.tolist() for name in self.recipe["order"]["axes"]}
+
+    def simulate(self, labels: dict[str, Any], window: tuple[float, float] | None = None, every: int = 5) -> xr.Dataset:
+        """Return the time courses of the point at these labels, with its parameters as attributes."""
+        at = self.position(labels)
+        point = {axis: self.axes[axis][i] for axis, i in at.items()}
+        model, connectome, stimulus = self._objects(point)
+        entry = self.recipe["variants"][self._variant(point)]
+        values = {**entry["parameters"], **{a: v for a, v in point.items() if not isinstance(v, str)}}
+        for name in entry["derived"]:
+            coordinate = self.ds[name]
+            values[name] = float(coordinate.isel({axis: i for axis, i in at.items() if axis in coordinate.dims}))
+        amplitude = values.pop(AMPLITUDE)
+        ds = simulate(
+            model, connectome, stimulus, window=window, every=every, dt=self.recipe["dt_s"],
+            duration=self.recipe["duration_s"], precision=self.recipe["precision"], amplitude=amplitude, **values,
+        )  # fmt: skip
+        return ds.assign_attrs({axis: label for axis, label in point.items() if isinstance(label, str)})
+
+    def position(self, labels: dict[str, Any]) -> dict[str, int]:
+        """Return where labels are on each axis; numbers are compared to 12 digits.
+
+        Raises:
+            UserError: an unknown axis, no label where there are several, or one that is not there.
+        """
+        for axis in labels:
+            if axis not in self.axes:
+                raise UserError(f'no axis "{axis}"{did_you_mean(axis, list(self.axes)) or ";"} Axes: {_all(self.axes)}')
+        return {axis: self._index(axis, known, labels.get(axis)) for axis, known in self.axes.items()}
+
+    def _index(self, axis: str, known: list[Any], label: Any) -> int:
+        if label is None:
+            if len(known) > 1:
+                raise UserError(f"no label for the axis {axis}; expected {axis}= one of {_all(known)}")
+            return 0
+        if isinstance(known[0], str):
+            if label not in known:
+                raise UserError(f'no label "{label}" on the axis {axis}; expected one of {_all(known)}')
+            return known.index(label)
+        try:
+            wanted = float(label)
+        except (TypeError, ValueError):
+            raise UserError(f"{axis} = {label!r}; expected a number") from None
+        nearest = int(np.abs(np.asarray(known) - wanted).argmin())
+        if canonical(np.array([known[nearest]])) != canonical(np.array([wanted])):
+            raise UserError(f"no value {label} on the axis {axis}; the nearest is {known[nearest]}")
+        return nearest
+
+    def _variant(self, point: dict[str, Any]) -> str:
+        return variant_name({axis: label for axis, label in point.items() if isinstance(label, str)})
+
+    def _objects(self, point: dict[str, Any]) -> tuple[Model, Connectome, AbstractStimulus]:
+        name = self._variant(point)
+        if name not in self._parts:
+            entry = self.recipe["variants"][name]
+            found = None
+            if self.study is not None:
+                found = next(v for v in self.study.variants() if variant_name(v.labels) == name)
+            self._parts[name] = (
+                found.model if found else self._model(entry["model"]),
+                _connectome(stores.read_input(self.path, "connectomes", entry["connectome"])),
+                Recorded.of(stores.read_input(self.path, "stimuli", entry["stimulus"]), self.recipe["dt_s"]),
+            )
+        return self._parts[name]
+
+    def _model(self, made: dict[str, Any]) -> Model:
+        options = dict(made)
+        kind = options.pop("kind")
+        if kind not in _SHIPPED:
+            raise UserError(
+                f"{self.path} was made with a model of its study's own ({kind}), and a store holds no code; give the "
+                "study: gbaexplore explore STORE --study STUDY.py, or study=load_study(...)"
+            )
+        if code_hash(_SHIPPED[kind]) != self.recipe["code"][kind]:
+            raise UserError(
+                f"{self.path} was made with other code of {kind} than this gbaexplore has; run the study again under "
+                "another name, or use the version that `gbaexplore info` names"
+            )
+        return _SHIPPED[kind](**options)
+
+
+def _connectome(ds: xr.Dataset) -> Connectome:
+    """The inverse of `Connectome.to_dataset`."""
+    areas = tuple(str(area) for area in ds["area"].values)
+    return Connectome(ds.attrs["name"], areas, **{str(name): array.values for name, array in ds.data_vars.items()})
+
+
+def _all(labels: Any) -> str:
+    known = [str(label) for label in labels]
+    return ", ".join(known) if len(known) <= 8 else f"{', '.join(known[:3])}, ... {known[-1]}"
