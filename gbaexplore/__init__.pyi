@@ -2,6 +2,7 @@ from . import analysis as analysis, plots as plots, verification as verification
 from .calibration import CalibratedAmplitude as CalibratedAmplitude
 from .connectome import Connectome as Connectome, load_connectome as load_connectome
 from .errors import UserError as UserError
+from .explorer import Explorer as Explorer
 from .measures import (
     Final as Final,
     Mean as Mean,

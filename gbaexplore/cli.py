@@ -73,6 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--repair", action="store_true", help="mark what is damaged to be computed again")
     check.set_defaults(command=_check)
 
+    explore = commands.add_parser("explore", help="look at a store in the browser: click a point, see its time courses")
+    explore.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
+    explore.add_argument("--study", metavar="STUDY.py", help="what made it, if the model is the study's own")
+    explore.add_argument("--html", metavar="FILE", help="write one page that needs no server, instead")
+    explore.add_argument("--address", default="127.0.0.1", help="where to serve (default: %(default)s)")
+    explore.add_argument("--port", type=int, default=5006, help="0 for any that is free (default: %(default)s)")
+    explore.add_argument("--no-browser", action="store_true", help="do not open one")
+    explore.set_defaults(command=_explore)
+
     figure = commands.add_parser("figure", help="compute what is missing of a study, and draw its figure")
     what = figure.add_mutually_exclusive_group(required=True)
     what.add_argument("study", nargs="?", metavar="STUDY", help="a shipped study's name, or a study file's path")
@@ -177,6 +186,21 @@ def _check(args: argparse.Namespace) -> int:
         print("what is no chunk can't be repaired: restore the files, or move the store away and run the study again")
         return 1
     print("repaired: what was removed is pending now; `gbaexplore run` with its study computes it again")
+    return 0
+
+
+def _explore(args: argparse.Namespace) -> int:
+    from gbaexplore.studyfile import load_study
+
+    study = load_study(args.study) if args.study else None
+    if args.html:
+        from gbaexplore.standalone import write
+
+        print(write(args.store, Path(args.html)))
+        return 0
+    from gbaexplore.explorer import serve
+
+    serve(args.store, study, args.address, args.port, show=not args.no_browser)
     return 0
 
 

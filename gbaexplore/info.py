@@ -73,8 +73,7 @@ def _history(events: list[dict[str, Any]]) -> list[str]:
     lines, failed = [], dict[str, str]()
     for event in events:
         if event["event"] == "run":
-            of_run = f"run on {event['device']}, {_of_run(event['run'], events)}{_commit(event['code'])}"
-            lines.append(f"  {event['when']}  {of_run}")
+            lines.append(f"  {event['when']}  {_of_run(event['run'], events)}{_commit(event['code'])}")
         elif event["event"] == "extended":
             counts = f"{event['carried']:,} carried over, {event['new']:,} new, {event['dropped']:,} dropped"
             lines.append(f"  {event['when']}  grid changed: {counts}")
@@ -98,7 +97,8 @@ def _of_run(run: str, events: list[dict[str, Any]]) -> str:
     took = f"in {ends[0]['seconds']:.1f} s" if ends else "cut off"
     points = sum(block["points"] for block in blocks)
     longest = max((block["seconds"] for block in blocks), default=0.0)
-    return f"{points:,} points in {len(blocks)} blocks {took} (longest {longest:.2f} s)"
+    devices = " and ".join(sorted({block["device"] for block in blocks})) or "nothing"
+    return f"run on {devices}, {points:,} points in {len(blocks)} blocks {took} (longest {longest:.2f} s)"
 
 
 def _axis(values: Any) -> str:

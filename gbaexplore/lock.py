@@ -56,6 +56,11 @@ def _file(place: Path, path: Path) -> Iterator[None]:
             except BlockingIOError:
                 file.seek(0)
                 raise _refusal(path, file.read()) from None
+            except OSError as error:
+                raise UserError(
+                    f"{path}: its file system has no locks ({error.strerror}), which keep two runs apart; choose a "
+                    "--store on another one"
+                ) from None
             # Whoever held it before may have removed it between our opening and our locking it.
             if exists(place) and os.path.samestat(place.stat(), os.fstat(file.fileno())):
                 file.truncate(0)

@@ -27,13 +27,13 @@ def attributes() -> dict[str, str]:
     """Return what a new store says of its making."""
     return {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "software": json.dumps({**software(), "device": _device()}),
+        "software": json.dumps({**software(), "device": device()}),
     }
 
 
 def of_run(study: Study) -> dict[str, Any]:
     """Return what a run's line in the history says of it; nothing of the host."""
-    found: dict[str, Any] = {"software": software(), "device": _device(), "code": of_code(Path(__file__))}
+    found: dict[str, Any] = {"software": software(), "code": of_code(Path(__file__))}
     if study.source is not None:
         path, digest = study.source
         found["study"] = {"file": Path(path).name, "sha256": digest, **of_code(Path(path))}
@@ -54,7 +54,8 @@ def _git(file: Path, *command: str) -> str | None:
     return None
 
 
-def _device() -> str:
+def device() -> str:
+    """Return the kind of device that computes."""
     import jax
 
     return jax.devices()[0].device_kind

@@ -77,6 +77,12 @@ class Replay:
         """The labels along each axis of the grid."""
         return {name: self.ds[name].values.tolist() for name in self.recipe["order"]["axes"]}
 
+    @property
+    def observables(self) -> list[str]:
+        """What the model has time courses of."""
+        model, *_ = self._objects({axis: labels[0] for axis, labels in self.axes.items()})
+        return list(model.observables)
+
     def simulate(self, labels: dict[str, Any], window: tuple[float, float] | None = None, every: int = 5) -> xr.Dataset:
         """Return the time courses of the point at these labels, with its parameters as attributes."""
         at = self.position(labels)

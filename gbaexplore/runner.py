@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import math
 import pickle
 import shlex
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _TASKS_AHEAD = 2  # per worker thread: none waits, and the scheduler holds little
+_LOGGER = logging.getLogger(__name__)
 _ASK_S = 0.3  # how often a waiting run looks whether Ctrl-C was pressed
 
 
@@ -216,7 +218,7 @@ def _recorded(outcomes: Iterator[Outcome], study: Study, path: Path, report: Rep
             if outcome.error is None:
                 report.computed += outcome.points
                 seconds = round(outcome.seconds, 3)
-                log.add("block", run=run, block=extent, points=outcome.points, seconds=seconds)
+                log.add("block", run=run, block=extent, points=outcome.points, seconds=seconds, device=outcome.device)
             else:
                 report.errors.append(outcome.error)
                 log.add("failed", run=run, block=extent, error=outcome.error)
@@ -246,9 +248,10 @@ def _outcomes(client: Any, study: Study, path: Path, todo: list[int], interrupts
             interrupts.check()
             with contextlib.suppress(TimeoutError), client.as_current():
                 distributed.wait(list(tasks), timeout=_ASK_S, return_when="FIRST_COMPLETED")
-            for future in [future for future in tasks if future.done()]:
+            # Of a worker that has just gone a future may be lost once more: dask computes it again.
+            for future in [future for future in tasks if future.done() and future.status != "lost"]:
                 yield from _of_task(future, tasks.pop(future), study, path)
-            threads = _threads(client)  # workers come and go
+            threads = _threads(client)
     finally:
         client.cancel(list(tasks))
         del HERE[source.key]
@@ -279,7 +282,12 @@ def _sent(client: Any, study: Study) -> Any:
 
 
 def _threads(client: Any) -> int:
-    return max(1, sum(client.nthreads().values()))
+    """Return how many threads compute; workers come and go."""
+    threads = sum(client.nthreads().values())
+    if not threads and not getattr(client, "waits", False):
+        _LOGGER.warning("no dask worker is left; waiting for one (Ctrl-C stops; finished blocks are kept)")
+    client.waits = not threads
+    return max(1, threads)
 
 
 def queues(study: Study, todo: list[int], threads: Callable[[], int]) -> Iterator[list[int]]:
@@ -314,7 +322,7 @@ def _of_task(future: Any, task: list[int], study: Study, path: Path) -> list[Out
         block = study.blocks()[index].slices
         which = stores.unfinished(path, block)
         stores.mark_failed(path, block, which)
-        outcomes.append(Outcome(index, int(which.sum()), 0.0, one_line(error)))
+        outcomes.append(Outcome(index, int(which.sum()), 0.0, one_line(error), ""))
     return outcomes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import sys
 import time
@@ -40,6 +41,7 @@ class Outcome(NamedTuple):
     points: int  # computed now
     seconds: float  # its share of the task's
     error: str | None
+    device: str  # that computed it
 
 
 HERE: dict[str, Study] = {}
@@ -54,8 +56,10 @@ def source_of(study: Study, generation: str) -> Source:
 def _software() -> dict[str, str]:
     """Return the versions that bits depend on, and the Python that can load what another has pickled."""
     found = provenance.software()
+    files = sorted(Path(__file__).parent.rglob("*.py"))  # a checkout may be ahead of its version
     return {
         "python": ".".join(found["python"].split(".")[:2]),
+        "code": hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12],
         **{name: found[name] for name in ("gbaexplore", "numpy", "jax", "jaxlib", "zarr")},
     }
 
@@ -84,9 +88,11 @@ def pickled(study: Study) -> bytes:
 
 
 def _modules_in(folder: Path) -> Iterator[ModuleType]:
-    for module in list(sys.modules.values()):
+    # A process' own script may be there under two names; it goes by value anyway.
+    own = {id(module): module for name, module in list(sys.modules.items()) if name not in ("__main__", "__mp_main__")}
+    for module in own.values():
         file = getattr(module, "__file__", None)
-        if file is not None and is_own(module) and Path(file).is_relative_to(folder):
+        if file is not None and module.__name__ != "__main__" and is_own(module) and Path(file).is_relative_to(folder):
             yield module
 
 
@@ -151,6 +157,7 @@ def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | Non
     # A worker may outlive its run: what it then writes must not land in a store of another grid.
     if stores.generation(store) != source.generation:
         raise UserError(f"{path} has been replaced since the run was started; run it again")
+    device = provenance.device()
     blocks = [study.blocks()[index] for index in indices]
     todo = [stores.unfinished(store, block.slices) for block in blocks]
     try:
@@ -159,12 +166,12 @@ def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | Non
         if len(indices) > 1:
             return [outcome for index in indices for outcome in compute(source, path, [index], sent)]
         stores.mark_failed(store, blocks[0].slices, todo[0])
-        return [Outcome(indices[0], int(todo[0].sum()), time.perf_counter() - started, one_line(error))]
+        return [Outcome(indices[0], int(todo[0].sum()), time.perf_counter() - started, one_line(error), device)]
     for block, which, arrays in zip(blocks, todo, found):
         stores.write_block(store, block.slices, arrays, which)
     counts = [int(which.sum()) for which in todo]
     share = (time.perf_counter() - started) / max(1, sum(counts))
-    return [Outcome(index, count, count * share, None) for index, count in zip(indices, counts)]
+    return [Outcome(index, count, count * share, None, device) for index, count in zip(indices, counts)]
 
 
 def simulated(study: Study, blocks: list[Block], todo: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
