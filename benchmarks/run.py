@@ -30,6 +30,11 @@ def early_end() -> None:
     program("grid.py", "early_end")
 
 
+def explorer() -> None:
+    """From a click to the time courses."""
+    program("click.py")
+
+
 FIGURES = {
     "map": whole.propagation_map,
     "kernel": kernel,
@@ -37,6 +42,7 @@ FIGURES = {
     "workers": workers,
     "small": whole.small_things,
     "early_end": early_end,
+    "explorer": explorer,
 }
 
 

@@ -16,6 +16,8 @@ _EXAMPLES = """examples:
   gbaexplore info store/gba_grid.zarr              what a store holds, and what made it
   gbaexplore check store/gba_grid.zarr --repair    whether it is as it was written; mend it if not
   gbaexplore diff A.zarr B.zarr                    what two stores differ in
+  gbaexplore export store/gba_grid.zarr map.nc     for other programs: .nc, .zarr, .csv, .parquet
+  gbaexplore explore store/gba_grid.zarr           look at it in the browser; --html FILE: as one page
   gbaexplore figure fig2c                          compute what is missing of a figure, and draw it
   gbaexplore new my_study.py --from fig2c          a file of your own to start from
   gbaexplore verify                                published and independent numbers against ours
@@ -72,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
     check.add_argument("--repair", action="store_true", help="mark what is damaged to be computed again")
     check.set_defaults(command=_check)
+
+    export = commands.add_parser("export", help="write a store's results for other programs")
+    export.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
+    export.add_argument("out", metavar="OUT", help="a new file; its ending says as what: .nc, .zarr, .csv, .parquet")
+    export.set_defaults(command=_export)
 
     explore = commands.add_parser("explore", help="look at a store in the browser: click a point, see its time courses")
     explore.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
@@ -186,6 +193,14 @@ def _check(args: argparse.Namespace) -> int:
         print("what is no chunk can't be repaired: restore the files, or move the store away and run the study again")
         return 1
     print("repaired: what was removed is pending now; `gbaexplore run` with its study computes it again")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from gbaexplore.export import export
+
+    export(place(args.store), place(args.out))
+    print(args.out)
     return 0
 
 
