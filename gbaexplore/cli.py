@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from gbaexplore.errors import UserError
+from gbaexplore.interrupts import watch
 from gbaexplore.places import place
 
 _EXAMPLES = """examples:
@@ -30,6 +31,7 @@ for, 130 interrupted
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code."""
     args = _parser().parse_args(argv)
+    watch()
     try:
         return args.command(args)
     except UserError as error:

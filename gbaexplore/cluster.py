@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import logging
 import multiprocessing.resource_tracker
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -90,29 +88,3 @@ def _no_garbage_collection() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-class Interrupts:
-    """Ctrl-C as something to ask for.
-
-    As an exception it would be raised wherever the main thread happens to be, and lost in callbacks and in
-    libraries that catch everything.
-    """
-
-    def __enter__(self) -> Interrupts:
-        self._asked = threading.Event()
-        self._before: Any = None
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, lambda *_: self._asked.set())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-    def check(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C has been pressed."""
-        if self._asked.is_set():
-            # What is closed in a hurry complains about it.
-            logging.getLogger("distributed").setLevel(logging.CRITICAL)
-            raise KeyboardInterrupt

@@ -46,7 +46,7 @@ def check(path: Path) -> list[Finding]:
     group = zarr.open_group(for_zarr(path), mode="r")
     arrays: dict[str, Any] = {name: group[name] for name in stores.variables(path)}
     status = arrays[STATUS]
-    axes = {name: np.asarray(group[name]) for name in status.metadata.dimension_names}
+    axes = {name: np.asarray(group[name]) for name in status.metadata.dimension_names or ()}
     blocks = itertools.product(*(range(-(-n // size)) for n, size in zip(status.shape, status.chunks)))
     with ThreadPoolExecutor() as pool:
         for some in pool.map(lambda index: list(_check_block(path, arrays, axes, index)), blocks):

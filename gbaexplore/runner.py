@@ -20,10 +20,11 @@ import numpy as np
 
 from gbaexplore import provenance
 from gbaexplore import store as stores
-from gbaexplore.cluster import Interrupts, client_of
+from gbaexplore.cluster import client_of
 from gbaexplore.errors import UserError
 from gbaexplore.extension import Extension, extend, extension
 from gbaexplore.history import Log
+from gbaexplore.interrupts import Interrupts
 from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING
 from gbaexplore.places import place
 from gbaexplore.progress import Progress

@@ -1,0 +1,51 @@
+"""Ctrl-C as something to ask for.
+
+As an exception it is raised wherever the main thread happens to be, and lost in callbacks and in libraries that
+catch everything.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+_pressed = threading.Event()
+
+
+def watch() -> None:
+    """Raise KeyboardInterrupt when Ctrl-C is pressed, as Python does, and remember it in case that is lost."""
+
+    def handle(_: int, frame: FrameType | None) -> None:
+        _pressed.set()
+        # There Python would print it and go on.
+        if frame is None or frame.f_code.co_name != "_xla_gc_callback":
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handle)
+
+
+class Interrupts:
+    """While it is entered, Ctrl-C raises nothing; what was pressed before counts."""
+
+    def __enter__(self) -> Interrupts:
+        self._before: Any = None
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, lambda *_: _pressed.set())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            _pressed.clear()
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C has been pressed."""
+        if _pressed.is_set():
+            import logging
+
+            # What is closed in a hurry complains about it.
+            logging.getLogger("distributed").setLevel(logging.CRITICAL)
+            raise KeyboardInterrupt
