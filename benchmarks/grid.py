@@ -8,8 +8,8 @@ import numpy as np
 from shell import MAP, say
 
 from gbaexplore import Study
+from gbaexplore.dispatch import queues
 from gbaexplore.labels import OK, STATUS
-from gbaexplore.runner import queues
 from gbaexplore.studyfile import load_study
 
 Results = list[dict[str, np.ndarray]]

@@ -39,10 +39,22 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("gbaexplore: interrupted; finished blocks are kept: the same command goes on from there", file=sys.stderr)
-        return 130
+        return _ended(130)
     except BrokenPipeError:  # the reader of our output has gone, as in `gbaexplore info ... | head`
         sys.stderr.close()
         return 0
+
+
+def _ended(code: int) -> int:
+    """Return the exit code; a thread that still computes a block, which may take long, is not waited for."""
+    import os
+    import threading
+
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import multiprocessing.resource_tracker
 import os
 import signal
@@ -21,25 +22,45 @@ def client_of(workers: int | None, scheduler: str | None) -> Iterator[Any]:
     import dask.config
     import distributed
 
+    # Who computed something that did not survive is looked into by the dispatch, not by the scheduler.
+    settings = {"distributed.comm.timeouts.connect": f"{_CONNECT_S}s", "distributed.scheduler.allowed-failures": 0}
     with contextlib.ExitStack() as stack:
-        stack.enter_context(dask.config.set({"distributed.comm.timeouts.connect": f"{_CONNECT_S}s"}))
+        stack.enter_context(dask.config.set(settings))
         if scheduler is not None:
             client = _connect(scheduler)
         else:
-            with _interrupts_blocked(), _no_garbage_collection():
-                cluster = distributed.LocalCluster(
-                    processes=workers is not None,
-                    n_workers=workers or 1,
-                    threads_per_worker=1 if workers else os.cpu_count(),
-                    dashboard_address=None,
-                    # Even without a dashboard the scheduler serves HTTP, and warns if its usual port is taken.
-                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-                    silence_logs="CRITICAL",  # what fails is told by the outcome of its block
-                )
-            stack.callback(cluster.close, timeout=5)
+            cluster = _local_cluster(workers)
+            stack.callback(_closed, cluster)
             client = distributed.Client(cluster, set_as_default=False)
-        stack.callback(client.close, timeout=5)
+        stack.callback(_closed, client)
         yield client
+
+
+def _local_cluster(workers: int | None) -> Any:
+    import distributed
+
+    try:
+        with _interrupts_blocked(), _no_garbage_collection():
+            return distributed.LocalCluster(
+                processes=workers is not None,
+                n_workers=workers or 1,
+                threads_per_worker=1 if workers else os.cpu_count(),
+                dashboard_address=None,
+                # Even without a dashboard the scheduler serves HTTP, and warns if its usual port is taken.
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                silence_logs="CRITICAL",  # what fails is told by the outcome of its block
+            )
+    except RuntimeError as error:
+        raise UserError(
+            f"a worker process could not be started ({' '.join(str(error).split())[:100]}); run again, or with fewer "
+            "--workers if the memory does not do for them"
+        ) from None
+
+
+def _closed(thing: Any) -> None:
+    """Close a client or cluster; one that is in the middle of something, or whose other end has gone, is left."""
+    with contextlib.suppress(Exception):
+        thing.close(timeout=5)
 
 
 def _connect(address: str) -> Any:
@@ -51,6 +72,7 @@ def _connect(address: str) -> Any:
         # Asked first: a client of an unknown scheme would leave its thread behind, and complain at the end.
         if scheme not in backends:
             raise ValueError(f"unknown address scheme {scheme!r}")
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # a scheduler that goes is told by us
         client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
         client.wait_for_workers(1, timeout=_CONNECT_S)
     except (OSError, TimeoutError, ValueError, TypeError) as error:

@@ -69,7 +69,7 @@ class Explorer(pn.viewable.Viewer):
         self._message = pn.pane.Alert("", alert_type="light", sizing_mode="stretch_width", margin=(0, 5))
         self._progress = pn.pane.Markdown("", margin=(0, 10))
         self._code = pn.widgets.CodeEditor(
-            language="python", readonly=True, height=190, sizing_mode="stretch_width", name="the same in Python"
+            language="python", readonly=True, height=190, sizing_mode="stretch_width", label="the same in Python"
         )
         self._map = charts.Map(self._clicked)
         self._charts = charts.Courses(areas)
@@ -104,7 +104,7 @@ class Explorer(pn.viewable.Viewer):
             f"{label:.6g}" if isinstance(label, float) else str(label): i for i, label in enumerate(scale.labels)
         }
         kind = pn.widgets.Select if isinstance(scale.labels[0], str) else pn.widgets.DiscreteSlider
-        return kind(name=scale.title, options=options, value=index, width=230)
+        return kind(label=scale.title, options=options, value=index, width=230)
 
     def _at_changed(self, dim: str, event: Any) -> None:
         self.at = {**self.at, dim: event.new}
@@ -231,17 +231,17 @@ class Explorer(pn.viewable.Viewer):
     def __panel__(self) -> Any:
         w = {"width": 230}
         controls = pn.Column(
-            pn.widgets.Select.from_param(self.param["variable"], name="map of", **w),
+            pn.widgets.Select.from_param(self.param["variable"], label="map of", **w),
             self._choices,
-            pn.widgets.Select.from_param(self.param["x"], name="across", **w),
-            pn.widgets.Select.from_param(self.param["y"], name="up", **w),
-            pn.widgets.Checkbox.from_param(self.param["log"], name="logarithmic colours"),
-            pn.widgets.MultiChoice.from_param(self.param["areas"], name="time courses of", max_items=4, **w),
-            pn.widgets.RadioButtonGroup.from_param(self.param["population"], name="population", **w),
-            pn.widgets.Checkbox.from_param(self.param["log_courses"], name="logarithmic time courses"),
+            pn.widgets.Select.from_param(self.param["x"], label="across", **w),
+            pn.widgets.Select.from_param(self.param["y"], label="up", **w),
+            pn.widgets.Checkbox.from_param(self.param["log"], label="logarithmic colours"),
+            pn.widgets.MultiChoice.from_param(self.param["areas"], label="time courses of", max_items=4, **w),
+            pn.widgets.RadioButtonGroup.from_param(self.param["population"], label="population", **w),
+            pn.widgets.Checkbox.from_param(self.param["log_courses"], label="logarithmic time courses"),
             pn.Row(
-                pn.widgets.Button(name="Pin this point", on_click=self.pin, button_type="primary", width=110),
-                pn.widgets.Button(name="Clear", on_click=self.clear, width=110),
+                pn.widgets.Button(label="Pin this point", on_click=self.pin, button_type="primary", width=110),
+                pn.widgets.Button(label="Clear", on_click=self.clear, width=110),
                 margin=0,
             ),
             pn.Row(self._download("png"), self._download("svg"), margin=0),

@@ -1,12 +1,8 @@
-"""Missing points to dask workers, results to the store."""
+"""A run: what is missing of a study is computed, in its store, and told."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import logging
-import math
-import pickle
 import shlex
 import threading
 import time
@@ -21,6 +17,7 @@ import numpy as np
 from gbaexplore import provenance
 from gbaexplore import store as stores
 from gbaexplore.cluster import client_of
+from gbaexplore.dispatch import outcomes
 from gbaexplore.errors import UserError
 from gbaexplore.extension import Extension, extend, extension
 from gbaexplore.history import Log
@@ -29,14 +26,10 @@ from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING
 from gbaexplore.places import place
 from gbaexplore.progress import Progress
 from gbaexplore.study import Study
-from gbaexplore.worker import HERE, Outcome, compute, one_line, pickled, source_of
+from gbaexplore.worker import Outcome, one_line
 
 if TYPE_CHECKING:
     import xarray as xr
-
-_TASKS_AHEAD = 2  # per worker thread: none waits, and the scheduler holds little
-_LOGGER = logging.getLogger(__name__)
-_ASK_S = 0.3  # how often a waiting run looks whether Ctrl-C was pressed
 
 
 @dataclass
@@ -155,23 +148,29 @@ def execute(
     path = store_path(study, folder)
     if workers is not None and workers < 1:
         raise UserError(f"workers = {workers}; expected at least 1, or None for threads in this process")
-    todo = outstanding(study, path, shrink)
-    if only is not None:
-        todo = todo._replace(blocks=only, points=sum(study.blocks()[i].size for i in only))
-    report = Report(path, study.size, carried=todo.change)
+
+    def look() -> Todo:
+        todo = outstanding(study, path, shrink)
+        if only is None:
+            return todo
+        return todo._replace(blocks=only, points=sum(study.blocks()[i].size for i in only))
+
+    todo = look()
+    report = Report(path, study.size)
     started = time.monotonic()
     if todo.blocks:
-        _compute(path, todo, report, workers, scheduler, progress)
+        _compute(path, todo, look, report, workers, scheduler, progress)
         report.seconds = time.monotonic() - started
     elif todo.change:
         with stores.locked(path):
-            extend(path, _template(study), study.inputs(), todo.change)
+            _prepare_store(path, look(), report)
     return report
 
 
 def _compute(
     path: Path,
     todo: Todo,
+    look: Callable[[], Todo],
     report: Report,
     workers: int | None,
     scheduler: str | None,
@@ -184,24 +183,34 @@ def _compute(
     prepared = _InBackground(lambda: study.prepare(first))
     with Interrupts() as interrupts, prepared, client_of(workers, scheduler) as client:
         interrupts.check()
-        template = _template(study) if todo.change or not stores.made(path) else None
         prepared.result()
         interrupts.check()
         with stores.locked(path):
-            if todo.change:
-                assert template is not None  # made just above
-                extend(path, template, study.inputs(), todo.change)
-            elif template is not None and not stores.made(path):
-                stores.create(path, template, study.inputs())
+            todo = look()  # once more: another run may have been here since
+            _prepare_store(path, todo, report)
             report.start_seconds = time.monotonic() - started
             shown = progress(todo.points) if progress else None
             try:
-                for outcome in _recorded(_outcomes(client, study, path, todo.blocks, interrupts), study, path, report):
+                found = outcomes(client, todo.study, path, todo.blocks, interrupts)
+                for outcome in _recorded(found, todo.study, path, report):
                     if shown:
                         shown.add(outcome.points)
+            except OSError as error:
+                raise UserError(
+                    f"{path} can't be written to: {error}; finished blocks are kept: mend it, run again"
+                ) from None
             finally:
                 if shown:
                     shown.close()
+
+
+def _prepare_store(path: Path, todo: Todo, report: Report) -> None:
+    """Make the store if there is none, and change its grid if it is to have another."""
+    report.carried = todo.change
+    if todo.change:
+        extend(path, _template(todo.study), todo.study.inputs(), todo.change)
+    elif not stores.made(path):
+        stores.create(path, _template(todo.study), todo.study.inputs())
 
 
 def _template(study: Study) -> xr.Dataset:
@@ -228,103 +237,6 @@ def _recorded(outcomes: Iterator[Outcome], study: Study, path: Path, report: Rep
         with contextlib.suppress(OSError):  # the disk may be full, which is told elsewhere
             log.add("end", run=run, seconds=round(time.monotonic() - started, 3), computed=report.computed)
             log.flush()
-
-
-def _outcomes(client: Any, study: Study, path: Path, todo: list[int], interrupts: Interrupts) -> Iterator[Outcome]:
-    """Submit tasks, a few ahead of the workers, and yield what becomes of each block."""
-    import distributed
-
-    source, sent = source_of(study, stores.generation(path)), _sent(client, study)
-    HERE[source.key] = study
-    threads = _threads(client)
-    waiting = queues(study, todo, lambda: threads)
-    tasks: dict[Any, list[int]] = {}
-    try:
-        while True:
-            for task in itertools.islice(waiting, max(0, _TASKS_AHEAD * threads - len(tasks))):
-                call = pickle.dumps((compute, source, str(path.absolute()), task))
-                tasks[client.submit(_called, call, sent, pure=False)] = task
-            if not tasks:
-                return
-            interrupts.check()
-            with contextlib.suppress(TimeoutError), client.as_current():
-                distributed.wait(list(tasks), timeout=_ASK_S, return_when="FIRST_COMPLETED")
-            # Of a worker that has just gone a future may be lost once more: dask computes it again.
-            for future in [future for future in tasks if future.done() and future.status != "lost"]:
-                yield from _of_task(future, tasks.pop(future), study, path)
-            threads = _threads(client)
-    finally:
-        client.cancel(list(tasks))
-        del HERE[source.key]
-
-
-def _called(call: bytes, *more: Any) -> Any:
-    """Call a pickled function. Where it can't be imported the task fails; unpickled by dask, the worker would."""
-    import pickle
-
-    function, *args = pickle.loads(call)
-    return function(*args, *more)
-
-
-_called.__module__ = "__main__"  # so it is itself sent by value, not by the name of a module that may be lacking
-
-
-def _sent(client: Any, study: Study) -> Any:
-    """Give a study to a scheduler, for workers that can't load its file; None where there are none."""
-    if client.cluster is not None and (study.source is not None or not client.cluster.processes):
-        return None
-    try:
-        # As a task, not as data that one worker holds: the scheduler repeats it if that worker is lost.
-        return client.submit(bytes, pickled(study), pure=False)
-    except UserError:
-        if study.source is None:
-            raise
-        return None  # the workers may see the file
-
-
-def _threads(client: Any) -> int:
-    """Return how many threads compute; workers come and go."""
-    threads = sum(client.nthreads().values())
-    if not threads and not getattr(client, "waits", False):
-        _LOGGER.warning("no dask worker is left; waiting for one (Ctrl-C stops; finished blocks are kept)")
-    client.waits = not threads
-    return max(1, threads)
-
-
-def queues(study: Study, todo: list[int], threads: Callable[[], int]) -> Iterator[list[int]]:
-    """Yield blocks to be computed as one queue: many while much is left, then few, so that all end together."""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for index in todo:
-        groups.setdefault(tuple(study.variant_of(study.blocks()[index]).labels.values()), []).append(index)
-    left = len(todo)
-    for group in groups.values():
-        while group:
-            count = min(study.queue_blocks, math.ceil(2 * left / (3 * threads())))
-            task, group = group[:count], group[count:]
-            left -= len(task)
-            yield task
-
-
-def _of_task(future: Any, task: list[int], study: Study, path: Path) -> list[Outcome]:
-    """Return what became of a task's blocks: by its own word, or, of one that got lost, by ours."""
-    if future.status == "finished":
-        return future.result()
-    if future.status != "error":
-        raise UserError("the dask scheduler has gone; finished blocks are kept: start another, and run again")
-    error = future.exception()
-    if isinstance(error, UserError):
-        raise error
-    if isinstance(error, ImportError):
-        raise UserError(f"a dask worker lacks a package ({error}); install there what is installed here, and run again")
-    if isinstance(error, OSError):
-        raise UserError(f"{path} can't be written to: {error}; finished blocks are kept: mend it, run again")
-    outcomes = []
-    for index in task:
-        block = study.blocks()[index].slices
-        which = stores.unfinished(path, block)
-        stores.mark_failed(path, block, which)
-        outcomes.append(Outcome(index, int(which.sum()), 0.0, one_line(error), ""))
-    return outcomes
 
 
 class _InBackground:

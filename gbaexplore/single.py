@@ -38,7 +38,8 @@ def simulate(
     Args:
         window: (start, stop) of the samples to return, s; the whole run if None.
         every: return every n-th sample (5: one per ms at the default dt).
-        dt: step, s. duration: of the run, s.
+        dt: step, s.
+        duration: of the run, s.
         precision: of the integration. Rates are float64 all the same: rest plus the simulated change, so
             that changes of 1e-6 Hz survive.
         parameters: any of the model's, and "amplitude" of the stimulus.

@@ -351,8 +351,8 @@ def _check_whole_chunks(name: str, array: Any, block: tuple[slice, ...]) -> None
 def open_study(path: str | Path) -> xr.Dataset:
     """Return a store's Dataset, lazily loaded; `status` says which points are computed.
 
-    Reading a damaged chunk raises; one that has vanished reads as NaN, which `gbaexplore check` finds. Open it
-    again after its grid has been changed.
+    Reading a damaged chunk raises; one that has vanished reads as NaN, which `gbaexplore check` finds. While a run
+    is writing, load `status` before what it speaks of. Open it again after its grid has been changed.
 
     Raises:
         UserError: it is not a store, or its labels or metadata are damaged.

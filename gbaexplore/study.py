@@ -74,10 +74,12 @@ class Study:
         axes: name -> numbers (a parameter of the model, or "amplitude", the stimulus') or
             name -> {label: connectome, stimulus or model, or a tuple of these}.
         measures: what to keep of each point.
-        stimulus, connectome: unless an axis gives them.
+        stimulus: unless an axis gives it.
+        connectome: unless an axis gives it.
         fixed: parameter -> value at all points.
         derived: parameter -> function of other parameters (and of labels), by the names of its arguments.
-        dt: step, s. duration: of the run, s.
+        dt: step, s.
+        duration: of the run, s.
         ceiling: a point has "diverged", and ends, when the model's first observable has risen by more, Hz.
         precision: "float32" or "float64", of states and results.
         block_points: how many points are written as one, about; chosen from the work and the memory if None.

@@ -189,5 +189,5 @@ def one_line(error: BaseException) -> str:
     """Say what was raised and in which line of whose code: the last frame outside installed packages."""
     text = " ".join(str(error).split())[:300]
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
-    at = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    at = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {text}{at}"

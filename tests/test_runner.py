@@ -139,7 +139,7 @@ def test_a_model_that_can_not_be_traced_is_a_users_mistake(make_study, tmp_path)
 
 
 def test_more_blocks_than_are_submitted_at_once(make_study, tmp_path, macaque, monkeypatch):
-    monkeypatch.setattr(runner, "_TASKS_AHEAD", 1)
+    monkeypatch.setattr("gbaexplore.dispatch._TASKS_AHEAD", 1)
     pathways = {f"x{factor}": macaque.scaled(factor) for factor in np.linspace(0.5, 1.0, 11)}
     study = make_study(connectome=None, axes={"pathways": pathways}, measures=[Peak(window=(1.75, 2.3))])
     report = runner.execute(study, tmp_path)
