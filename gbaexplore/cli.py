@@ -18,6 +18,7 @@ _EXAMPLES = """examples:
   gbaexplore check store/gba_grid.zarr --repair    whether it is as it was written; mend it if not
   gbaexplore diff A.zarr B.zarr                    what two stores differ in
   gbaexplore export store/gba_grid.zarr map.nc     for other programs: .nc, .zarr, .csv, .parquet
+  gbaexplore plot store/gba_grid.zarr              draw it to a file
   gbaexplore explore store/gba_grid.zarr           look at it in the browser; --html FILE: as one page
   gbaexplore figure fig2c                          compute what is missing of a figure, and draw it
   gbaexplore new my_study.py --from fig2c          a file of your own to start from
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="compute what is missing of a study")
     run.add_argument("study", metavar="STUDY.py", help="a study file, or the name of a shipped study")
     _add_execution(run)
-    run.add_argument("--dry-run", action="store_true", help="say what it would take, from one timed block")
+    run.add_argument("--dry-run", action="store_true", help="say what it would take, from timed blocks")
     run.add_argument("--shrink", action="store_true", help="drop values from the store that the study no longer has")
     run.set_defaults(command=_run)
 
@@ -93,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
     export.add_argument("out", metavar="OUT", help="a new file; its ending says as what: .nc, .zarr, .csv, .parquet")
     export.set_defaults(command=_export)
+
+    plot = commands.add_parser("plot", help="draw a store: its map, or what suits it")
+    plot.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
+    plot.add_argument("--out", metavar="FILE", type=Path, help=".png, .svg or .pdf (default: figures/NAME.png)")
+    plot.set_defaults(command=_plot)
 
     explore = commands.add_parser("explore", help="look at a store in the browser: click a point, see its time courses")
     explore.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
@@ -215,6 +221,16 @@ def _export(args: argparse.Namespace) -> int:
 
     export(place(args.store), place(args.out))
     print(args.out)
+    return 0
+
+
+def _plot(args: argparse.Namespace) -> int:
+    import matplotlib
+
+    matplotlib.use("agg")  # a file is wanted, whether there is a display or not
+    from gbaexplore import plots
+
+    print(plots.store(place(args.store), args.out))
     return 0
 
 

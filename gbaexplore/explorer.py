@@ -204,11 +204,13 @@ class Explorer(pn.viewable.Viewer):
         own = {dim: label for dim, label in labels.items() if dim not in chosen}
         lines = ["import gbaexplore as gba", "", f"ds = gba.open_study({str(self.path)!r})"]
         lines.append(f"one = ds.sel({_arguments(chosen)})" if chosen else "one = ds")
+        over = f"x={self.x!r}, y={self.y!r}"
+        area, source = own.pop(AREA, None), views.source_area(self.ds)
         if self.variable == views.RATIO:
-            source = views.source_area(self.ds)
-            lines.append(f"gba.plots.map(one, x={self.x!r}, y={self.y!r}, target={own[AREA]!r}, source={source!r})")
+            lines.append(f"gba.plots.map(one, {over}, target={area!r}, source={source!r})")
         else:
-            lines.append(f"one.{self.variable}.sel({_arguments(own)}).plot(x={self.x!r}, y={self.y!r})")
+            more = "".join(f".sel({dim}={label!r})" for dim, label in own.items())
+            lines.append(f"gba.plots.map(one{more}, {over}, variable={self.variable!r}, area={area!r})")
         for name, labels in self._named().items():
             lines.append(f"{name} = gba.replay({str(self.path)!r}, window={self.courses.window}, {_arguments(labels)})")
             lines.append(f"{name}.{self.population}.sel(area={self.areas!r}).plot(x='time', hue='area')")

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import json
+import math
 import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from gbaexplore.analysis import propagation_ratio
 from gbaexplore.errors import UserError, did_you_mean
-from gbaexplore.labels import AREA, DIVERGED, STATUS
+from gbaexplore.labels import AREA, DIVERGED, FAILED, OK, PENDING, STATUS, STATUS_MEANINGS
+from gbaexplore.places import place, reason
+from gbaexplore.store import RECIPE, open_study
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
 # Okabe & Ito's palette: told apart with any colour vision, and in grey.
 BLACK, ORANGE, GREEN, BLUE, VERMILION, PURPLE = "#000000", "#E69F00", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
 COLOURS = {"weak": BLUE, "strong": VERMILION, "V1": BLACK, "24c": GREEN}
 """What keeps its colour in every figure: the regimes of amplification, and the two areas most often compared."""
 CYCLE = (BLACK, VERMILION, BLUE, GREEN, PURPLE, ORANGE)
+DASHES = ("-", "--", ":", "-.")
 
 STYLE: dict[Any, Any] = {  # matplotlib's own type lists every key that there is
     "font.size": 8,
@@ -44,8 +54,11 @@ STYLE: dict[Any, Any] = {  # matplotlib's own type lists every key that there is
     "lines.markersize": 4,
 }
 
-_UNSTABLE = "0.8"
 _SHADE = "0.9"
+_WHATEVER_HAPPENS = ("spectral_abscissa", "calibrated_")  # variables that don't depend on whether a point diverges
+_ENDINGS = (".png", ".svg", ".pdf")
+_MOST_PANELS, _MOST_LINES = 12, 60  # that a person can still read
+_WIDE = 100.0  # values that differ by more are shown on a logarithmic scale
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
@@ -75,53 +88,57 @@ def figure(rows: int = 1, columns: int = 1, size: tuple[float, float] = (3.4, 2.
 def symbol(name: str) -> str:
     r"""Return a parameter's name as the papers print it.
 
-    >>> symbol("muEE"), symbol("eta"), symbol("amplitude")
-    ('$\\mu_{EE}$', '$\\eta$', 'amplitude')
+    >>> symbol("muEE"), symbol("eta"), symbol("wEI"), symbol("amplitude")
+    ('$\\mu_{EE}$', '$\\eta$', '$w_{EI}$', 'amplitude')
     """
-    found = re.fullmatch(r"(alpha|beta|eta|mu|omega|tau)([A-Z]*)", name)
+    found = re.fullmatch(r"(alpha|beta|eta|mu|omega|tau|w(?=[A-Z]))([A-Z]*)", name)
     if not found:
         return name
-    greek, populations = found.groups()
-    return rf"$\{greek}_{{{populations}}}$" if populations else rf"$\{greek}$"
+    letter, populations = found.groups()
+    letter = letter if letter == "w" else rf"\{letter}"
+    return f"${letter}_{{{populations}}}$" if populations else f"${letter}$"
 
 
 def traces(
     ds: xr.Dataset,
-    areas: str | Sequence[str],
+    areas: str | Sequence[str] | None = None,
     onset: float = 0.0,
     floor: float | None = None,
     cap: float = 500.0,
+    variable: str | None = None,
     ax: Axes | None = None,
     **line: Any,
 ) -> Axes:
-    """Draw the change of rate over time, a line for each point left in `ds` and each area; return the axes.
+    """Draw rates over time, a line for each point left in `ds` and each area; return the axes.
 
     Args:
-        ds: of a study that measures `Trace`.
-        areas: one area or several.
+        ds: of a study that measures `Trace` (the change from rest is drawn), or what `simulate` returns (the rate).
+        areas: one area or several; all that there are if None.
         onset: what is time zero, s.
-        floor: draws on a logarithmic scale, and smaller changes (Hz) at this height.
+        floor: draws on a logarithmic scale, and smaller rates (Hz) at this height.
         cap: a run-away is drawn up to this height, Hz.
+        variable: which time course, if there are several: of what `simulate` returns, the model's first if None.
+        ax: where to draw; None makes a figure, with a legend.
         line: how to draw, as `Axes.plot` takes it.
 
     Raises:
-        UserError: no time courses, or no such area among them.
+        UserError: no time courses, no such area among them, or more lines than can be told apart.
     """
-    where = _area_dim(ds, "rate_change", "Trace")
-    ax = _axes(ax)
-    names = [areas] if isinstance(areas, str) else areas
-    for area in names:
-        for point, one in _points(ds.rate_change.sel({where: _known(ds, area, where)}), "time"):
-            change = np.nan_to_num(one.values.astype(float), nan=np.inf)
-            change = change if floor is None else np.maximum(change, floor)
-            shown = change <= cap
-            colour = COLOURS.get(point) or COLOURS.get(area) or CYCLE[len(ax.lines) % len(CYCLE)]
-            label = ", ".join([point] * bool(point) + [area] * (not point or len(names) > 1))
-            given = {"color": colour, "label": label, **line}
-            ax.plot((one.time.values - onset)[shown], change[shown], **given)
+    name, time = _course(_dataset(ds), variable)
+    dim = _area_dim(ds, name, "Trace")
+    names = [areas] if isinstance(areas, str) else [_known(ds, area, dim) for area in areas or ds[dim].values]
+    points = _points(ds, name, len(names))
+    target = _axes(ax)
+    for (area, (point, one)), style in zip(itertools.product(names, points), _styles(names, points, target)):
+        rate = np.nan_to_num(one[name].sel({dim: _known(ds, area, dim)}).values.astype(float), nan=np.inf)
+        rate = rate if floor is None else np.maximum(rate, floor)
+        shown = rate <= cap
+        label = ", ".join([point] * bool(point) + [area] * (not point or len(names) > 1)) + _why_not(one, shown)
+        target.plot((one[time].values - onset)[shown], rate[shown], **{**style, "label": label, **line})
     if floor is not None:
-        ax.set_yscale("log")
-    return ax
+        target.set_yscale("log")
+    _label_outer(target, "time from stimulus onset (s)" if onset else quantity(ds, time), quantity(ds, name))
+    return target if ax is not None else _with_legend(target)
 
 
 def stack(ds: xr.Dataset, panels: Sequence[Axes], scale: xr.DataArray, onset: float = 0.0) -> None:
@@ -137,7 +154,7 @@ def stack(ds: xr.Dataset, panels: Sequence[Axes], scale: xr.DataArray, onset: fl
     for ax, area in zip(panels, (str(name) for name in ds[dim].values)):
         traces(ds, area, onset=onset, ax=ax, clip_on=False, zorder=3)
         peak = float(scale.sel({AREA: area}))
-        ax.set(ylim=(0, 1.2 * peak), yticks=[peak], yticklabels=[f"{peak:.3g}"])
+        ax.set(ylim=(0, 1.2 * peak), yticks=[peak], yticklabels=[f"{peak:.3g}"], ylabel="")
         ax.text(1.01, 0.4, area, transform=ax.transAxes)
         if ax is not panels[-1]:
             ax.tick_params(bottom=False)
@@ -184,27 +201,37 @@ def cap_line(ax: Axes, height: float) -> None:
 def profile(ds: xr.Dataset, source: str = "V1", ax: Axes | None = None, **line: Any) -> Axes:
     """Draw the peak in every area as a percentage of the source's, a line for each point left; return the axes.
 
-    The areas are in hierarchical order. What is not above zero can't be drawn on a logarithmic scale: it is left out.
+    The areas are in hierarchical order. Points that diverged are left out, and so is what is not above zero: it
+    can't be drawn on a logarithmic scale.
+
+    Args:
+        ds: of a study that measures `Peak`.
+        source: the area that counts as 100 %.
+        ax: where to draw; None makes a figure, with a legend where there are several lines.
+        line: how to draw, as `Axes.plot` takes it.
 
     Raises:
-        UserError: no peaks in the Dataset, or no such area.
+        UserError: no peaks in the Dataset, no such area, or more lines than can be told apart.
     """
-    _area_dim(ds, "peak_rate", "Peak")
-    ax = _axes(ax)
-    percent = 100 * ds.peak_rate / ds.peak_rate.sel({AREA: _known(ds, source)}, drop=True)
-    for label, one in _points(percent, AREA):
-        drawn = _drawable(one.values)
-        given = {"color": COLOURS.get(label) or CYCLE[len(ax.lines) % len(CYCLE)], "label": label, "marker": "o"}
-        ax.plot(np.arange(len(drawn))[drawn], one.values[drawn], **{**given, **line})
-    ax.set_yscale("log")
-    ax.set_xticks(np.arange(ds.sizes[AREA]), [str(area) for area in ds[AREA].values], rotation=90)
-    ax.set_xlim(-0.5, ds.sizes[AREA] - 0.5)
-    ax.set_ylabel(f"peak response (% of {source})")
-    return ax
+    _area_dim(_dataset(ds), "peak_rate", "Peak")
+    _known(ds, source)
+    points = _points(ds, "peak_rate")
+    target = _axes(ax)
+    for (point, one), style in zip(points, _styles([""], points, target)):
+        peak = one.peak_rate.where(_bounded(one))
+        percent = (100 * peak / peak.sel({AREA: source}, drop=True)).values
+        drawn = _drawable(percent)
+        given = {**style, "label": point + _why_not(one, drawn), "marker": "o", **line}
+        target.plot(np.arange(len(drawn))[drawn], percent[drawn], **given)
+    target.set_yscale("log")
+    _name_ticks(target, ds[AREA].values)
+    target.set_xlim(-0.5, ds.sizes[AREA] - 0.5)
+    _label_outer(target, quantity(ds, AREA), f"peak response (% of {source})")
+    return target if ax is not None or len(points) == 1 else _with_legend(target)
 
 
 def sweep(
-    ds: xr.Dataset, x: str = "muEE", area: str = "24c", cap: float = 500.0, ax: Axes | None = None, **line: Any
+    ds: xr.Dataset, x: str | None = None, area: str = "24c", cap: float = 500.0, ax: Axes | None = None, **line: Any
 ) -> Axes:
     """Draw the peak in an area over one axis, on a logarithmic scale; return the axes.
 
@@ -214,67 +241,433 @@ def sweep(
     Raises:
         UserError: other axes are left, no peaks in the Dataset, or no such area.
     """
-    _area_dim(ds, "peak_rate", "Peak")
+    _area_dim(_dataset(ds), "peak_rate", "Peak")
+    x = x or next(iter([*_numeric(ds), *_axes_of(ds)]), "of numbers")
     _only(ds, (x,), "a sweep")
     ax = _axes(ax)
+    ds = ds.sortby(x) if x in _numeric(ds) else ds
     peak = ds.peak_rate.sel({AREA: _known(ds, area)})
     capped = peak.where((ds[STATUS] != DIVERGED) & ~(peak > cap), cap).values
-    drawn = _drawable(capped)
-    given = {"color": CYCLE[len(ax.lines) % len(CYCLE)], "marker": "o", "clip_on": False, **line}
-    ax.plot(ds[x].values[drawn], capped[drawn], **given)
+    at, drawn = _positions(ds, x, ax), _drawable(capped)
+    given = {**_styles([""], [("", ds)], ax)[0], "marker": "o", "clip_on": False, **line}
+    ax.plot(at[drawn], capped[drawn], **given)
     if (capped >= cap).any():
-        away = ds[x].values[capped >= cap]
+        away = at[capped >= cap]
         given |= {"linestyle": "none", "markerfacecolor": "white", "zorder": 3, "label": "_runs away"}
         ax.plot(away, np.full(len(away), cap), **given)
-        beside: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": "small"}
-        ax.annotate("runs away", (away[0], cap), (4, -5), **beside)
+        if "runs away" not in [text.get_text() for text in ax.texts]:
+            beside: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": "small"}
+            ax.annotate("runs away", (away[0], cap), (4, -5), **beside)
     ax.set_yscale("log")
-    ax.set_xlabel(quantity(ds, x))
-    ax.set_ylabel(f"peak response in {area} (Hz)")
+    _label_outer(ax, quantity(ds, x), f"peak response in {area} (Hz)")
     return ax
 
 
 def quantity(ds: xr.Dataset, name: str) -> str:
-    """Return what a coordinate is, for the label of an axis: its long name, symbol and unit."""
-    attrs = ds[name].attrs
-    units = attrs.get("units", "1")
-    return f"{attrs.get('long_name', '')} {symbol(name)}".strip() + (f" ({units})" if units != "1" else "")
+    """Return what a coordinate or variable is, for the label of an axis: long name, symbol of a parameter, unit."""
+    words = ds[name].attrs.get("long_name", "")
+    if not words or (name in ds.coords and ds[name].dtype.kind in "iuf" and name not in words.split()):
+        words = f"{words} {symbol(name)}".strip()
+    return words + _unit(ds[name])
+
+
+def _unit(values: xr.DataArray) -> str:
+    units = values.attrs.get("units", "1")
+    return "" if units == "1" else f" ({units})"
 
 
 def map(
-    ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI", target: str = "24c", source: str = "V1", ax: Axes | None = None
+    ds: xr.Dataset,
+    x: str | None = None,
+    y: str | None = None,
+    target: str = "24c",
+    source: str = "V1",
+    variable: str | None = None,
+    area: str | None = None,
+    scale: Literal["log", "linear"] | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw log10 of the propagation ratio over two axes, the unstable region in grey; return the axes.
+    """Draw the propagation ratio, or any variable, over two axes in colour; return the axes.
 
-    `ds` has no other axis left: select first, as in `plots.map(ds.sel(feedback="on"))`.
+    A legend names the points that have no colour: diverged (grey), failed (dark grey), pending (blank), and those
+    whose value a logarithm can't show (black). `spectral_abscissa` and calibrated amplitudes don't depend on
+    whether a point diverged: they are drawn there too, and hatched.
+
+    Args:
+        ds: with no other axis left: select first, as in `plots.map(ds.sel(feedback="on"))`.
+        x, y: its axes; the first two of numbers if None.
+        target, source: the areas of the ratio, peak(target) / peak(source).
+        variable: what to draw in place of the ratio, in its own unit.
+        area: of the variable, if it has areas.
+        scale: of the colours. If None, "log" for the ratio and for values that are not negative and differ by more
+            than a hundredfold. Its limits are the smallest (for "log": positive) and the largest value.
+        ax: where to draw; None makes a figure.
 
     Raises:
-        UserError: other axes are left, or there are no peaks.
+        UserError: other axes are left, or there are no two of numbers; no such variable or area.
     """
+    x, y = _plane(_dataset(ds), x, y)
+    field = _field(ds, variable, area, target, source).transpose(y, x).sortby([x, y])
+    norm = _norm([field], scale)
+    ax = _axes(ax)
+    handles = _paint(ax, ds, field, norm)
+    _colour_bar([ax], field, norm)
+    if handles:
+        ax.legend(handles=handles, loc=_emptiest(_shown(field, norm)), frameon=True, framealpha=0.9)
+    _label_outer(ax, quantity(ds, x), quantity(ds, y))
+    return ax
+
+
+@styled
+def overview(ds: xr.Dataset) -> Figure:
+    """Return a figure of a whole study, with a panel for each combination of the axes that a panel has no room for.
+
+    Two axes of numbers make maps: of the propagation ratio from V1 to 24c or, where there are no such areas, of the
+    peak in the last area, or of another variable. One makes sweeps, and none profiles, with a line for each label
+    of the longest other axis. Where there are only time courses they are drawn, area by area.
+
+    Raises:
+        UserError: it would take more than twelve panels, or there is nothing that could be drawn.
+    """
+    ds = _dataset(ds).squeeze([axis for axis in _axes_of(ds) if ds.sizes[axis] == 1])
+    draw, inner = _suitable(ds)
+    outer = [axis for axis in _axes_of(ds) if axis not in inner]
+    count = math.prod(ds.sizes[axis] for axis in outer)
+    if count > _MOST_PANELS:
+        raise UserError(
+            f"a picture of {count:,} panels ({_sizes(ds, outer)}); expected at most {_MOST_PANELS}: select in Python, "
+            "as in gbaexplore.plots.overview(gbaexplore.open_study(STORE).sel(...))"
+        )
+    fig, panels = _panels(count, size=(3.2, 2.7) if draw is _maps else (4.4, 3.0))
+    parts = [ds.isel(dict(zip(outer, at))) for at in np.ndindex(*(ds.sizes[axis] for axis in outer))]
+    handles = draw(panels, parts)
+    for ax, part in zip(panels, parts):
+        ax.set_title(", ".join(_value(part, axis, named=True) for axis in outer))
+    if handles:
+        title = ", ".join(axis for axis in inner if axis not in _numeric(ds))
+        fig.legend(handles=handles, title=title, loc="outside lower center", ncols=min(5, len(handles)))
+    fig.suptitle(ds.attrs.get("title", ""))
+    return fig
+
+
+def store(path: Path | str, out: Path | None = None) -> Path:
+    """Draw a store (see `overview`) to a file, PNG, SVG or PDF by its ending; return the file's path.
+
+    Args:
+        path: of the store, or its URL.
+        out: the file; `figures/NAME.png` if None.
+
+    Raises:
+        UserError: it is no store, or a damaged one; `out` has another ending or can't be written to; as `overview`.
+    """
+    path = place(path)
+    out = Path("figures", f"{path.absolute().stem}.png") if out is None else out
+    if out.suffix.lower() not in _ENDINGS:
+        raise UserError(f"{out} names no kind of picture that can be made; expected an ending: {', '.join(_ENDINGS)}")
+    fig = _drawn(path)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        fig.savefig(out, dpi=200)
+    except OSError as error:
+        raise UserError(f"{out} can't be written to: {error.strerror or error}; choose another --out") from None
+    return out
+
+
+def _drawn(path: Path) -> Figure:
+    ds = open_study(path)
+    try:
+        return overview(ds)
+    except UserError:
+        raise
+    except (ValueError, RuntimeError) as error:  # a checksum that is wrong, bytes that can't be unpacked
+        raise UserError(f"{path} can't be read ({reason(error)}); see `gbaexplore check {path}`") from error
+
+
+# What a picture is made of.
+
+
+def _dataset(ds: xr.Dataset) -> xr.Dataset:
+    import xarray as xr
+
+    if not isinstance(ds, xr.Dataset):
+        raise UserError(
+            f"found a {type(ds).__name__}; expected a Dataset, as open_study, run and simulate return it: select from "
+            "that one with .sel(...)"
+        )
+    return ds
+
+
+def _axes_of(ds: xr.Dataset) -> list[str]:
+    """Return the axes of the study's grid that are left."""
+    if STATUS not in ds:
+        raise UserError(f"no {STATUS} among {_variables(ds)}; expected a Dataset as open_study returns it")
+    return [str(dim) for dim in ds[STATUS].dims]
+
+
+def _numeric(ds: xr.Dataset) -> list[str]:
+    return [axis for axis in _axes_of(ds) if ds[axis].dtype.kind in "iuf"]
+
+
+def _names(things: Iterable[Any]) -> str:
+    return ", ".join(str(thing) for thing in things) or "none"
+
+
+def _variables(ds: xr.Dataset) -> str:
+    return _names(sorted(str(name) for name in ds.data_vars))
+
+
+def _sizes(ds: xr.Dataset, axes: Iterable[str]) -> str:
+    return " x ".join(f"{axis}: {ds.sizes[axis]:,}" for axis in axes) or "none"
+
+
+def _only(ds: xr.Dataset, axes: tuple[str, ...], what: str) -> None:
+    if set(_axes_of(ds)) != set(axes):
+        raise UserError(
+            f"{what} has the {'axis' if len(axes) == 1 else 'axes'} {' and '.join(axes)}, the Dataset "
+            f"{_names(_axes_of(ds))}; "
+            "select one value of each other axis first, with ds.sel(...)"
+        )
+
+
+def _plane(ds: xr.Dataset, x: str | None, y: str | None) -> tuple[str, str]:
+    """Return the axes of a map: those that were named, else the first of numbers."""
+    known = [axis for axis in _numeric(ds) if ds.sizes[axis] > 1]
+    free = iter([axis for axis in known if axis not in (x, y)])
+    pair = x or next(free, ""), y or next(free, "")
+    if not set(pair) <= set(known) or pair[0] == pair[1]:
+        raise UserError(
+            f"a map over {pair[0] or 'nothing'} and {pair[1] or 'nothing'}; expected two axes of two numbers or more: "
+            f"the Dataset has {_names(known)} (plots.sweep draws one axis, plots.profile none)"
+        )
+    _only(ds, pair, "a map")
+    return pair
+
+
+def _areas_along(ds: xr.Dataset, name: str) -> str | None:
+    """Return the dimension along which a variable has its areas, if it has them."""
+    dims = [str(dim) for dim in ds[name].dims]
+    return next((dim for dim in dims if dim == AREA or dim.startswith(f"trace_{AREA}")), None)
+
+
+def _area_dim(ds: xr.Dataset, name: str, measure: str) -> str:
+    """Return the same of a measure's variable, which must be there with its areas."""
+    if name not in ds:
+        raise UserError(f"no {name} among {_variables(ds)}; the study needs {measure}() as a measure")
+    dim = _areas_along(ds, name)
+    if dim is None:
+        raise UserError(f"{name} has no areas left; expected them all: select no area in ds.sel(...)")
+    return dim
+
+
+def _known(ds: xr.Dataset, area: str, dim: str = AREA) -> str:
+    known = [str(name) for name in ds[dim].values]
+    if area not in known:
+        raise UserError(f'no area "{area}"{did_you_mean(str(area), known) or ";"} Areas: {", ".join(known)}')
+    return str(area)
+
+
+def _course(ds: xr.Dataset, name: str | None) -> tuple[str, str]:
+    """Return a time course and its dimension of time."""
+    dims = {str(variable): [str(dim) for dim in values.dims] for variable, values in ds.data_vars.items()}
+    times = {variable: dim for variable in dims for dim in dims[variable] if dim.startswith("time")}
+    # A store gives its variables in no order, `simulate` in the model's.
+    first = next(iter(sorted(times) if STATUS in ds else times), "rate_change")
+    name = name or ("rate_change" if "rate_change" in times else first)
+    if name in ds and name not in times:
+        raise UserError(f"{name} is no time course; expected one of {_names(times)}")
+    _area_dim(ds, name, "Trace")
+    return name, times[name]
+
+
+def _points(ds: xr.Dataset, name: str, lines: int = 1, along: str = "") -> list[tuple[str, xr.Dataset]]:
+    """Return each point that is left (each sweep, along an axis), and its labels; each is to be some lines."""
+    inner = (_areas_along(ds, name), along)
+    axes = [str(dim) for dim in ds[name].dims if dim not in inner and not str(dim).startswith("time")]
+    count = lines * math.prod(ds.sizes[axis] for axis in axes)
+    if count > _MOST_LINES:
+        raise UserError(
+            f"{count:,} lines, for the points {_sizes(ds, axes)}; expected at most {_MOST_LINES}: select first, with "
+            "ds.sel(...)"
+        )
+    ds = ds[[name, *([STATUS] if STATUS in ds else [])]]
+    points = [ds.isel(dict(zip(axes, at))) for at in np.ndindex(*(ds.sizes[axis] for axis in axes))]
+    return [(", ".join(_value(point, axis) for axis in axes), point) for point in points]
+
+
+def _value(point: xr.Dataset, axis: str, named: bool = False) -> str:
+    """Return where on an axis a point is: a label, or a number with its symbol and unit."""
+    value = point[axis].item()
+    if point[axis].dtype.kind not in "iuf":
+        return f"{axis} {value}" if named else str(value)
+    units = point[axis].attrs.get("units", "1")
+    return f"{symbol(axis)} = {value:.6g}" + (f" {units}" if units != "1" else "")
+
+
+def _why_not(point: xr.Dataset, drawn: np.ndarray) -> str:
+    """Return what a legend adds for a point of which nothing is drawn: its state."""
+    return "" if drawn.any() or STATUS not in point else f" ({STATUS_MEANINGS[int(point[STATUS])]})"
+
+
+def _drawable(values: np.ndarray) -> np.ndarray:
+    """Which values a logarithmic scale can show."""
+    return np.isfinite(values) & (values > 0)
+
+
+# Maps.
+
+
+def _field(ds: xr.Dataset, variable: str | None, area: str | None, target: str, source: str) -> xr.DataArray:
+    """Return what a map shows, NaN where it has no colour."""
+    if variable is not None:
+        return _variable(ds, variable, area).load()
+    if area is not None:
+        raise UserError(f'area="{area}" and no variable; expected variable="peak_rate" too, or target="{area}"')
+    _area_dim(ds, "peak_rate", "Peak")
+    ends = [_known(ds, name) for name in (target, source)]
+    return propagation_ratio(ds.sel({AREA: list(dict.fromkeys(ends))}), *ends).load()
+
+
+def _variable(ds: xr.Dataset, name: str, area: str | None) -> xr.DataArray:
+    known = sorted({str(variable) for variable in ds.data_vars} - {STATUS})
+    if name not in known:
+        raise UserError(f'no variable "{name}"{did_you_mean(name, known) or ";"} Variables: {_names(known)}')
+    field, dim = ds[name], _areas_along(ds, name)
+    if dim is None and area is not None:
+        raise UserError(f'{name} has no areas left, to take "{area}" from; leave area out')
+    if dim is not None:
+        if area is None:
+            raise UserError(f"{name} has areas; expected area=..., one of {_names(ds[dim].values)}")
+        field = field.sel({dim: _known(ds, area, dim)})
+        field = field.assign_attrs(long_name=f"{field.attrs.get('long_name', name)}, in {area}")
+    more = [dim for dim in field.dims if dim not in _axes_of(ds)]
+    if more:
+        raise UserError(f"{name} is over {_names(more)} too; select one value first, with ds.sel(...)")
+    return field.where(ds[STATUS].isin([OK, DIVERGED] if name.startswith(_WHATEVER_HAPPENS) else [OK]))
+
+
+def _norm(fields: Sequence[xr.DataArray], scale: str | None = None) -> Normalize:
+    """Return the scale of the colours; it has no limits where there is nothing to show."""
+    from matplotlib.colors import LogNorm, Normalize
+
+    if scale not in ("log", "linear", None):
+        raise UserError(f'scale="{scale}"; expected "log" or "linear", or None to have it chosen')
+    values = np.concatenate([field.values[np.isfinite(field.values)] for field in fields])
+    positive = values[values > 0]
+    wide = positive.size > 0 and values.min() >= 0 and positive.max() > _WIDE * positive.min()
+    if scale == "log" or (scale is None and (wide or fields[0].name == "propagation_ratio")):
+        return LogNorm(positive.min(), positive.max()) if positive.size else LogNorm()
+    return Normalize(values.min(), values.max()) if values.size else Normalize()
+
+
+def _paint(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize) -> list[Patch]:
+    """Draw a field, and the states of points that have no colour in it; return a legend of these states."""
+    from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    _only(ds, (x, y), "a map")
-    ratio = propagation_ratio(ds, target, source).transpose(y, x)
-    axes = _axes(ax)
-    diverged = (ds[STATUS] == DIVERGED).transpose(y, x)
-    grid: dict[str, Any] = {"shading": "nearest", "rasterized": True}
-    grey = np.ma.masked_equal(diverged.values.astype(float), 0)
-    axes.pcolormesh(ds[x], ds[y], grey, cmap=_one_colour(_UNSTABLE), **grid)
-    values = np.log10(ratio.where(ratio > 0).values)
-    mesh = axes.pcolormesh(ds[x], ds[y], np.ma.masked_invalid(values), cmap="viridis", **grid)
-    axes.figure.colorbar(mesh, ax=axes, label=f"log10 peak({target}) / peak({source})")
-    if diverged.any():
-        axes.legend(handles=[Patch(color=_UNSTABLE, label="unstable")], loc="lower right", frameon=False)
-    for name, label in ((x, axes.set_xlabel), (y, axes.set_ylabel)):
-        units = ds[name].attrs.get("units", "1")
-        label(name if units == "1" else f"{name} ({units})")
-    return axes
+    state = ds[STATUS].transpose(*field.dims).sortby(list(field.dims)).values
+    shown = _shown(field, norm)
+    y, x = (field[dim] for dim in field.dims)
+    how: dict[str, Any] = {"shading": "nearest", "rasterized": True}
+    handles = []
+    for code, (colour, words) in _states(ds).items():
+        where = (state == code) & ~shown
+        if where.any():
+            ax.pcolormesh(x, y, np.ma.masked_equal(where, False), cmap=ListedColormap([colour]), **how)
+            handles.append(Patch(facecolor=colour, edgecolor="0.5", linewidth=0.5, label=words))
+    if shown.any():
+        ax.pcolormesh(x, y, np.ma.masked_array(field.values, ~shown), cmap="viridis", norm=norm, **how)
+    both = (state == DIVERGED) & shown
+    if both.any():
+        ax.contourf(x, y, both.astype(float), levels=[0.5, 1.5], colors="none", hatches=["////"])
+        handles.append(Patch(facecolor="none", hatch="////", linewidth=0.5, label="diverged, value known"))
+    return handles
 
 
-def _one_colour(colour: str) -> Any:
-    from matplotlib.colors import ListedColormap
+def _states(ds: xr.Dataset) -> dict[int, tuple[str, str]]:
+    """Return, of each state in which a point may have no colour in a map, what it has in place of it, and its name."""
+    ceiling = json.loads(ds.attrs.get(RECIPE, "{}")).get("ceiling")
+    return {
+        DIVERGED: ("0.8", f"diverged (above {ceiling:g} Hz)" if ceiling else "diverged"),
+        FAILED: ("0.5", "failed"),
+        PENDING: ("white", "pending"),
+        OK: ("black", "no value above 0"),
+    }
 
-    return ListedColormap([colour])
+
+def _colour_bar(panels: Sequence[Axes], field: xr.DataArray, norm: Normalize) -> None:
+    from matplotlib.cm import ScalarMappable
+
+    if norm.vmin is None:
+        return
+    label = textwrap.fill(field.attrs.get("long_name", str(field.name)) + _unit(field), 40)
+    panels[0].figure.colorbar(ScalarMappable(norm, "viridis"), ax=panels, label=label)
+
+
+def _shown(field: xr.DataArray, norm: Normalize) -> np.ndarray:
+    """Which values have a colour."""
+    from matplotlib.colors import LogNorm
+
+    return _drawable(field.values) if isinstance(norm, LogNorm) else np.isfinite(field.values)
+
+
+def _emptiest(shown: np.ndarray) -> Any:
+    """Return the corner, as legends name it, in which a legend hides least."""
+    rows, columns = (length // 3 + 1 for length in shown.shape)
+    lower, upper, right, left = slice(rows), slice(-rows, None), slice(-columns, None), slice(columns)
+    corners = {
+        "lower right": (lower, right),
+        "upper left": (upper, left),
+        "upper right": (upper, right),
+        "lower left": (lower, left),
+    }
+    return min(corners, key=lambda name: shown[corners[name]].mean())
+
+
+# Lines.
+
+
+def _bounded(point: xr.Dataset) -> Any:
+    return (point[STATUS] == OK) if STATUS in point else True
+
+
+def _styles(areas: Sequence[str], points: Sequence[tuple[str, Any]], ax: Axes) -> list[dict[str, Any]]:
+    """Return the style of the line of each area and, within it, of each point.
+
+    What differs gets the colours; where both do, points get the colours, and areas the dashes.
+    """
+    labels = [label for label, _ in points]
+    if len(labels) == 1 and (len(areas) > 1 or labels[0] not in COLOURS):
+        return [{"color": colour} for colour in _colours(areas, ax)]
+    colours = _colours(labels, ax)
+    return [{"color": c, "linestyle": dashes} for _, dashes in zip(areas, itertools.cycle(DASHES)) for c in colours]
+
+
+def _colours(names: Sequence[str], ax: Axes) -> list[str]:
+    """Return a colour for each name: its own, or one that no line has yet; of many, their places along viridis."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_hex
+
+    others = [name for name in names if name not in COLOURS]
+    taken = {to_hex(line.get_color()).upper() for line in ax.lines} | {COLOURS.get(name) for name in names}
+    free = [colour for colour in CYCLE if colour not in taken] or list(CYCLE[len(ax.lines) % len(CYCLE) :])
+    if len(others) > len(free):
+        return [to_hex(colour) for colour in mpl.colormaps["viridis"](np.linspace(0, 0.85, len(names)))]
+    own = {**dict(zip(others, free)), **COLOURS}
+    return [own[name] for name in names]
+
+
+def _positions(ds: xr.Dataset, x: str, ax: Axes) -> np.ndarray:
+    """Return where the values of an axis are: labels are one apart, and named by the ticks."""
+    if x in _numeric(ds):
+        return ds[x].values
+    _name_ticks(ax, ds[x].values)
+    return np.arange(ds.sizes[x])
+
+
+def _name_ticks(ax: Axes, labels: Iterable[Any]) -> None:
+    """Put a tick with its label at 0, 1, ...; upright where there are many."""
+    words = [str(label) for label in labels]
+    ax.set_xticks(np.arange(len(words)), words, rotation=90 if len(words) > 8 else 0)
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -285,40 +678,116 @@ def _axes(ax: Axes | None) -> Axes:
     return plt.subplots(figsize=(5.6, 4.2), layout="constrained")[1]
 
 
-def _only(ds: xr.Dataset, axes: tuple[str, ...], what: str) -> None:
-    if set(ds[STATUS].dims) != set(axes):
+def _with_legend(ax: Axes) -> Axes:
+    ax.legend()
+    return ax
+
+
+def _label_outer(ax: Axes, x: str, y: str) -> None:
+    """Label a panel's axes; one that panels share only where none of them is below, or to the left."""
+    row, column = _place(ax)
+    if not any(r > row and c == column for r, c in [_place(one) for one in ax.get_shared_x_axes().get_siblings(ax)]):
+        ax.set_xlabel(x)
+    if not any(r == row and c < column for r, c in [_place(one) for one in ax.get_shared_y_axes().get_siblings(ax)]):
+        ax.set_ylabel(y)
+
+
+def _place(ax: Axes) -> tuple[int, int]:
+    """Return a panel's row and column; of axes that are in no grid, the first."""
+    place = ax.get_subplotspec()
+    return (place.rowspan.start, place.colspan.start) if place else (0, 0)
+
+
+# Overviews.
+
+
+def _suitable(ds: xr.Dataset) -> tuple[Callable[..., list[Any]], list[str]]:
+    """Return what draws the panels of a study, and the axes that a panel has room for."""
+    by_length = sorted(_axes_of(ds), key=lambda axis: -ds.sizes[axis])
+    numbers = [axis for axis in by_length if axis in _numeric(ds)]
+    labels = [axis for axis in by_length if axis not in numbers][:1]
+    if len(numbers) >= 2:
+        return _maps, numbers[:2]
+    if "peak_rate" not in ds and "rate_change" in ds:
+        return _courses, []
+    return (_sweeps, [*numbers, *labels]) if numbers else (_profiles, labels)
+
+
+def _panels(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+    """Return a figure of some panels, each of a size (inches), in rows."""
+    columns = count if count <= 3 else math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    size = (size[0] * columns + 0.8, size[1] * rows + 0.8)
+    fig, grid = figure(rows, columns, size, sharex=True, sharey=True, squeeze=False)
+    for ax in grid.flat[count:]:
+        ax.remove()
+    for ax in grid.flat[count - columns : count]:
+        ax.tick_params(labelbottom=True)  # matplotlib leaves it out where a removed panel was below
+    return fig, list(grid.flat[:count])
+
+
+def _maps(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
+    """Draw a map of each part, all with one scale of colours; return a legend."""
+    x, y = _plane(parts[0], None, None)
+    fields = [_field(part, *_what(part)).transpose(y, x).sortby([x, y]) for part in parts]
+    norm = _norm(fields)
+    _colour_bar(panels, fields[0], norm)
+    handles = [handle for drawn in zip(panels, parts, fields) for handle in _paint(*drawn, norm)]
+    for ax, part in zip(panels, parts):
+        _label_outer(ax, quantity(part, x), quantity(part, y))
+    return list({handle.get_label(): handle for handle in handles}.values())
+
+
+def _what(ds: xr.Dataset) -> tuple[str | None, str | None, str, str]:
+    """Return variable, area, target and source of the map that shows most of a study."""
+    target, source = "24c", "V1"
+    if "peak_rate" in ds and {target, source} <= set(ds[AREA].values):
+        return None, None, target, source
+    plain = [str(name) for name in ds.data_vars if set(ds[name].dims) <= {*_axes_of(ds), AREA} and name != STATUS]
+    if not plain:
         raise UserError(
-            f"{what} has the {'axis' if len(axes) == 1 else 'axes'} {' and '.join(axes)}, the Dataset "
-            f"{', '.join(str(dim) for dim in ds[STATUS].dims) or 'none'}; "
-            "select one value of each other axis first, with ds.sel(...)"
+            f"nothing to draw a map of among {_variables(ds)}; expected a measure such as Peak(): plots.traces "
+            "draws time courses, of a few points that you select"
         )
+    name = "peak_rate" if "peak_rate" in plain else min(plain)
+    return name, str(ds[AREA].values[-1]) if AREA in ds[name].dims else None, target, source
 
 
-def _area_dim(ds: xr.Dataset, name: str, measure: str) -> str:
-    """Return the dimension along which a measure's variable has its areas."""
-    if name not in ds:
-        found = ", ".join(str(variable) for variable in ds.data_vars)
-        raise UserError(f"no {name} among {found}; the study needs {measure}() as a measure")
-    return next(str(dim) for dim in ds[name].dims if str(dim) in (AREA, f"trace_{AREA}"))
+def _sweeps(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
+    """Draw the peak in 24c (else in the last area) over the one axis of numbers, a line for each label; a legend."""
+    (x,) = _numeric(parts[0])
+    area = _either("24c", parts[0], -1)
+    for ax, part in zip(panels, parts):
+        for label, point in _points(part, "peak_rate", along=x):
+            sweep(point, x, area, ax=ax, label=label)
+    return _legend(panels)
 
 
-def _known(ds: xr.Dataset, area: str, dim: str = AREA) -> str:
-    known = [str(name) for name in ds[dim].values]
-    if area not in known:
-        raise UserError(f'no area "{area}"{did_you_mean(area, known) or ";"} Areas: {", ".join(known)}')
-    return area
+def _profiles(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
+    """Draw the peaks along the hierarchy, relative to V1's (else the first area's), a line for each label; a legend."""
+    source = _either("V1", parts[0], 0)
+    for ax, part in zip(panels, parts):
+        profile(part, source, ax=ax, markersize=2.5)
+    return _legend(panels)
 
 
-def _points(values: xr.DataArray, along: str) -> list[tuple[str, xr.DataArray]]:
-    """Return each point that is left, with its labels, as an array along one dimension."""
-    others = [dim for dim in values.dims if dim != along]
-    if not others:
-        return [("", values)]
-    stacked = values.stack(point=others)
-    names = [", ".join(str(label) for label in key) for key in stacked.point.values]
-    return [(name, stacked.isel(point=i, drop=True)) for i, name in enumerate(names)]
+def _courses(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
+    """Draw the time courses of one point in each panel; return a legend."""
+    for ax, part in zip(panels, parts):
+        traces(part, ax=ax)
+    return _legend(panels)
 
 
-def _drawable(values: np.ndarray) -> np.ndarray:
-    """Which values a logarithmic scale can show."""
-    return np.isfinite(values) & (values > 0)
+def _either(area: str, ds: xr.Dataset, position: int) -> str:
+    """Return an area, or the one at a position of the hierarchy where there is none of that name."""
+    known = [str(name) for name in ds[_area_dim(ds, "peak_rate", "Peak")].values]
+    return area if area in known else known[position]
+
+
+def _legend(panels: Sequence[Axes]) -> list[Any]:
+    """Return a line for each label that there is in some panels."""
+    found: dict[str, Any] = {}
+    for ax in panels:
+        handles, labels = ax.get_legend_handles_labels()
+        found = {**dict(zip(labels, handles)), **found}
+    return list(found.values())
