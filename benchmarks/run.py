@@ -39,6 +39,7 @@ FIGURES = {
     "map": whole.propagation_map,
     "kernel": kernel,
     "memory": whole.memory,
+    "size": whole.size,
     "workers": workers,
     "small": whole.small_things,
     "early_end": early_end,

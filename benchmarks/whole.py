@@ -76,6 +76,19 @@ def _short_study(count: int) -> Finished:
         return gbaexplore("run", study, "--store", folder)
 
 
+def size() -> None:
+    """A million short points: planned (with --dry-run, which times blocks too), computed, looked at."""
+    with tempfile.TemporaryDirectory() as folder:
+        study = Path(folder, "short.py")
+        study.write_text(SHORT.replace("COUNT", "4902"))
+        planned = gbaexplore("run", study, "--store", folder, "--dry-run")
+        say("size, a million short points planned, --dry-run", f"{planned.seconds:.1f} s")
+        run = gbaexplore("run", study, "--store", folder)
+        say(f"size, {run.points:,} short points", f"{run.seconds:.1f} s, {run.peak_mib:.0f} MiB")
+        told = gbaexplore("info", Path(folder, "short.zarr"))
+        say("size, gbaexplore info of them", f"{told.seconds:.2f} s")
+
+
 def worker_processes() -> None:
     """The map with one worker process and with two, start included."""
     seconds = {}
