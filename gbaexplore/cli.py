@@ -225,9 +225,6 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _plot(args: argparse.Namespace) -> int:
-    import matplotlib
-
-    matplotlib.use("agg")  # a file is wanted, whether there is a display or not
     from gbaexplore import plots
 
     print(plots.store(place(args.store), args.out))

@@ -267,7 +267,7 @@ def short(value: Any) -> str:
 
 def variables(path: Path) -> list[str]:
     """Return the names of a store's variables, `status` last."""
-    return [*sorted({str(name) for name in open_study(path).data_vars} - {STATUS}), STATUS]
+    return [str(name) for name in open_study(path).data_vars]
 
 
 def generation(path: Path) -> str:
@@ -362,4 +362,10 @@ def open_study(path: str | Path) -> xr.Dataset:
     path = place(path)
     check_unchanged(path)
     attributes(path)
-    return xr.open_zarr(for_zarr(path), consolidated=False, chunks=None)
+    ds = xr.open_zarr(for_zarr(path), consolidated=False, chunks=None)
+    # xarray draws along axes of fixed-width text, and of no other text.
+    text = {
+        n: (c.dims, np.array(c.values.tolist()), c.attrs) for n, c in ds.coords.items() if c.dtype.kind not in "iuf"
+    }
+    names = [*sorted({str(name) for name in ds.data_vars} - {STATUS}), STATUS]  # a folder's own order is any
+    return ds.assign_coords(text)[names]

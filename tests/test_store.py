@@ -4,8 +4,9 @@ import os
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 
-from gbaexplore import UserError, open_study
+from gbaexplore import Peak, UserError, open_study, run
 from gbaexplore import store as stores
 from gbaexplore.places import exists
 
@@ -152,3 +153,14 @@ def test_orphans_of_a_killed_process_are_swept(make_study, tmp_path):
     os.utime(old, (0, 0))
     stores.create(tmp_path / "small.zarr", make_study().template())
     assert sorted(p.name for p in tmp_path.iterdir()) == [young.name, "small.zarr"]
+
+
+def test_labels_can_be_drawn_along(make_study, tmp_path, macaque):
+    """xarray plots over axes of fixed-width text only; and the order of variables is no accident of the folder's."""
+    axes = {"muEE": [30.0, 31.0], "feedback": {"on": macaque, "without any": macaque.without_feedback()}}
+    ds = run(make_study(axes=axes, connectome=None, measures=[Peak(window=(1.75, 2.3))]), store=tmp_path)
+    assert ds.feedback.dtype.kind == ds.area.dtype.kind == "U"
+    assert ds.feedback.values.tolist() == ["on", "without any"]
+    assert list(ds.data_vars) == ["peak_rate", "time_to_peak", "status"]
+    assert ds.feedback.attrs["long_name"] == "feedback"
+    ds.peak_rate.isel(muEE=0).plot(ax=Figure().subplots())
