@@ -67,6 +67,7 @@ def clicked(store: Path) -> None:
             page.wait_for_timeout(2000)
             seconds = []
             for point in POINTS:
+                page.wait_for_timeout(1000)  # two clicks in a row would be a double one
                 page.mouse.click(*page.evaluate(ARM, point))
                 seconds.append(page.evaluate("() => window.stopwatch") / 1000)
             browser.close()
