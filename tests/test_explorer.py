@@ -174,6 +174,25 @@ def test_the_map_is_the_store(visit, address, store):
     until(page, lambda: np.allclose(shown(page), expected.where(expected > 0), rtol=1e-6, equal_nan=True))
 
 
+def test_hover_and_borders_are_labelled(visit, address):
+    page = visit(address)
+    told = page.evaluate(
+        """() => {
+          const figure = Bokeh.documents.map((d) => d.get_model_by_name('map')).find((m) => m != null)
+          const hover = figure.toolbar.tools.find((tool) => tool.type === 'HoverTool')
+          const legend = figure.center.find((item) => item.type === 'Legend')
+          const items = legend.items.filter((item) => item.visible).map((item) => item.label.value)
+          return [hover.tooltips.map(([label]) => label), items, figure.below[0].axis_label]
+        }"""
+    )
+    tooltips, legend, across = told
+    assert tooltips == ["muEE (pA/Hz)", "omegaEI (pA/Hz)", "peak(24c) / peak(V1)", "state"]
+    assert legend == ["border of what ran away", "unstable: activity runs away"]
+    assert across == "muEE (pA/Hz)"
+    border = next(lines for lines in data(page, "map") if lines.get("xs"))
+    assert all(31 <= x <= 53 for curve in border["xs"] for x in curve)
+
+
 def test_any_two_axes(visit, address, store):
     page = visit(address)
     page.get_by_label("up").select_option(label="feedback")
@@ -283,6 +302,15 @@ def test_what_it_can_not_show(make, macaque, tmp_path):
     done = subprocess.run([COMMAND, "explore", tmp_path / "none.zarr"], capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "is not a gbaexplore store" in done.stderr
+
+
+def test_a_notebook_shows_it(store):
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    cells = [nbformat.v4.new_code_cell(f"import gbaexplore as gba\ngba.Explorer({str(store)!r})")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbclient.NotebookClient(notebook, timeout=120).execute()
+    shown = [output.get("data", {}) for output in notebook.cells[0].outputs]
+    assert any("text/html" in data and "map of" in data["text/html"] for data in shown)
 
 
 def test_the_lines_of_python_draw_the_view(store):
