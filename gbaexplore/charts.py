@@ -64,7 +64,8 @@ class Map:
         for name, dash in BOUNDARIES.items():
             line = {"line_color": "black", "line_dash": dash, "line_width": 1.5, "legend_label": name}
             self.figure.multi_line("xs", "ys", source=self.lines[name], **line)
-        self._named = {code: self._name(code) for code in STATE_NAMES}
+        for code in STATE_NAMES:
+            self._name(code)
         given = {"line_color": "white", "fill_color": "colour", "size": 13}
         self.figure.scatter("x", "y", source=self.points, marker="circle", **given)
         self.figure.text(
@@ -82,10 +83,10 @@ class Map:
         if clicked is not None:
             self.figure.on_event("tap", lambda event: clicked(event.x, event.y))
 
-    def _name(self, code: int) -> Any:
-        """A square in the legend that says what a colour means."""
+    def _name(self, code: int) -> None:
+        """Put a square into the legend that says what a colour means."""
         square = {"marker": "square", "size": 14, "fill_color": STATE_COLOURS[code], "line_color": "#888888"}
-        return self.figure.scatter([np.nan], [np.nan], legend_label=STATE_NAMES[code], **square)
+        self.figure.scatter([np.nan], [np.nan], legend_label=STATE_NAMES[code], **square)
 
     def show(self, plane: Plane, log: bool) -> None:
         """Show a map in place of the one before."""
@@ -118,14 +119,13 @@ class Map:
             axis.axis_label = scale.title
             axis.ticker = BasicTicker() if scale.even else FixedTicker(ticks=_some(scale))
             axis.major_label_overrides = {} if scale.even else dict(zip(scale.positions, map(short, scale.labels)))
-        names = dict(enumerate(STATUS_MEANINGS))
         self._hover.tooltips = [
             (plane.x.title, "$x{custom}"), (plane.y.title, "$y{custom}"), (plane.title, "@value{custom}"),
             ("state", "@state{custom}"),
         ]  # fmt: skip
         self._hover.formatters = {
             "$x": _labels(plane.x), "$y": _labels(plane.y), "@value": CustomJSHover(code=_VALUE),
-            "@state": CustomJSHover(code=_STATE, args={"names": [names[i] for i in sorted(names)]}),
+            "@state": CustomJSHover(code=_STATE, args={"names": list(STATUS_MEANINGS)}),
         }  # fmt: skip
 
     def mark(self, points: list[tuple[str, float, float]]) -> None:

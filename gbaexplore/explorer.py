@@ -42,7 +42,7 @@ class Explorer(pn.viewable.Viewer):
     log = param.Boolean(True, doc="whether colours are logarithmic")
     at = param.Dict({}, doc="position along every other dimension")
     areas = param.ListSelector([], check_on_set=True, doc="areas whose time courses are shown")
-    population = param.Selector(check_on_set=True, doc="whose time courses are shown")
+    population = param.Selector(check_on_set=True, allow_None=True, doc="whose time courses are shown")
     log_courses = param.Boolean(False, doc="whether time courses are logarithmic")
     point = param.Dict(None, allow_None=True, doc="labels of the point that was clicked")
     pins = param.List([], doc="labels of the points that are kept")
@@ -100,9 +100,7 @@ class Explorer(pn.viewable.Viewer):
 
     def _widget(self, dim: str, index: int) -> Any:
         scale = views.scale(self.ds, dim)
-        options = {
-            f"{label:.6g}" if isinstance(label, float) else str(label): i for i, label in enumerate(scale.labels)
-        }
+        options = {views.short(label): i for i, label in enumerate(scale.labels)}
         kind = pn.widgets.Select if isinstance(scale.labels[0], str) else pn.widgets.DiscreteSlider
         return kind(label=scale.title, options=options, value=index, width=230)
 
@@ -189,10 +187,13 @@ class Explorer(pn.viewable.Viewer):
             self._say(f"The store can't be read: {error}")
             return
         if found != self._state:
-            if self._state and self._state[0] != found[0]:  # another grid has taken its place
-                self.courses = Courses(self.path, self._study)
+            other_grid = bool(self._state) and self._state[0] != found[0]
             self._state = found
             self.ds = stores.open_study(self.path)
+            if other_grid:  # positions are others now
+                self.courses = Courses(self.path, self._study)
+                self._choose()
+                self._draw_points()
             self._draw_map()
 
     # What can be taken along.
@@ -242,7 +243,7 @@ class Explorer(pn.viewable.Viewer):
             pn.widgets.RadioButtonGroup.from_param(self.param["population"], label="population", **w),
             pn.widgets.Checkbox.from_param(self.param["log_courses"], label="logarithmic time courses"),
             pn.Row(
-                pn.widgets.Button(label="Pin this point", on_click=self.pin, button_type="primary", width=110),
+                pn.widgets.Button(label="Pin this point", on_click=self.pin, color="primary", width=110),
                 pn.widgets.Button(label="Clear", on_click=self.clear, width=110),
                 margin=0,
             ),
@@ -256,7 +257,7 @@ class Explorer(pn.viewable.Viewer):
     def _download(self, ending: str) -> Any:
         return pn.widgets.FileDownload(
             callback=functools.partial(self._picture, ending), filename=f"{self.path.stem}.{ending}",
-            label=ending.upper(), width=110, button_type="default",
+            label=ending.upper(), width=110,
         )  # fmt: skip
 
     def _picture(self, ending: str) -> Any:
@@ -287,9 +288,7 @@ def serve(store: str, study: Study | None, address: str, port: int, show: bool) 
             asked = location.query_params.get("view")
             if asked is not None:
                 explorer.follow(asked if isinstance(asked, str) else json.dumps(asked))
-            explorer.param.watch(
-                lambda *_: location.update_query(view=explorer.link()), list(explorer.param.values())[1:]
-            )
+            explorer.param.watch(lambda *_: location.update_query(view=explorer.link()), list(_IN_LINK))
         pn.state.add_periodic_callback(explorer.refresh, period=_REFRESH_MS)
         return pn.panel(explorer)
 

@@ -84,7 +84,7 @@ def variables(ds: xr.Dataset) -> list[str]:
 def axes(ds: xr.Dataset) -> list[str]:
     """Return the axes of the grid that have more than one label, numbers first."""
     several = [str(dim) for dim in ds[STATUS].dims if ds.sizes[dim] > 1]
-    return sorted(several, key=lambda name: labels(ds, name)[:1] and isinstance(labels(ds, name)[0], str))
+    return sorted(several, key=lambda name: isinstance(labels(ds, name)[0], str))
 
 
 def others(ds: xr.Dataset, variable: str, x: str, y: str) -> list[str]:

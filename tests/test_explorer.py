@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gbaexplore import Explorer, UserError, open_study, replay, run, runner
+from gbaexplore import Explorer, ThresholdLinear, UserError, open_study, replay, run, runner
 from gbaexplore import store as stores
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -35,7 +36,7 @@ MODEL = """(name) => {
 @pytest.fixture(scope="module")
 def make(request):
     """A function that makes a small study: a part of the map, with both feedbacks, over the border of stability."""
-    from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
+    from gbaexplore import Peak, Pulse, Study, load_connectome
 
     macaque = load_connectome("macaque29")
 
@@ -327,3 +328,35 @@ def test_the_lines_of_python_draw_the_view(store):
     explorer.follow('{"x": "nothing"}')
     assert explorer.x == "muEE"
     assert stores.status(store).size == 192
+
+
+@dataclass(frozen=True)
+class Own(ThresholdLinear):
+    """A model that a store does not hold."""
+
+
+def test_a_model_of_the_studys_own_is_asked_for(make, tmp_path):
+    study = make(model=Own())
+    run(study, store=tmp_path)
+    point = {"muEE": 33.0, "omegaEI": 20.0, "feedback": "on"}
+    without = Explorer(tmp_path / "small.zarr")
+    without.__panel__()
+    without.point = point
+    assert "give the study: gbaexplore explore STORE --study STUDY.py" in without._message.object
+    explorer = Explorer(tmp_path / "small.zarr", study=study)
+    explorer.point = point
+    assert "**here**: muEE 33, omegaEI 20, feedback on: peaks V1" in explorer._message.object
+
+
+def test_a_grid_that_changes_under_the_page(make, tmp_path):
+    axes = make().axes
+    path = runner.execute(make(axes={**axes, "muEE": [31.0, 33.0]}), tmp_path).path
+    explorer = Explorer(path)
+    explorer.refresh()
+    other = {**axes, "muEE": [31.0, 32.0, 33.0], "feedback": {"on": axes["feedback"]["on"]}}
+    runner.execute(make(axes=other), tmp_path, shrink=True)
+    explorer.refresh()
+    assert explorer._map.cells.data["value"][0].shape == (8, 3)
+    assert [widget.label for widget in explorer._choices] == ["area"]
+    explorer._clicked(32.0, 20.0)
+    assert "muEE 32, omegaEI 20, feedback on: peaks V1" in explorer._message.object
