@@ -207,11 +207,18 @@ class Explorer(pn.viewable.Viewer):
         lines.append(f"one = ds.sel({_arguments(chosen)})" if chosen else "one = ds")
         over = f"x={self.x!r}, y={self.y!r}"
         area, source = own.pop(AREA, None), views.source_area(self.ds)
-        if self.variable == views.RATIO:
-            lines.append(f"gba.plots.map(one, {over}, target={area!r}, source={source!r})")
+        one = "one" + "".join(f".sel({dim}={label!r})" for dim, label in own.items())
+        if any(isinstance(views.labels(self.ds, axis)[0], str) for axis in (self.x, self.y)):  # no axes of plots.map
+            if self.variable == views.RATIO:
+                lines.append(f"values = gba.analysis.propagation_ratio({one}, {area!r}, {source!r})")
+            else:
+                lines.append(f"values = {one}.{self.variable}.where(one.status == 1)")
+                lines += [f"values = values.sel(area={area!r})"] if area is not None else []
+            lines.append(f"values.plot({over})")
+        elif self.variable == views.RATIO:
+            lines.append(f"gba.plots.map({one}, {over}, target={area!r}, source={source!r})")
         else:
-            more = "".join(f".sel({dim}={label!r})" for dim, label in own.items())
-            lines.append(f"gba.plots.map(one{more}, {over}, variable={self.variable!r}, area={area!r})")
+            lines.append(f"gba.plots.map({one}, {over}, variable={self.variable!r}, area={area!r})")
         for name, labels in self._named().items():
             lines.append(f"{name} = gba.replay({str(self.path)!r}, window={self.courses.window}, {_arguments(labels)})")
             lines.append(f"{name}.{self.population}.sel(area={self.areas!r}).plot(x='time', hue='area')")

@@ -368,4 +368,5 @@ def open_study(path: str | Path) -> xr.Dataset:
         n: (c.dims, np.array(c.values.tolist()), c.attrs) for n, c in ds.coords.items() if c.dtype.kind not in "iuf"
     }
     names = [*sorted({str(name) for name in ds.data_vars} - {STATUS}), STATUS]  # a folder's own order is any
-    return ds.assign_coords(text)[names]
+    ds = ds.assign_coords(text)
+    return xr.Dataset({name: ds[name] for name in names}, ds.coords, ds.attrs)

@@ -325,6 +325,10 @@ def test_the_lines_of_python_draw_the_view(store):
     explorer.variable = "peak_rate"
     exec(explorer.python(), {})
     assert json.loads(explorer.link())["variable"] == "peak_rate"
+    explorer.y = "feedback"
+    exec(explorer.python(), {})
+    explorer.variable = "propagation_ratio"
+    exec(explorer.python(), {})
     explorer.follow('{"x": "nothing"}')
     assert explorer.x == "muEE"
     assert stores.status(store).size == 192

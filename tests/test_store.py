@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gbaexplore import Peak, UserError, open_study, run
+from gbaexplore import Peak, Trace, UserError, open_study, run
 from gbaexplore import store as stores
 from gbaexplore.places import exists
 
@@ -164,3 +164,10 @@ def test_labels_can_be_drawn_along(make_study, tmp_path, macaque):
     assert list(ds.data_vars) == ["peak_rate", "time_to_peak", "status"]
     assert ds.feedback.attrs["long_name"] == "feedback"
     ds.peak_rate.isel(muEE=0).plot(ax=Figure().subplots())
+
+
+def test_all_coordinates_are_there_whatever_the_variables_have(make_study, tmp_path):
+    traces = Trace(window=(1.75, 2.3), every=100, areas=["V1"])
+    ds = run(make_study(axes={"muEE": [30.0]}, measures=[traces]), store=tmp_path)
+    assert ds.sizes["area"] == 29
+    assert "hierarchy" in ds.coords
