@@ -364,9 +364,9 @@ def open_study(path: str | Path) -> xr.Dataset:
     attributes(path)
     ds = xr.open_zarr(for_zarr(path), consolidated=False, chunks=None)
     # xarray draws along axes of fixed-width text, and of no other text.
-    text = {
-        n: (c.dims, np.array(c.values.tolist()), c.attrs) for n, c in ds.coords.items() if c.dtype.kind not in "iuf"
-    }
-    names = [*sorted({str(name) for name in ds.data_vars} - {STATUS}), STATUS]  # a folder's own order is any
-    ds = ds.assign_coords(text)
-    return xr.Dataset({name: ds[name] for name in names}, ds.coords, ds.attrs)
+    words = {name: c for name, c in ds.coords.items() if c.dtype.kind not in "iuf"}
+    ds = ds.assign_coords({name: (c.dims, np.array(c.values.tolist()), c.attrs) for name, c in words.items()})
+    # A folder's own order is any.
+    names = [*sorted({str(name) for name in ds.data_vars} - {STATUS}), STATUS]
+    coordinates = {name: ds.coords[name] for name in sorted(map(str, ds.coords))}
+    return xr.Dataset({name: ds[name].drop_vars(list(ds[name].coords)) for name in names}, coordinates, ds.attrs)
