@@ -13,8 +13,9 @@ from gbaexplore.connectome import Connectome
 from gbaexplore.engine import AMPLITUDE
 from gbaexplore.errors import UserError
 from gbaexplore.labels import OK
-from gbaexplore.measures import Measure, Peak, Variable
+from gbaexplore.measures import Measure, Peak, StreamingMeasure, Variable
 from gbaexplore.models.base import Model, Network
+from gbaexplore.noise import NOISE
 from gbaexplore.stimulus import AbstractStimulus
 
 LEAST, MOST = 1e-3, 1e6
@@ -31,7 +32,8 @@ class Trials(NamedTuple):
     model: Model
     connectome: Connectome
     stimulus: AbstractStimulus
-    points: dict[str, np.ndarray]  # (point,) values of each parameter that is no constant, the study's amplitude too
+    points: dict[str, np.ndarray]  # (point,) values of each parameter that is no constant, the study's amplitude too,
+    # and with noise the points' hashes
     values: dict[str, np.ndarray]  # every value that each parameter takes in the whole study
     fixed: dict[str, float]
     dt: float  # s
@@ -47,23 +49,29 @@ class Trials(NamedTuple):
             peak (point, area) in the measure's window; the largest change of the principal observable in any
             area at any step (point,); whether the point stayed below the ceiling (point,) bool.
         """
-        plan = engine.plan(
-            model=self.model,
-            measures=(peak,),
-            areas=self.connectome.areas,
-            pieces=self.stimulus.pieces(self.connectome, self.dt, self.n_steps),
-            swept={name: self.values[name] for name in self.points if name != AMPLITUDE} | {AMPLITUDE: amplitude},
-            fixed=self.fixed,
-            dt=self.dt,
-            n_steps=peak.steps(self.dt, self.n_steps)[1],
-            ceiling=ceiling,
-            precision=self.precision,
-        )
         points = {name: values[which] for name, values in self.points.items()} | {AMPLITUDE: amplitude}
-        found = engine.simulate_batch(plan, Network.of(self.connectome), points, len(which), self.size)
+        found = self.simulate(peak, points, peak.steps(self.dt, self.n_steps)[1], ceiling, self.size)
         # The last of them is a Peak that sees every step: the plan adds one if `peak` does not.
         first, last = found.values[0]["peak_rate"], found.values[-1]["peak_rate"]
         return first.astype(np.float64), last.max(axis=1).astype(np.float64), found.status == OK
+
+    def simulate(
+        self, measure: StreamingMeasure, points: dict[str, np.ndarray], n_steps: int, ceiling: float, size: int
+    ) -> engine.Results:
+        """Simulate points, given as `points` is, for a number of steps; `size` is what their arrays are padded to."""
+        plan = engine.plan(
+            model=self.model,
+            measures=(measure,),
+            areas=self.connectome.areas,
+            pieces=self.stimulus.pieces(self.connectome, self.dt, self.n_steps),
+            swept={name: self.values.get(name, values) for name, values in points.items() if name != NOISE},
+            fixed=self.fixed,
+            dt=self.dt,
+            n_steps=n_steps,
+            ceiling=ceiling,
+            precision=self.precision,
+        )
+        return engine.simulate_batch(plan, Network.of(self.connectome), points, len(points[AMPLITUDE]), size)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from gbaexplore.errors import UserError, did_you_mean
 from gbaexplore.labels import AREA, STATUS, canonical
 from gbaexplore.measures import Measure
 from gbaexplore.models.base import Model
+from gbaexplore.noise import SEED
 from gbaexplore.stimulus import AbstractStimulus
 from gbaexplore.timing import whole_steps
 
@@ -160,10 +161,12 @@ def parameters(study: Study, variants: list[Variant]) -> None:
         if both:
             raise UserError(f'"{min(both)}" is given by {one} and by {other}; expected one source for each parameter')
     for variant in variants:
-        clash = {*type(variant.model).parameters(), AMPLITUDE} & set(study.categorical)
+        clash = {*type(variant.model).parameters(), AMPLITUDE, SEED} & set(study.categorical)
         if clash:
             raise UserError(f'axis "{min(clash)}" has labels, but is a parameter\'s name; expected another name')
-        for name in itertools.chain(*sources.values()):
+        for name in itertools.chain(study.numeric, fixed):
+            type(variant.model).known_parameter(name, also=(AMPLITUDE, SEED))
+        for name in derived:
             type(variant.model).known_parameter(name, also=(AMPLITUDE,))
     for name, value in study.fixed.items():
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
@@ -177,3 +180,15 @@ def parameters(study: Study, variants: list[Variant]) -> None:
                     type(variant.model).known_parameter(argument, also=(AMPLITUDE, *study.categorical))
                 except UserError as error:
                     raise UserError(f'derived "{name}": {error}') from None
+
+
+def seeds(study: Study) -> None:
+    """Refuse seeds that are no whole numbers, or of a study in which nothing is random."""
+    given = [*study.numeric.get(SEED, ()), *([study.fixed[SEED]] if SEED in study.fixed else [])]
+    if given and not study.noisy:
+        raise UserError(
+            '"seed" is given, but nothing in the study is random; expected a parameter such as noise above 0, or none'
+        )
+    for seed in given:
+        if seed < 0 or seed != int(seed):
+            raise UserError(f"seed = {seed:g}; expected whole numbers of at least 0")

@@ -28,6 +28,7 @@ from jax.experimental.layout import Layout, with_layout_constraint
 from gbaexplore.labels import DIVERGED, OK
 from gbaexplore.measures import Now, Peak, Run, StreamingMeasure
 from gbaexplore.models.base import Model, Network
+from gbaexplore.noise import NOISE, keys, normals
 from gbaexplore.stimulus import Pieces
 
 REVISION = 1
@@ -64,6 +65,7 @@ class Batch(NamedTuple):
     refill: bool  # points end early, and their lanes are refilled
     guarded: tuple[bool, ...]  # measures to be restored after a slice that is not theirs
     stepwise: bool  # the stimulus may change at every step
+    draws: int  # normal numbers for each area in every step
 
 
 class Tables(NamedTuple):
@@ -113,7 +115,8 @@ def plan(
             of any result, and is there to show that.
     """
     values = {**{name: np.asarray([value]) for name, value in fixed.items()}, **swept}
-    at_rest = model.starts_at_rest(values)
+    draws = model.draws(values)
+    at_rest = not draws and model.starts_at_rest(values)
     onset, over = int(pieces.edges[0]), int(pieces.edges[-1])
     windows = [measure.steps(dt, n_steps) for measure in measures]
 
@@ -157,6 +160,7 @@ def plan(
         refill=refill,
         guarded=tuple(not m.places_samples and (not refill or stop < end) for m, (_, stop) in zip(measures, windows)),
         stepwise=stepwise,
+        draws=draws,
     )
     at = np.arange(start, end) if stepwise else first[:-1]
     piece = np.searchsorted(pieces.edges, at, side="right") - 1
@@ -206,16 +210,18 @@ def simulate_batch(plan: Plan, network: Network, points: Mapping[str, np.ndarray
     Args:
         plan: from `plan`, for these parameters.
         network: hierarchy (area,) and FLN (area, area).
-        points: (point,) values of each swept parameter and of the stimulus' "amplitude".
+        points: (point,) values of each swept parameter and of the stimulus' "amplitude"; with noise, also the
+            points' hashes.
         count: how many points; 0 only compiles.
         size: how many points the arrays are padded to, so that a short queue compiles nothing anew.
     """
     batch, tables = plan
     with jax.enable_x64(batch.dtype == "float64"):
         program = _program(batch, size, len(tables.first) - 1, jax.default_backend())
-        padded = {name: np.resize(v, size).astype(batch.dtype) for name, v in points.items()}
+        padded = {name: np.resize(v, size).astype(batch.dtype) for name, v in points.items() if name != NOISE}
+        noise = keys(np.resize(points[NOISE], size)) if batch.draws else None
         net = jax.tree.map(lambda a: np.asarray(a, dtype=batch.dtype), network)
-        values, status, slices = jax.device_get(program(padded, np.int32(count), net, tables))
+        values, status, slices = jax.device_get(program(padded, noise, np.int32(count), net, tables))
     status = status[:count]
     diverged = status == DIVERGED
     bounded = [_bounded(measure, v, diverged, batch) for measure, v in zip(batch.measures, values)]
@@ -250,8 +256,8 @@ def _program(batch: Batch, size: int, n_slices: int, backend: str) -> Any:
     # Wider vectors than LLVM's default are worth a tenth of the time on this kernel.
     options = {"xla_cpu_prefer_vector_width": 512} if backend == "cpu" else None
 
-    def sweep(points: Any, count: Any, network: Network, tables: Tables) -> Any:
-        return _Sweep(batch, size, n_slices, points, count, network, tables).run()
+    def sweep(points: Any, noise: Any, count: Any, network: Network, tables: Tables) -> Any:
+        return _Sweep(batch, size, n_slices, points, noise, count, network, tables).run()
 
     return jax.jit(sweep, compiler_options=options)
 
@@ -275,10 +281,11 @@ class _Sweep:
     """A queue of points through a batch's lanes; its methods are traced once per program."""
 
     def __init__(
-        self, batch: Batch, size: int, n_slices: int, points: Any, count: Any, network: Network, tables: Tables
+        self, batch: Batch, size: int, n_slices: int, points: Any, noise: Any, count: Any, network: Network, tables: Any
     ) -> None:
         self.batch, self.size, self.n_slices = batch, size, n_slices
-        self.points, self.count, self.network, self.tables = points, count, network, tables
+        self.points, self.noise, self.count = points, noise, count
+        self.network, self.tables = network, tables
         self.areas = len(batch.runs[0].areas)
 
     def run(self) -> Any:
@@ -334,12 +341,19 @@ class _Sweep:
     def start(self, point: Any) -> Any:
         return self.with_network(self.batch.model.start)(self.parameters(self.swept(point)))
 
-    def step(self, x: Any, swept: dict[str, Any], stimulus: Any) -> Any:
-        def one(x: Any, p: Any, stimulus: Any, network: Network) -> Any:
-            return self.batch.model.step(x, p, network, stimulus, self.batch.dt)
+    def step(self, x: Any, swept: dict[str, Any], stimulus: Any, normal: tuple[Any, ...]) -> Any:
+        def one(x: Any, p: Any, stimulus: Any, *rest: Any) -> Any:
+            *normal, network = rest
+            return self.batch.model.step(x, p, network, stimulus, self.batch.dt, *normal)
 
         # Without this, one constant array in a model's step makes XLA turn the state's layout round: 2.6 x slower.
-        return jax.tree.map(_batch_last, self.with_network(one)(x, self.parameters(swept), stimulus))
+        return jax.tree.map(_batch_last, self.with_network(one)(x, self.parameters(swept), stimulus, *normal))
+
+    def normal(self, key: Any, step: Any) -> tuple[Any, ...]:
+        """Return what a step gets of random numbers: ((draws, area, lanes),), or nothing."""
+        if key is None:
+            return ()
+        return (normals(key, step, self.batch.draws, self.areas).astype(self.batch.dtype),)
 
     def opened(self, x: Any) -> list[Any]:
         """Every measure's accumulator, from a first sample."""
@@ -413,6 +427,7 @@ class _Sweep:
         common = first if batch.refill else first[0]
         swept = self.swept(c.point)
         amplitude = swept[AMPLITUDE][None, :]
+        key = None if self.noise is None else self.noise[jnp.minimum(c.point, self.size - 1)].T
         constant = None if batch.stepwise else amplitude * tables.levels[:, tables.piece[at]]
 
         def one_step(i: Any, carry: Any) -> Any:
@@ -420,7 +435,7 @@ class _Sweep:
             stimulus = constant
             if batch.stepwise:
                 stimulus = amplitude * tables.levels[:, tables.piece[first + i - tables.first[0]]]
-            new = self.step(x, swept, stimulus)
+            new = self.step(x, swept, stimulus, self.normal(key, common + i))
             sampled = self.updated(accs, new, common + i)
             if batch.ragged and batch.refill:
                 return _select(i < length, (new, sampled), carry)

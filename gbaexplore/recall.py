@@ -10,13 +10,13 @@ import numpy as np
 
 from gbaexplore import store as stores
 from gbaexplore.connectome import Connectome
-from gbaexplore.engine import AMPLITUDE
 from gbaexplore.errors import UserError, did_you_mean
 from gbaexplore.identity import code_hash
 from gbaexplore.labels import canonical
 from gbaexplore.models.base import Model
 from gbaexplore.models.local_circuit import LocalCircuit
 from gbaexplore.models.threshold_linear import ThresholdLinear
+from gbaexplore.noise import SEED
 from gbaexplore.places import place
 from gbaexplore.single import simulate
 from gbaexplore.stimulus import AbstractStimulus, Recorded
@@ -93,10 +93,10 @@ class Replay:
         for name in entry["derived"]:
             coordinate = self.ds[name]
             values[name] = float(coordinate.isel({axis: i for axis, i in at.items() if axis in coordinate.dims}))
-        amplitude = values.pop(AMPLITUDE)
+        seed = int(values.pop(SEED, 0))
         ds = simulate(
-            model, connectome, stimulus, window=window, every=every, dt=self.recipe["dt_s"],
-            duration=self.recipe["duration_s"], precision=self.recipe["precision"], amplitude=amplitude, **values,
+            model, connectome, stimulus, window=window, every=every, dt=self.recipe["dt_s"], at=point, seed=seed,
+            duration=self.recipe["duration_s"], precision=self.recipe["precision"], **values,
         )  # fmt: skip
         return ds.assign_attrs({axis: label for axis, label in point.items() if isinstance(label, str)})
 

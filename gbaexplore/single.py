@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from gbaexplore.errors import UserError
 from gbaexplore.labels import AREA, STATUS_MEANINGS
 from gbaexplore.measures import Trace
 from gbaexplore.models.base import Model, Network, checked_values
+from gbaexplore.noise import NOISE, SEED, coordinate_hashes
 from gbaexplore.stimulus import AbstractStimulus
 from gbaexplore.timing import whole_steps
 
@@ -31,6 +33,8 @@ def simulate(
     dt: float = 2e-4,
     duration: float = 10.0,
     precision: Literal["float32", "float64"] = "float32",
+    seed: int = 0,
+    at: Mapping[str, float | str] | None = None,
     **parameters: float,
 ) -> xr.Dataset:
     """Return the time courses of one point: each observable of the model, (time, area), in Hz.
@@ -42,6 +46,8 @@ def simulate(
         duration: of the run, s.
         precision: of the integration. Rates are float64 all the same: rest plus the simulated change, so
             that changes of 1e-6 Hz survive.
+        seed: of noise, if there is any.
+        at: a point of a study, axis -> number or label: with its seed and this the noise is the same as there.
         parameters: any of the model's, and "amplitude" of the stimulus.
 
     A rate that overflows is cut off at 1e30 Hz, and the attribute `status` is then "diverged".
@@ -61,6 +67,8 @@ def simulate(
     if precision not in ("float32", "float64"):
         raise UserError(f'precision = {precision!r}; expected "float32" or "float64"')
 
+    if model.draws(points):
+        points[NOISE] = coordinate_hashes({SEED: seed, **(at or {})})
     n_steps = whole_steps(duration, dt, "duration")
     traces = tuple(Trace(window=window, of=name, every=every) for name in model.observables)
     plan = engine.plan(
@@ -68,7 +76,7 @@ def simulate(
         measures=traces,
         areas=connectome.areas,
         pieces=stimulus.pieces(connectome, dt, n_steps),
-        swept=points,
+        swept={name: value for name, value in points.items() if name != NOISE},
         fixed={},
         dt=dt,
         n_steps=n_steps,

@@ -25,6 +25,7 @@ from gbaexplore.identity import code_hash
 from gbaexplore.labels import AREA, STATUS, STATUS_ATTRS, canonical
 from gbaexplore.measures import Measure, SpectralAbscissa, StreamingMeasure, Variable
 from gbaexplore.models.base import Model, Network, checked_values
+from gbaexplore.noise import NOISE, SEED, coordinate_hashes
 from gbaexplore.stimulus import AbstractStimulus, Silence, dataset_of
 from gbaexplore.store import input_name
 from gbaexplore.timing import whole_steps
@@ -71,7 +72,7 @@ class Study:
     Args:
         name: names the store: letters, digits, "-", "_" and ".".
         model: the model, unless an axis gives it.
-        axes: name -> numbers (a parameter of the model, or "amplitude", the stimulus') or
+        axes: name -> numbers (a parameter of the model; "amplitude", the stimulus'; "seed", of noise) or
             name -> {label: connectome, stimulus or model, or a tuple of these}.
         measures: what to keep of each point.
         stimulus: unless an axis gives it.
@@ -124,6 +125,7 @@ class Study:
         for variant in variants:
             checked_values(variant.model, self._all_values(variant))
             self.plan(variant)
+        checks.seeds(self)
         self.variables  # noqa: B018 - names that clash are found now
 
     numeric: dict[str, np.ndarray] = field(init=False, repr=False)
@@ -178,13 +180,18 @@ class Study:
         values = {name: float(getattr(variant.model, name)) for name in type(variant.model).parameters()}
         values |= {AMPLITUDE: float(variant.stimulus.amplitude)}
         values |= {name: float(value) for name, value in self.fixed.items()}
-        return {k: v for k, v in values.items() if k not in self.numeric and k not in self.derived}
+        return {k: v for k, v in values.items() if k not in (*self.numeric, *self.derived, SEED)}
 
     @functools.cached_property
     def _varying(self) -> set[str]:
         """Parameters that variants differ in, and the amplitude: data to the program, so that all can share one."""
         first, *others = (self._base_values(variant) for variant in self.variants())
         return {name for name, value in first.items() if name == AMPLITUDE or any(o.get(name) != value for o in others)}
+
+    @functools.cached_property
+    def noisy(self) -> bool:
+        """Whether the model draws random numbers, at any point of the study."""
+        return any(variant.model.draws(self._all_values(variant)) for variant in self.variants())
 
     @functools.cached_property
     def _derivation(self) -> dict[str, tuple[list[str], list[str]]]:
@@ -252,7 +259,15 @@ class Study:
             part = values[np.ix_(*(np.arange(axes[a].start, axes[a].stop) for a in own))]
             order = [part.shape[own.index(a)] if a in own else 1 for a in axes]
             found[name] = np.broadcast_to(part.reshape(order), block.shape).ravel()
+        if self.noisy:
+            coordinates = {name: mesh[name].ravel() for name in self.numeric} | self.variant_of(block).labels
+            found[NOISE] = self.point_hashes(coordinates, block.size)
+            found.pop(SEED, None)
         return found
+
+    def point_hashes(self, coordinates: Mapping[str, Any], count: int) -> np.ndarray:
+        """Return what tells the noise of points, given by their coordinates along all axes, apart: (point,)."""
+        return np.resize(coordinate_hashes({SEED: self.fixed.get(SEED, 0.0), **coordinates}), count)
 
     # Blocks.
 
@@ -398,8 +413,9 @@ class Study:
         self, measure: SpectralAbscissa, variant: Variant, points: dict[str, np.ndarray], count: int
     ) -> dict[str, np.ndarray]:
         base = self._base_values(variant)
+        plain = {name: values for name, values in points.items() if name != NOISE}
         sets = [
-            SimpleNamespace(**base, **{name: float(values[i]) for name, values in points.items()}) for i in range(count)
+            SimpleNamespace(**base, **{name: float(values[i]) for name, values in plain.items()}) for i in range(count)
         ]
         values = measure.compute(variant.model, sets, variant.connectome)
         return {name + measure.suffix: array for name, array in values.items()}
@@ -461,7 +477,8 @@ class Study:
         ds = xr.Dataset()
         for name in self.axes:
             if name in self.numeric:
-                ds.coords[name] = (name, self.numeric[name], self._attributes(name, variant))
+                values = self.numeric[name].astype(int if name == SEED else float)
+                ds.coords[name] = (name, values, self._attributes(name, variant))
             else:
                 labels = np.array(list(self.categorical[name]), dtype=object)
                 ds.coords[name] = (name, labels, {"long_name": name})
@@ -499,6 +516,8 @@ class Study:
     def _attributes(self, name: str, variant: Variant) -> dict[str, str]:
         if name == AMPLITUDE:
             return {"units": "Hz", "long_name": "stimulus amplitude"}
+        if name == SEED:
+            return {"units": "1", "long_name": "seed of the noise"}
         info = type(variant.model).parameters()[name]
         return {"units": info.units, "long_name": info.doc}
 
@@ -521,7 +540,7 @@ class Study:
                 "model": _identity(variant.model),
                 "connectome": _identity(variant.connectome),
                 "stimulus": _identity(variant.stimulus),
-                "parameters": self._base_values(variant),
+                "parameters": self._base_values(variant) | {k: float(v) for k, v in self.fixed.items() if k == SEED},
                 "derived": derived,
             }
         found = {

@@ -79,20 +79,39 @@ class Model(ABC):
 
     @abstractmethod
     def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float) -> Any:
-        """Return the state one step of dt seconds later; `stimulus` is (area,) in the units of the input."""
+        """Return the state one step of dt seconds later; `stimulus` is (area,) in the units of the input.
+
+        A model that draws random numbers gets them as a last argument, `normal`: see `draws`.
+        """
+
+    def draws(self, values: Mapping[str, np.ndarray]) -> int:
+        """How many independent standard normal numbers each area gets in every step, at these parameter values.
+
+        If there are any, `step` gets them as `normal`, (draws, area). White noise of amplitude s on a current is
+        s * normal / sqrt(dt). They depend on the point's seed and coordinates and on the step, and on nothing else.
+        """
+        return 0
+
+    def noise_covariance(self, p: Any, net: Network) -> np.ndarray:
+        """Return what noise adds to the covariance of the linearised system's state per second (float64).
+
+        Args and order of the state as in `jacobian`: parameters are plain numbers.
+        """
+        raise UserError(f"{type(self).__name__} has no noise_covariance; the stationary covariance needs it: define it")
 
     def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
         """Whether the start is a fixed point without stimulus at all these parameter values.
 
         Then the steps before the stimulus are exactly zero and are skipped, and a point may end early once
-        every state variable has come back to rest. Only say True where the state there is exactly constant.
+        every state variable has come back to rest. Only say True where the state there is exactly constant; with
+        noise it is not, and this is not asked.
         """
         return False
 
     def homogeneous(self, values: Mapping[str, np.ndarray]) -> bool:
         """Whether scaling the stimulus by any c > 0 scales every change from rest by c, at all these values.
 
-        Calibration then needs one simulation. Only say True where it is exact.
+        Calibration then needs one simulation. Only say True where it is exact, so never with noise.
         """
         return False
 

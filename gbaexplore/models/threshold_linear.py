@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -35,6 +36,9 @@ class ThresholdLinear(Model):
     `update` is the order within a step. "sequential", as in the published notebook, updates E first, and
     the inhibitory current then sees the new E; "simultaneous", as in the paper's own code, lets both see
     the old state. They differ by a few per cent at dt = 0.2 ms and have the same limit.
+
+    `noise` adds independent white noise to both currents of each area: noise * N(0, 1) / sqrt(dt) in each step. At
+    the default steady state, which sits on the thresholds, half of it is cut off; above them it is not.
     """
 
     update: Literal["sequential", "simultaneous"] = "sequential"
@@ -70,20 +74,24 @@ class ThresholdLinear(Model):
         zero = jnp.zeros_like(net.hierarchy)
         return State(zero, zero, zero)
 
-    def step(self, x: State, p: Any, net: Network, stimulus: Any, dt: float) -> State:
+    def draws(self, values: Mapping[str, np.ndarray]) -> int:
+        return 2 if np.any(values["noise"]) else 0
+
+    def step(self, x: State, p: Any, net: Network, stimulus: Any, dt: float, normal: Any = None) -> State:
         rest = self.rest(p, net)
         gain = 1 + p.eta * net.hierarchy
+        noiseE, noiseI = (0, 0) if normal is None else p.noise * normal / math.sqrt(dt)
 
         # In changes from rest the background cancels, and a floor at 10 Hz becomes one at 10 Hz - rest:
         # exactly 0 at the default steady state, which therefore sits on the kink.
-        IE = p.betaE * (gain * (p.omegaEE * x.E + p.muEE * x.far) - p.omegaEI * x.I) + stimulus
+        IE = p.betaE * (gain * (p.omegaEE * x.E + p.muEE * x.far) - p.omegaEI * x.I) + stimulus + noiseE
         E = x.E + dt / p.tauE * (-x.E + jnp.maximum(IE, p.thresholdE - rest["E"]))
         far = net.fln @ E
 
         seen, seen_far = (E, far) if self.update == "sequential" else (x.E, x.far)
         if net.fln_inhibitory is not None:
             seen_far = net.fln_inhibitory @ seen
-        II = p.betaI * (gain * (p.omegaIE * seen + p.muIE * seen_far) - p.omegaII * x.I)
+        II = p.betaI * (gain * (p.omegaIE * seen + p.muIE * seen_far) - p.omegaII * x.I) + noiseI
         I = x.I + dt / p.tauI * (-x.I + jnp.maximum(II, p.thresholdI - rest["I"]))
         return State(E, I, far)
 
@@ -99,11 +107,6 @@ class ThresholdLinear(Model):
         return on_the_kink and not np.any(values["noise"])
 
     def check(self, values: Mapping[str, np.ndarray]) -> None:
-        if np.any(values["noise"]):
-            raise UserError(
-                f"noise = {np.max(values['noise']):g}: noise is not implemented yet, and it is never ignored; "
-                "expected noise = 0"
-            )
         for population in "EI" if self.background else "":
             rest, threshold = values[f"rest{population}"], values[f"threshold{population}"]
             if np.min(rest) < np.max(threshold):
@@ -125,3 +128,7 @@ class ThresholdLinear(Model):
                 [IE / p.tauI, (-p.betaI * p.omegaII - 1) * one / p.tauI],
             ]
         )
+
+    def noise_covariance(self, p: Any, net: Network) -> np.ndarray:
+        """Return the diagonal matrix of (noise / tau)^2: (2 area, 2 area), Hz^2/s."""
+        return np.diag(np.repeat([(p.noise / p.tauE) ** 2, (p.noise / p.tauI) ** 2], len(net.hierarchy)))
