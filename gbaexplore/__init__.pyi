@@ -3,6 +3,7 @@ from .calibration import CalibratedAmplitude as CalibratedAmplitude
 from .connectome import Connectome as Connectome, load_connectome as load_connectome
 from .errors import UserError as UserError
 from .explorer import Explorer as Explorer
+from .fluctuations import Quantile as Quantile, Spectrum as Spectrum, Variance as Variance
 from .measures import (
     Final as Final,
     Mean as Mean,
@@ -17,6 +18,7 @@ from .models.local_circuit import LocalCircuit as LocalCircuit
 from .models.threshold_linear import ThresholdLinear as ThresholdLinear
 from .recall import replay as replay
 from .runner import run as run
+from .seeds import AcrossSeeds as AcrossSeeds
 from .single import simulate as simulate
 from .stimulus import Pulse as Pulse, Stimulus as Stimulus
 from .store import open_study as open_study

@@ -221,6 +221,52 @@ def non_normality(model: Model, connectome: Connectome, **parameters: Any) -> xr
     )
 
 
+def stationary_covariance(model: Model, connectome: Connectome, **parameters: float) -> xr.Dataset:
+    """Return how much noise makes the linearised network fluctuate: variance and covariance of its state.
+
+    It is the solution S of Lyapunov's equation A S + S A^T + Q = 0, where A is the model's jacobian and Q its
+    noise_covariance, for dt -> 0. It is that of the simulated network where this is linear: at a steady state well
+    above the thresholds (restE=20, restI=45, say), and not at the default one, which sits on them.
+
+    Returns:
+        variance (observable, area) and covariance (observable, area, other_observable, other_area), squared units
+        of the observables.
+
+    Raises:
+        UserError: an unknown parameter; a linearised network that grows; a model that does not say what its noise is.
+
+    Source: Gardiner (2009), Stochastic Methods, section 4.5.6.
+    """
+    import xarray as xr
+    from scipy.linalg import solve_continuous_lyapunov
+
+    from gbaexplore.models.base import Network, checked_values
+
+    for name in parameters:
+        type(model).known_parameter(name)
+    values = {name: float(parameters.get(name, getattr(model, name))) for name in type(model).parameters()}
+    checked_values(model, {name: np.array([value]) for name, value in values.items()})
+    p, network = SimpleNamespace(**values), Network.of(connectome)
+    matrix = model.jacobian(p, network)
+    abscissa = np.linalg.eigvals(matrix).real.max()
+    if abscissa >= 0:
+        raise UserError(
+            f"the linearised network grows: its spectral abscissa is {abscissa:.4g} /s; expected below 0, or nothing "
+            "is stationary"
+        )
+    covariance = solve_continuous_lyapunov(matrix, -model.noise_covariance(p, network))
+    observables, areas = list(model.observables), list(connectome.areas)
+    units = f"{next(iter(model.observables.values()))}2"
+    shape = (len(observables), len(areas))
+    ds = xr.Dataset(coords={"observable": observables, AREA: areas})
+    ds["variance"] = (("observable", AREA), covariance.diagonal().reshape(shape))
+    ds["covariance"] = (("observable", AREA, "other_observable", "other_area"), covariance.reshape(shape + shape))
+    ds = ds.assign_coords(other_observable=observables, other_area=areas)
+    for name in ("variance", "covariance"):
+        ds[name].attrs = {"units": units, "long_name": f"stationary {name} of the linearised network"}
+    return ds
+
+
 _FIELDS = {
     "spectral_abscissa": ("s-1", "largest real part of the linearised system's eigenvalues"),
     "numerical_abscissa": ("s-1", "largest eigenvalue of (A + A^T)/2: growth rate at the first instant"),

@@ -17,6 +17,7 @@ from gbaexplore.labels import AREA, STATUS, canonical
 from gbaexplore.measures import Measure
 from gbaexplore.models.base import Model
 from gbaexplore.noise import SEED
+from gbaexplore.seeds import AcrossSeeds
 from gbaexplore.stimulus import AbstractStimulus
 from gbaexplore.timing import whole_steps
 
@@ -185,10 +186,14 @@ def parameters(study: Study, variants: list[Variant]) -> None:
 def seeds(study: Study) -> None:
     """Refuse seeds that are no whole numbers, or of a study in which nothing is random."""
     given = [*study.numeric.get(SEED, ()), *([study.fixed[SEED]] if SEED in study.fixed else [])]
-    if given and not study.noisy:
+    averages = any(isinstance(measure, AcrossSeeds) for measure in study.measures)
+    if (given or averages) and not study.noisy:
         raise UserError(
-            '"seed" is given, but nothing in the study is random; expected a parameter such as noise above 0, or none'
+            f"{'AcrossSeeds' if averages else 'seed'} is given, but nothing in the study is random; expected a "
+            "parameter such as noise above 0, or neither"
         )
+    if given and averages:
+        raise UserError("AcrossSeeds takes seeds of its own; expected no seed among axes and fixed beside it")
     for seed in given:
         if seed < 0 or seed != int(seed):
             raise UserError(f"seed = {seed:g}; expected whole numbers of at least 0")

@@ -70,6 +70,11 @@ class Measure(ABC):
         """Return values and attributes of the dimensions that are this measure's own."""
         return {}
 
+    @property
+    def parts(self) -> tuple[Measure, ...]:
+        """The measures whose code makes the values: this one, and any that it is made of."""
+        return (self,)
+
     def recipe(self) -> dict[str, Any]:
         """Return what identifies the measure, as JSON data."""
         return {"kind": type(self).__name__, **dataclasses.asdict(self)}

@@ -570,8 +570,9 @@ class Study:
 
     def _code(self) -> dict[str, Any]:
         """Return what tells versions of the code apart that the numbers come from."""
-        used = [type(thing) for variant in self.variants() for thing in (variant.model, variant.stimulus)]
-        classes = {cls.__name__: code_hash(cls) for cls in [*used, *map(type, self.measures)]}
+        used: list[type] = [type(thing) for variant in self.variants() for thing in (variant.model, variant.stimulus)]
+        used += [type(part) for measure in self.measures for part in measure.parts]
+        classes = {cls.__name__: code_hash(cls) for cls in used}
         return {"engine": engine.REVISION, **classes}
 
 

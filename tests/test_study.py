@@ -131,7 +131,7 @@ NAN = float("nan")
         (dict(fixed={"muIE": 3.0}, derived={"muIE": lambda muEE: 1}), '"muIE" is given by fixed and by derived'),
         (dict(fixed={"muIe": 3.0}), 'no parameter "muIe" .* did you mean "muIE"'),
         (dict(fixed={"muIE": "3"}), "expected a finite number"),
-        (dict(fixed={"seed": 1}), '"seed" is given, but nothing in the study is random'),
+        (dict(fixed={"seed": 1}), "seed is given, but nothing in the study is random"),
         (dict(fixed={"noise": 0.1}, axes={"seed": [0, -1]}), "seed = -1; expected whole numbers of at least 0"),
         (dict(fixed={"noise": 0.1, "seed": 0.5}), "seed = 0.5; expected whole numbers"),
         (dict(derived={"seed": lambda muEE: muEE}), 'no parameter "seed"'),
