@@ -1,9 +1,15 @@
 from . import analysis as analysis, plots as plots, verification as verification
 from .calibration import CalibratedAmplitude as CalibratedAmplitude
-from .connectome import Connectome as Connectome, load_connectome as load_connectome
+from .connectome import (
+    Connectome as Connectome,
+    lesions as lesions,
+    load_connectome as load_connectome,
+    pathway_scalings as pathway_scalings,
+)
 from .errors import UserError as UserError
 from .explorer import Explorer as Explorer
 from .fluctuations import Quantile as Quantile, Spectrum as Spectrum, Variance as Variance
+from .generators import distance_rule as distance_rule, erdos_renyi as erdos_renyi, shuffled as shuffled
 from .measures import (
     Final as Final,
     Mean as Mean,

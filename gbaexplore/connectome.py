@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,21 +12,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gbaexplore.errors import UserError, did_you_mean
+from gbaexplore import layouts
+from gbaexplore.errors import UserError, did_you_mean, listing
+from gbaexplore.layouts import Anatomy, relative
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 # An installed wheel carries data/ inside the package; a checkout has it beside the package.
 _PACKAGE = Path(__file__).parent
 DATA = _PACKAGE / "data" if (_PACKAGE / "data").is_dir() else _PACKAGE.parent / "data"
 
-_FILES = {
+_MATRICES = {
     "fln": "fraction of labelled neurons",
     "sln": "fraction of supragranular labelled neurons",
     "wiring_mm": "wiring distance",
+    "fln_inhibitory": "fraction of labelled neurons, onto inhibitory populations",
 }
-_MATRICES = {**_FILES, "fln_inhibitory": "fraction of labelled neurons, onto inhibitory populations"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +48,8 @@ class Connectome:
         fln_inhibitory: (n, n) FLN onto inhibitory populations, where it is not the same; else None.
 
     Raises:
-        UserError: matrices that are not (n, n); negative, NaN or infinite values; repeated areas.
+        UserError: matrices that are not (n, n); negative, NaN or infinite values; repeated areas; areas that are not
+            in hierarchical order (`from_pandas`, `from_networkx` and `load_connectome` put them in it).
     """
 
     name: str
@@ -64,6 +68,77 @@ class Connectome:
             values = getattr(self, field)
             if values is not None:
                 object.__setattr__(self, field, _checked(values, shape, f"{self.name}: {field}", self.areas))
+        _check_order(self.name, self.areas, self.hierarchy)
+
+    @classmethod
+    def from_pandas(
+        cls,
+        fln: pd.DataFrame,
+        hierarchy: pd.Series | Mapping[str, float],
+        name: str = "table",
+        sln: pd.DataFrame | None = None,
+        wiring_mm: pd.DataFrame | None = None,
+        fln_inhibitory: pd.DataFrame | None = None,
+    ) -> Connectome:
+        """Return the connectome that labelled tables hold, its areas put in hierarchical order.
+
+        Args:
+            fln: index = target, columns = source: the same areas in both, in any order.
+            hierarchy: position of each area, by its name; divided by its largest value. It may have more areas.
+            name: what to call it in messages.
+            sln, wiring_mm, fln_inhibitory: tables of the same areas, if there are any.
+
+        Raises:
+            UserError: areas that are not in both index and columns, or have no hierarchy; as the constructor.
+        """
+        tables = {"fln": fln, "sln": sln, "wiring_mm": wiring_mm, "fln_inhibitory": fln_inhibitory}
+        areas = tuple(fln.index)
+        _check_areas(name, areas)
+        matrices = {field: _square(t, areas, f"{name}: {field}") for field, t in tables.items() if t is not None}
+        return _ordered(name, Anatomy(areas, _positions(hierarchy, areas, name), matrices))
+
+    @classmethod
+    def from_networkx(
+        cls,
+        graph: Any,
+        weight: str = "fln",
+        hierarchy: str = "hierarchy",
+        sln: str | None = None,
+        wiring_mm: str | None = None,
+    ) -> Connectome:
+        """Return the connectome that a `networkx.DiGraph` holds, its areas put in hierarchical order.
+
+        An edge goes from source to target, as the pathway does: `graph.edges[source, target][weight]` becomes
+        `fln[target, source]`. So `networkx.to_numpy_array(graph)` is the transpose of FLN. The connectome takes the
+        graph's name.
+
+        Args:
+            graph: its nodes are the areas' names.
+            weight: the edges' attribute that is the FLN.
+            hierarchy: the nodes' attribute that is the position in the hierarchy; divided by its largest value.
+            sln, wiring_mm: the edges' attributes that are these, if there are any; 0 where there is no edge.
+
+        Raises:
+            UserError: a graph that is undirected or has parallel edges, nodes or edges without the attribute; as the
+                constructor.
+        """
+        if not graph.is_directed() or graph.is_multigraph():
+            raise UserError(
+                f"found a {type(graph).__name__}; expected a networkx.DiGraph, with an edge from source to target "
+                "for each pathway (graph.to_directed() makes one of an undirected graph, pathways both ways)"
+            )
+        name, areas = str(graph.name or "graph"), tuple(graph)
+        _check_areas(name, areas)
+        levels = {area: _attribute(node, hierarchy, f"node {area}") for area, node in graph.nodes(data=True)}
+        at = {area: i for i, area in enumerate(areas)}
+        matrices = {}
+        for field, attribute in {"fln": weight, "sln": sln, "wiring_mm": wiring_mm}.items():
+            if attribute is not None:
+                matrices[field] = np.zeros((len(areas), len(areas)))
+                for source, target, edge in graph.edges(data=True):
+                    value = _attribute(edge, attribute, f"edge {source} -> {target}")
+                    matrices[field][at[target], at[source]] = value
+        return _ordered(name, Anatomy(areas, _positions(levels, areas, name), matrices))
 
     @cached_property
     def content_hash(self) -> str:
@@ -101,6 +176,15 @@ class Connectome:
                 ds[field] = (("target", "source"), values.copy(), {"long_name": doc, "units": units})
         return ds
 
+    def to_folder(self, path: str | Path) -> Path:
+        """Write the connectome as a folder that `load_connectome` reads back equal; return the folder.
+
+        Raises:
+            UserError: the folder has files already, or can't be written to.
+        """
+        matrices = {field: getattr(self, field) for field in _MATRICES if getattr(self, field) is not None}
+        return layouts.write_folder(Path(path), Anatomy(self.areas, self.hierarchy, matrices))
+
     def index(self, area: str) -> int:
         """Return the position of an area.
 
@@ -110,7 +194,7 @@ class Connectome:
         if area not in self.areas:
             raise UserError(
                 f'no area "{area}" in {self.name}{did_you_mean(str(area), self.areas) or ";"} '
-                f"Areas: {', '.join(self.areas)}"
+                f"Areas: {listing(self.areas)}"
             )
         return self.areas.index(area)
 
@@ -156,6 +240,13 @@ class Connectome:
         """Return the connectome without the one pathway target <- source."""
         return replace(self.scaled(0.0, target=target, source=source), name=f"{self.name}, without {target}<-{source}")
 
+    def lesioned(self, area: str, *more: str) -> Connectome:
+        """Return the connectome without any pathway into these areas or out of them; they stay, as silent islands."""
+        kept = np.ones(self.fln.shape)
+        for lesion in (area, *more):
+            kept[self.index(lesion), :] = kept[:, self.index(lesion)] = 0.0
+        return self._mapped(f"{', '.join((area, *more))} lesioned", lambda matrix: matrix * kept)
+
     def without(self, *areas: str) -> Connectome:
         """Return the connectome with areas taken out; the others keep their hierarchy values."""
         gone = {self.index(area) for area in areas}
@@ -180,49 +271,128 @@ class Connectome:
 
 
 def load_connectome(source: str | Path) -> Connectome:
-    """Return a shipped connectome by its name, or one's own from a folder in the same layout.
+    """Return a shipped connectome by its name, or one's own from a folder of CSV tables or a MATLAB file.
 
-    The folder holds `areas.csv` (area, hierarchy_raw), `fln.csv` and, if there are any, `sln.csv` and
-    `wiring_mm.csv`: first row and first column area names, row = target, column = source. A `SHA256SUMS`
-    beside them (as `sha256sum` writes it) is checked. The hierarchy is divided by its largest value.
+    The folder (`Connectome.to_folder` writes one) holds `areas.csv` (area, and `hierarchy_raw`, which is divided by its
+    largest value, or `hierarchy`, which is taken as it is), `fln.csv` and, if there are any, `sln.csv`, `wiring_mm.csv`
+    and `fln_inhibitory.csv`: first row and first column area names, row = target, column = source. A `SHA256SUMS`
+    beside them (as `sha256sum` writes it) is checked.
+
+    The MATLAB file (`.mat`, up to version 7) has the published variables: `flnMat`, (n, n), row = target, column =
+    source; `hierVals`, n values, divided by their largest; `areaList`, a cell array of n names; and, if there are any,
+    `slnMat` and `wiring`, (n, n), the latter in mm.
+
+    Areas that are not in hierarchical order are put in it.
 
     Raises:
         UserError: no such connectome, files that do not match their checksum, labels or values that do not fit.
     """
-    folder = Path(source)
-    if not folder.is_dir():
+    path = Path(source)
+    if path.suffix.lower() == ".mat":
+        return _ordered(path.stem, layouts.read_mat(path))
+    if not path.is_dir():
         shipped = sorted(p.name for p in DATA.iterdir() if p.is_dir())
-        folder = DATA / str(source)
+        path = DATA / str(source)
         if str(source) not in shipped:
             raise UserError(
-                f'no connectome "{source}"{did_you_mean(str(source), shipped)} '
-                f"Expected one of {', '.join(shipped)}, or a folder with areas.csv and fln.csv"
+                f'no connectome "{source}"{did_you_mean(str(source), shipped)} Expected one of '
+                f"{', '.join(shipped)}, a folder with areas.csv and fln.csv, or a .mat file"
             )
-    _check_sums(folder)
-    areas, raw = _read_areas(folder / "areas.csv")
-    top = raw.max(initial=0.0)
-    matrices = {
-        name: _read_matrix(folder / f"{name}.csv", areas) for name in _FILES if (folder / f"{name}.csv").exists()
-    }
-    if "fln" not in matrices:
-        raise UserError(f"{folder} has no fln.csv; expected the fraction of labelled neurons, row = target")
-    return Connectome(name=folder.name, areas=areas, hierarchy=raw / top if top > 0 else raw, **matrices)
+    return _ordered(path.name, layouts.read_folder(path, tuple(_MATRICES)))
+
+
+def lesions(connectome: Connectome, areas: Iterable[str] | None = None) -> dict[str, Connectome]:
+    """Return an axis of lesions: "none", and each area's name with the connectome in which it is lesioned.
+
+    Args:
+        connectome: to be lesioned.
+        areas: which areas, one at a time; all of them if None.
+    """
+    chosen = connectome.areas if areas is None else tuple(areas)
+    return {"none": connectome, **{area: connectome.lesioned(area) for area in chosen}}
+
+
+def pathway_scalings(
+    connectome: Connectome, factor: float, target: str | None = None, source: str | None = None
+) -> dict[str, Connectome]:
+    """Return an axis of pathways: "none", and "target<-source" with the connectome in which this one is scaled.
+
+    Args:
+        connectome: to be changed; only pathways that it has are scaled.
+        factor: what FLN is multiplied by; 0 takes the pathway out.
+        target, source: only pathways into this area, or out of this one; all if None.
+    """
+    targets = connectome.areas if target is None else (target,)
+    sources = connectome.areas if source is None else (source,)
+    there = [(t, s) for t in targets for s in sources if connectome.fln[connectome.index(t), connectome.index(s)] > 0]
+    return {"none": connectome, **{f"{t}<-{s}": connectome.scaled(factor, target=t, source=s) for t, s in there}}
+
+
+def _ordered(name: str, anatomy: Anatomy) -> Connectome:
+    """Return the connectome of labelled parts, in hierarchical order; areas at the same place keep theirs."""
+    areas, hierarchy, matrices = anatomy
+    n = len(areas)
+    if hierarchy.shape == (n,) and all(matrix.shape == (n, n) for matrix in matrices.values()):
+        order = np.argsort(hierarchy, kind="stable")
+        areas, hierarchy = tuple(areas[i] for i in order), hierarchy[order]
+        matrices = {field: matrix[np.ix_(order, order)] for field, matrix in matrices.items()}
+    return Connectome(name, areas, hierarchy, **matrices)  # which says what does not fit
+
+
+def _positions(hierarchy: Mapping[str, float] | pd.Series, areas: tuple[str, ...], name: str) -> np.ndarray:
+    if not hasattr(hierarchy, "keys"):
+        raise UserError(
+            f"{name}: hierarchy is {type(hierarchy).__name__}; expected a Series or a mapping, from area to position"
+        )
+    lacking = [area for area in areas if area not in hierarchy]
+    if lacking:
+        raise UserError(f"{name}: hierarchy has no {listing(lacking)}; expected the position of each area")
+    return relative(_float64([hierarchy[area] for area in areas], f"{name}: hierarchy"))
+
+
+def _square(table: pd.DataFrame, areas: tuple[str, ...], what: str) -> np.ndarray:
+    """Return a table's values in an order of areas, which must be its rows and its columns."""
+    for side, labels in {"rows (targets)": table.index, "columns (sources)": table.columns}.items():
+        if set(labels) != set(areas) or len(labels) != len(areas):
+            odd = sorted(map(str, set(labels) ^ set(areas))) or ["some area twice"]
+            raise UserError(
+                f"{what}: {side} are not the {len(areas)} areas of fln's rows ({listing(odd, 5)}); expected the same "
+                "areas on both sides: choose them with table.loc[areas, areas]"
+            )
+    return _float64(table.loc[list(areas), list(areas)].to_numpy(), what)
+
+
+def _attribute(attributes: Mapping[str, Any], name: str, of: str) -> Any:
+    if name not in attributes:
+        raise UserError(f'{of} has no "{name}"; expected this attribute in each (it has {listing(attributes)})')
+    return attributes[name]
 
 
 def _check_areas(name: str, areas: tuple[str, ...]) -> None:
     if not areas:
         raise UserError(f"{name}: no areas; expected at least one")
-    wrong = [area for area in areas if not isinstance(area, str) or not area]
+    wrong = [area for area in areas if not isinstance(area, str) or not area or area != area.strip()]
     if wrong:
-        raise UserError(f"{name}: area names must be non-empty text, found {wrong[0]!r}")
-    repeated = sorted({area for area in areas if areas.count(area) > 1})
+        raise UserError(f"{name}: area names must be non-empty text, without blanks around it; found {wrong[0]!r}")
+    repeated = sorted(area for area, count in Counter(areas).items() if count > 1)
     if repeated:
-        raise UserError(f"{name}: area {', '.join(repeated)} is there more than once; expected each area once")
+        raise UserError(f"{name}: area {listing(repeated)} is there more than once; expected each area once")
+
+
+def _check_order(name: str, areas: tuple[str, ...], hierarchy: np.ndarray) -> None:
+    """Refuse areas out of order: what goes up the hierarchy is the lower triangle of FLN."""
+    falls = np.flatnonzero(np.diff(hierarchy) < 0)
+    if falls.size:
+        i = int(falls[0])
+        raise UserError(
+            f"{name}: areas are not in hierarchical order ({areas[i]} at {hierarchy[i]:g} comes before {areas[i + 1]} "
+            f"at {hierarchy[i + 1]:g}); expected rising positions: sort areas, hierarchy and both sides of the matrices"
+        )
 
 
 def _checked(values: np.ndarray, shape: tuple[int, ...], what: str, areas: tuple[str, ...]) -> np.ndarray:
-    """Return a read-only float64 copy of `values`, or say where it is wrong."""
-    array = np.array(values, dtype=np.float64)
+    """Return `values` as a read-only float64 array of the connectome's own, or say where it is wrong."""
+    array = _float64(values, what)
     if array.shape != shape:
         raise UserError(f"{what} has shape {array.shape}; expected {shape}: one row and column for each area")
     bad = ~np.isfinite(array) | (array < 0)
@@ -235,54 +405,14 @@ def _checked(values: np.ndarray, shape: tuple[int, ...], what: str, areas: tuple
     return array
 
 
-def _check_sums(folder: Path) -> None:
-    sums = folder / "SHA256SUMS"
-    for line in sums.read_text().splitlines() if sums.exists() else ():
-        expected, name = line.split(maxsplit=1)
-        path = folder / name.lstrip("*")
-        found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "no such file"
-        if found != expected:
-            raise UserError(
-                f"{path} is not the file that {sums} names (sha256 {found[:12]}, expected {expected[:12]}); "
-                "restore it, or remove SHA256SUMS if the change is meant"
-            )
-
-
-def _rows(path: Path) -> list[list[str]]:
+def _float64(values: Any, what: str) -> np.ndarray:
+    """Return a copy of values as float64; of what can't be changed, itself, so that variants share what they can."""
+    if isinstance(values, np.ndarray) and values.dtype == np.float64 and values.flags.owndata:
+        return values.copy() if values.flags.writeable else values
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} can't be read as text: {error}; expected a CSV table") from None
-    if len(rows) < 2:
-        raise UserError(f"{path} has {len(rows)} rows; expected a header and a row for each area")
-    return rows
-
-
-def _numbers(path: Path, rows: Iterable[list[str]]) -> np.ndarray:
-    try:
-        return np.array([[float(cell) for cell in row] for row in rows], dtype=np.float64)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}; expected a number in every cell and as many in every row") from None
-
-
-def _read_areas(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
-    header, *rows = _rows(path)
-    if header[:2] != ["area", "hierarchy_raw"]:
-        raise UserError(f"{path} starts with columns {header}; expected area, hierarchy_raw")
-    return tuple(row[0] for row in rows), _numbers(path, (row[1:2] for row in rows))[:, 0]
-
-
-def _read_matrix(path: Path, areas: tuple[str, ...]) -> np.ndarray:
-    (_, *sources), *rows = _rows(path)
-    for what, labels in {"columns": tuple(sources), "rows": tuple(row[0] for row in rows)}.items():
-        if labels != areas:
-            differing = next(((a, b) for a, b in zip(labels, areas) if a != b), (len(labels), len(areas)))
-            raise UserError(
-                f"{path}: {what} are not the areas of areas.csv in their order "
-                f"(found {differing[0]}, expected {differing[1]})"
-            )
-    return _numbers(path, (row[1:] for row in rows))
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UserError(f"{what} has values that are not numbers, or rows that differ in length") from None
 
 
 def same_areas(connectomes: Mapping[str, Connectome]) -> tuple[str, ...]:
@@ -297,6 +427,6 @@ def same_areas(connectomes: Mapping[str, Connectome]) -> tuple[str, ...]:
             odd = sorted(set(connectome.areas) ^ set(reference.areas)) or ["the order"]
             raise UserError(
                 f'connectomes "{first}" and "{label}" differ in their areas ({", ".join(odd[:5])}); expected '
-                "the same areas in the same order (scaled(0, ...) silences an area and keeps it)"
+                "the same areas in the same order (lesioned(...) silences an area and keeps it)"
             )
     return reference.areas

@@ -20,3 +20,14 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
     by_lower = {name.lower(): name for name in reversed(list(known))}
     near = get_close_matches(found.lower(), by_lower, n=1, cutoff=0.6)
     return f'; did you mean "{by_lower[near[0]]}"?' if near else ""
+
+
+def listing(names: Iterable[object], most: int = 40) -> str:
+    """Return names as one says them, "a, b, c"; of many, the first ones and how many more there are.
+
+    >>> listing(["V1", "V2", "V4"], most=2)
+    'V1, V2 and 1 more'
+    """
+    words = [str(name) for name in names]
+    more = f" and {len(words) - most:,} more" if len(words) > most else ""
+    return (", ".join(words[:most]) or "none") + more

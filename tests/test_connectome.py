@@ -95,7 +95,7 @@ def test_it_can_not_be_changed(macaque):
         (dict(hierarchy=np.array([0.0])), r"hierarchy has shape \(1,\)"),
         (dict(areas=("a", "a")), "area a is there more than once"),
         (dict(areas=()), "no areas"),
-        (dict(areas=("a", 5)), "must be non-empty text, found 5"),
+        (dict(areas=("a", 5)), "must be non-empty text, .* found 5"),
     ],
 )
 def test_bad_content(parts, message):
@@ -158,7 +158,7 @@ def test_a_changed_file_does_not_match_its_checksum(tmp_path):
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("areas.csv", "hierarchy_raw", "hierarchy", "expected area, hierarchy_raw"),
+        ("areas.csv", "hierarchy_raw", "level", "expected area, hierarchy_raw"),
         ("areas.csv", "0.5459753734764864", "high", "expected a number in every cell"),
         ("fln.csv", "V2,", "v2,", r"columns are not the areas .*found v2, expected V2"),
         ("fln.csv", "\nV2,", "\nv2,", r"rows are not the areas .*found v2, expected V2"),
