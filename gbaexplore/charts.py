@@ -22,7 +22,7 @@ from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
 from gbaexplore.courses import Course
-from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING, STATUS_MEANINGS
+from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING, STATUS_MEANINGS, thinned
 from gbaexplore.views import Plane, Scale, short
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -210,8 +210,9 @@ class Courses:
             name="profile", x_range=Range1d(-0.5, len(self.areas) - 0.5),
         )  # fmt: skip
         chart.multi_line("xs", "ys", source=self.profiles, line_color="colour", line_width=2)
-        chart.xaxis.ticker = FixedTicker(ticks=list(range(len(self.areas))))
-        chart.xaxis.major_label_overrides = dict(enumerate(self.areas))
+        ticks = thinned(self.areas)
+        chart.xaxis.ticker = FixedTicker(ticks=list(ticks))
+        chart.xaxis.major_label_overrides = ticks
         chart.xaxis.major_label_orientation = 1.3
         chart.xaxis.axis_label = "area, in hierarchical order"
         return chart

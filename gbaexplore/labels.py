@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,3 +28,13 @@ def canonical(values: np.ndarray) -> np.ndarray:
     """
     values = np.asarray(values, dtype=np.float64)
     return np.array([float(f"{value:.12g}") for value in values.ravel()]).reshape(values.shape)
+
+
+def thinned(labels: Iterable[Any], most: int = 60) -> dict[int, str]:
+    """Return labels by their positions; of more than can be read side by side, every second, or third, ...
+
+    >>> thinned(["V1", "V2", "V4"], most=2)
+    {0: 'V1', 2: 'V4'}
+    """
+    words = [str(label) for label in labels]
+    return {i: words[i] for i in range(0, len(words), -(-len(words) // most) or 1)}

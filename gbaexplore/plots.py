@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from gbaexplore.analysis import propagation_ratio
-from gbaexplore.errors import UserError, did_you_mean
-from gbaexplore.labels import AREA, DIVERGED, FAILED, OK, PENDING, STATUS, STATUS_MEANINGS
+from gbaexplore.errors import UserError, did_you_mean, listing
+from gbaexplore.labels import AREA, DIVERGED, FAILED, OK, PENDING, STATUS, STATUS_MEANINGS, thinned
 from gbaexplore.places import place, reason
 from gbaexplore.store import RECIPE, open_study
 
@@ -408,12 +408,8 @@ def _numeric(ds: xr.Dataset) -> list[str]:
     return [axis for axis in _axes_of(ds) if ds[axis].dtype.kind in "iuf"]
 
 
-def _names(things: Iterable[Any]) -> str:
-    return ", ".join(str(thing) for thing in things) or "none"
-
-
 def _variables(ds: xr.Dataset) -> str:
-    return _names(sorted(str(name) for name in ds.data_vars))
+    return listing(sorted(str(name) for name in ds.data_vars))
 
 
 def _sizes(ds: xr.Dataset, axes: Iterable[str]) -> str:
@@ -424,7 +420,7 @@ def _only(ds: xr.Dataset, axes: tuple[str, ...], what: str) -> None:
     if set(_axes_of(ds)) != set(axes):
         raise UserError(
             f"{what} has the {'axis' if len(axes) == 1 else 'axes'} {' and '.join(axes)}, the Dataset "
-            f"{_names(_axes_of(ds))}; "
+            f"{listing(_axes_of(ds))}; "
             "select one value of each other axis first, with ds.sel(...)"
         )
 
@@ -437,7 +433,7 @@ def _plane(ds: xr.Dataset, x: str | None, y: str | None) -> tuple[str, str]:
     if not set(pair) <= set(known) or pair[0] == pair[1]:
         raise UserError(
             f"a map over {pair[0] or 'nothing'} and {pair[1] or 'nothing'}; expected two axes of two numbers or more: "
-            f"the Dataset has {_names(known)} (plots.sweep draws one axis, plots.profile none)"
+            f"the Dataset has {listing(known)} (plots.sweep draws one axis, plots.profile none)"
         )
     _only(ds, pair, "a map")
     return pair
@@ -462,7 +458,7 @@ def _area_dim(ds: xr.Dataset, name: str, measure: str) -> str:
 def _known(ds: xr.Dataset, area: str, dim: str = AREA) -> str:
     known = [str(name) for name in ds[dim].values]
     if area not in known:
-        raise UserError(f'no area "{area}"{did_you_mean(str(area), known) or ";"} Areas: {", ".join(known)}')
+        raise UserError(f'no area "{area}"{did_you_mean(str(area), known) or ";"} Areas: {listing(known)}')
     return str(area)
 
 
@@ -474,7 +470,7 @@ def _course(ds: xr.Dataset, name: str | None) -> tuple[str, str]:
     first = next(iter(sorted(times) if STATUS in ds else times), "rate_change")
     name = name or ("rate_change" if "rate_change" in times else first)
     if name in ds and name not in times:
-        raise UserError(f"{name} is no time course; expected one of {_names(times)}")
+        raise UserError(f"{name} is no time course; expected one of {listing(times)}")
     _area_dim(ds, name, "Trace")
     return name, times[name]
 
@@ -530,18 +526,18 @@ def _field(ds: xr.Dataset, variable: str | None, area: str | None, target: str, 
 def _variable(ds: xr.Dataset, name: str, area: str | None) -> xr.DataArray:
     known = sorted({str(variable) for variable in ds.data_vars} - {STATUS})
     if name not in known:
-        raise UserError(f'no variable "{name}"{did_you_mean(name, known) or ";"} Variables: {_names(known)}')
+        raise UserError(f'no variable "{name}"{did_you_mean(name, known) or ";"} Variables: {listing(known)}')
     field, dim = ds[name], _areas_along(ds, name)
     if dim is None and area is not None:
         raise UserError(f'{name} has no areas left, to take "{area}" from; leave area out')
     if dim is not None:
         if area is None:
-            raise UserError(f"{name} has areas; expected area=..., one of {_names(ds[dim].values)}")
+            raise UserError(f"{name} has areas; expected area=..., one of {listing(ds[dim].values)}")
         field = field.sel({dim: _known(ds, area, dim)})
         field = field.assign_attrs(long_name=f"{field.attrs.get('long_name', name)}, in {area}")
     more = [dim for dim in field.dims if dim not in _axes_of(ds)]
     if more:
-        raise UserError(f"{name} is over {_names(more)} too; select one value first, with ds.sel(...)")
+        raise UserError(f"{name} is over {listing(more)} too; select one value first, with ds.sel(...)")
     return field.where(ds[STATUS].isin([OK, DIVERGED] if name.startswith(_WHATEVER_HAPPENS) else [OK]))
 
 
@@ -665,9 +661,9 @@ def _positions(ds: xr.Dataset, x: str, ax: Axes) -> np.ndarray:
 
 
 def _name_ticks(ax: Axes, labels: Iterable[Any]) -> None:
-    """Put a tick with its label at 0, 1, ...; upright where there are many."""
-    words = [str(label) for label in labels]
-    ax.set_xticks(np.arange(len(words)), words, rotation=90 if len(words) > 8 else 0)
+    """Put a tick with its label at 0, 1, ...; upright where there are many, at some only where there are too many."""
+    ticks = thinned(labels)
+    ax.set_xticks(list(ticks), list(ticks.values()), rotation=90 if len(ticks) > 8 else 0)
 
 
 def _axes(ax: Axes | None) -> Axes:

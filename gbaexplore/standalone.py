@@ -16,7 +16,7 @@ from bokeh.resources import INLINE
 from gbaexplore import charts, views
 from gbaexplore import store as stores
 from gbaexplore.errors import UserError
-from gbaexplore.labels import AREA, STATUS, STATUS_MEANINGS
+from gbaexplore.labels import AREA, STATUS, STATUS_MEANINGS, thinned
 from gbaexplore.places import place
 
 if TYPE_CHECKING:
@@ -128,8 +128,9 @@ def _profile(ds: xr.Dataset) -> tuple[Any, ColumnDataSource]:
     chart = figure(width=560, height=360, y_axis_type="log", x_range=Range1d(-0.5, len(areas) - 0.5), name="profile")
     chart.line("x", "y", source=profiles, line_color="black")
     chart.scatter("x", "y", source=profiles, fill_color="black")
-    chart.xaxis.ticker = FixedTicker(ticks=list(range(len(areas))))
-    chart.xaxis.major_label_overrides = dict(enumerate(areas))
+    ticks = thinned(areas)
+    chart.xaxis.ticker = FixedTicker(ticks=list(ticks))
+    chart.xaxis.major_label_overrides = ticks
     chart.xaxis.major_label_orientation = 1.3
     return chart, profiles
 
