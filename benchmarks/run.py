@@ -19,6 +19,11 @@ def kernel() -> None:
     program("kernel.py", "all_cores")
 
 
+def areas() -> None:
+    """Networks of 29 to 1,000 areas, on one core."""
+    program("areas.py", NPROC="1", OPENBLAS_NUM_THREADS="1")
+
+
 def workers() -> None:
     """Threads, and processes."""
     program("grid.py", "threads")
@@ -38,6 +43,7 @@ def explorer() -> None:
 FIGURES = {
     "map": whole.propagation_map,
     "kernel": kernel,
+    "areas": areas,
     "memory": whole.memory,
     "size": whole.size,
     "workers": workers,

@@ -180,7 +180,8 @@ def _lanes(areas: int) -> int:
     """Return how many points are simulated side by side: 256, fewer in networks of more than 128 areas.
 
     It must not depend on how many points there are: XLA takes another algorithm, with other last bits, for a
-    product with fewer columns.
+    product with fewer columns. In networks of more than 128 areas the product is nearly all of the cost, and a point
+    costs the same with 16 to 512 lanes (`benchmarks/areas.py`): fewer make less of a short queue's work idle.
     """
     return min(_LANES, max(16, _MOST_STATE // areas // 16 * 16))
 

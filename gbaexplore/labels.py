@@ -30,7 +30,7 @@ def canonical(values: np.ndarray) -> np.ndarray:
     return np.array([float(f"{value:.12g}") for value in values.ravel()]).reshape(values.shape)
 
 
-def thinned(labels: Iterable[Any], most: int = 60) -> dict[int, str]:
+def thinned(labels: Iterable[Any], most: int = 32) -> dict[int, str]:
     """Return labels by their positions; of more than can be read side by side, every second, or third, ...
 
     >>> thinned(["V1", "V2", "V4"], most=2)

@@ -26,6 +26,7 @@ GRIDS = {
     "no_hierarchy": {"regime": 2},
     "weak_pathways": {"threshold": 15, "regime": 2},
     "targeted_inhibition": {"f": 5, "regime": 2},
+    "lesions": {"lesion": 30, "regime": 2},
 }
 ONE = Connectome("local", ("local",), np.zeros(1), np.zeros((1, 1)))
 WEAK, STRONG, FLOORED = dict(wEE=4.45, wEI=4.7), dict(wEE=6.0, wEI=6.7), dict(wEE=4.0, wEI=7.0)
@@ -139,6 +140,19 @@ def test_weak_pathways_removed_leaves_fewer_and_fewer():
     variants = list(load_study_file("weak_pathways").study.variants())[::2]
     kept = [np.count_nonzero(variant.connectome.fln) for variant in variants]
     assert kept == [506, 487, 465, 438, 404, 376, 354, 328, 301, 270, 248, 214, 191, 174, 153]
+
+
+def test_lesions_hurt_24c_as_the_documentation_says(run_all):
+    study = load_study_file("lesions").study
+    some = {label: study.axes["lesion"][label] for label in ("none", "V1", "V2", "7m")}
+    found = run_all(dataclasses.replace(study, axes={**study.axes, "lesion": some}))
+    peak = found["peak_rate"][..., study.areas.index("24c")]
+    assert (found["status"] == 1).all()
+    np.testing.assert_allclose(peak[0], [0.00619437, 1.016820], rtol=1e-4)  # the whole network, as published
+    assert not peak[1].any(), "nothing comes from a V1 that is cut off"
+    change = 100 * (peak / peak[0] - 1)
+    np.testing.assert_allclose(change[2:, 0], [-88.2, -31.3], atol=0.1)  # weak
+    np.testing.assert_allclose(change[2:, 1], [-98.8, -20.2], atol=0.1)  # strong
 
 
 def filled(study: Study):

@@ -1,9 +1,27 @@
-"""A million points: the plan and the store, with a simulation of a few steps."""
+"""A million points: the plan and the store, with a simulation of a few steps; and a thousand areas."""
 
+import io
+
+import matplotlib as mpl
 import numpy as np
+import pytest
+from reference import peaks
 
-from gbaexplore import LocalCircuit, Peak, Pulse, Study, open_study, runner
+from gbaexplore import (
+    LocalCircuit,
+    Peak,
+    Pulse,
+    Study,
+    ThresholdLinear,
+    UserError,
+    distance_rule,
+    open_study,
+    plots,
+    runner,
+)
 from gbaexplore import store as stores
+
+mpl.use("agg")
 
 
 def test_a_million_points(tmp_path, macaque):
@@ -29,3 +47,29 @@ def test_a_million_points(tmp_path, macaque):
     again = runner.outstanding(study, report.path)
     assert again.points == 1_000_000 - report.computed
     assert stores.block_shape(report.path) == study.block_shape
+
+
+def test_a_thousand_areas(tmp_path):
+    thousand = distance_rule(1000, density=0.1, seed=1)
+    driven = 500
+    study = Study(
+        name="thousand",
+        model=ThresholdLinear(),
+        connectome=thousand,
+        axes={"muEE": [20.0, 30.0]},
+        stimulus=Pulse(area=thousand.areas[driven], onset=0.0, duration=0.01, amplitude=40.0),
+        measures=[Peak()],
+        duration=0.01,
+    )
+    ds = open_study(runner.execute(study, tmp_path).path).load()
+    assert ds.sizes["area"] == 1000
+    pulse = dict(onset=0.0, pulse=0.01, amplitude=40.0, driven=driven, window=(0.0, 0.01))
+    expected, _ = peaks(thousand.hierarchy, thousand.fln, muEE=[20.0, 30.0], **pulse)
+    np.testing.assert_allclose(ds.peak_rate, expected.T, rtol=1e-4, atol=1e-6 * expected.max())
+    ax = plots.profile(ds, source=thousand.areas[driven])
+    names = [label.get_text() for label in ax.get_xticklabels()]
+    assert len(names) <= 32
+    assert names[:2] == ["a000", "a032"]
+    with pytest.raises(UserError, match=r"Areas: a000, .*a039 and 960 more$"):
+        plots.profile(ds, source="V1")
+    plots.overview(ds).savefig(io.BytesIO())
