@@ -5,20 +5,19 @@ does it. The last line of each size says what other numbers of lanes would cost.
 """
 
 import os
-import time
-from collections.abc import Callable
 from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from kernel import best
 from shell import say
 
 from gbaexplore import Connectome, Peak, Pulse, Study, ThresholdLinear, distance_rule, engine
 
 SIZES = (29, 58, 116, 232, 464, 1000)
 OTHERS = (16, 64, 256)
-FLOP = 2e9  # of the products in one timing, about: a twentieth of a second
+FLOP = 4e9  # of the products in one timing, at least: a tenth of a second
 REPEATS = 6
 
 
@@ -39,16 +38,6 @@ def steps_of(areas: int, lanes: int) -> int:
     return int(np.clip(FLOP / (2 * areas**2 * lanes) // 50, 1, 50)) * 50
 
 
-def best(function: Callable[[], object]) -> float:
-    """Return the shortest of several runs in seconds of the processor: what others do on this core is left out."""
-    seconds = []
-    for _ in range(REPEATS):
-        started = time.process_time()
-        function()
-        seconds.append(time.process_time() - started)
-    return min(seconds)
-
-
 def kernel_seconds(connectome: Connectome, lanes: int) -> float:
     """Return the kernel's seconds for a step of one point, all lanes busy, every step."""
     steps = steps_of(len(connectome.areas), lanes)
@@ -64,7 +53,7 @@ def kernel_seconds(connectome: Connectome, lanes: int) -> float:
             block_points=lanes,
         )
         (block,) = study.blocks()
-        return best(lambda: study.run_block(block, early_end=False)) / (steps * lanes)
+        return best(lambda: study.run_block(block, early_end=False), REPEATS) / (steps * lanes)
 
 
 def product_seconds(connectome: Connectome, lanes: int) -> float:
@@ -78,7 +67,7 @@ def product_seconds(connectome: Connectome, lanes: int) -> float:
     compiled = jax.jit(products, compiler_options={"xla_cpu_prefer_vector_width": 512})
     fln = jnp.asarray(connectome.fln, jnp.float32)  # rows sum to 1: numbers neither grow nor die away
     rates = jnp.asarray(np.random.default_rng(0).random((areas, lanes)), jnp.float32)
-    return best(lambda: compiled(fln, rates).block_until_ready()) / (steps * lanes)
+    return best(lambda: compiled(fln, rates).block_until_ready(), REPEATS) / (steps * lanes)
 
 
 if __name__ == "__main__":
