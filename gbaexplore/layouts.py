@@ -173,4 +173,5 @@ def _variables(path: Path) -> dict[str, Any]:
             "save(file, '-v7')"
         ) from None
     except (OSError, ValueError, TypeError, scipy.io.matlab.MatReadError) as error:
-        raise UserError(f"{path} can't be read as a MATLAB file: {error}; expected one made by save") from None
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} can't be read as a MATLAB file: {why}; expected one made by save") from None
