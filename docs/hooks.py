@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-MODULES = ("plots", "analysis")  # of whose names each has to be in the reference
+MODULES = ("plots", "analysis", "designs")  # of whose names each has to be in the reference
 
 _LISTED = re.compile(r"^::: gbaexplore\.?(\S*)", re.MULTILINE)
 _LINK = re.compile(r"\]\((\.\./[^)#\s]+\.\w+)\)")

@@ -1,4 +1,4 @@
-from . import analysis as analysis, plots as plots, verification as verification
+from . import analysis as analysis, designs as designs, plots as plots, verification as verification
 from .calibration import CalibratedAmplitude as CalibratedAmplitude
 from .connectome import (
     Connectome as Connectome,

@@ -157,15 +157,17 @@ def parameters(study: Study, variants: list[Variant]) -> None:
     """Refuse parameters that the model does not have, or that two sources give."""
     fixed, derived = mapping(study.fixed, "fixed"), mapping(study.derived, "derived")
     sources: dict[str, Mapping[str, Any]] = {"axes": study.numeric, "fixed": fixed, "derived": derived}
+    sources |= {f'the table "{axis}"': listed.columns for axis, listed in study.tables.items()}
     for (one, names), (other, others) in itertools.combinations(sources.items(), 2):
         both = set(names) & set(others)
         if both:
             raise UserError(f'"{min(both)}" is given by {one} and by {other}; expected one source for each parameter')
     for variant in variants:
-        clash = {*type(variant.model).parameters(), AMPLITUDE, SEED} & set(study.categorical)
-        if clash:
-            raise UserError(f'axis "{min(clash)}" has labels, but is a parameter\'s name; expected another name')
-        for name in itertools.chain(study.numeric, fixed):
+        for what, axes in {"has labels": study.categorical, "is a table": study.tables}.items():
+            clash = {*type(variant.model).parameters(), AMPLITUDE, SEED} & set(axes)
+            if clash:
+                raise UserError(f'axis "{min(clash)}" {what}, but has a parameter\'s name; expected another name')
+        for name in itertools.chain(study.listed, fixed):
             type(variant.model).known_parameter(name, also=(AMPLITUDE, SEED))
         for name in derived:
             type(variant.model).known_parameter(name, also=(AMPLITUDE,))
@@ -185,7 +187,8 @@ def parameters(study: Study, variants: list[Variant]) -> None:
 
 def seeds(study: Study) -> None:
     """Refuse seeds that are no whole numbers, or of a study in which nothing is random."""
-    given = [*study.numeric.get(SEED, ()), *([study.fixed[SEED]] if SEED in study.fixed else [])]
+    listed = study.listed[SEED][1] if SEED in study.listed else ()
+    given = [*listed, *([study.fixed[SEED]] if SEED in study.fixed else [])]
     averages = any(isinstance(measure, AcrossSeeds) for measure in study.measures)
     if (given or averages) and not study.noisy:
         raise UserError(

@@ -11,6 +11,7 @@ import numpy as np
 
 from gbaexplore import store as stores
 from gbaexplore.labels import STATUS, STATUS_MEANINGS, canonical
+from gbaexplore.table import tables_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,7 +34,8 @@ def diff(a: Path, b: Path) -> list[str]:
             alone = here.indexes[dim].difference(there.indexes[dim], sort=False)
             if len(alone):
                 found.append(f"labels  {dim}: {stores.short(alone.tolist())} only in {which}")
-    for name in sorted({*one.data_vars, *other.data_vars}, key=str):
+    columns = {name for ds in (one, other) for names in tables_of(ds).values() for name in names}
+    for name in sorted({*one.data_vars, *other.data_vars, *columns}, key=str):
         if name not in one or name not in other:
             found.append(f"values  {name}: only in {'the second' if name not in one else 'the first'}")
         elif set(one[name].dims) != set(other[name].dims):

@@ -54,8 +54,8 @@ class Explorer(pn.viewable.Viewer):
         axes = views.axes(self.ds)
         if len(axes) < 2:
             raise UserError(
-                f"{self.path} has {len(axes)} axes of more than one label; expected two for a map: "
-                "gbaexplore plot draws what has fewer"
+                f"{self.path} has {len(axes)} axes of more than one label; expected two for a map (a table of points "
+                "is none): gbaexplore plot draws what has fewer"
             )
         variables, areas = views.variables(self.ds), self.courses.areas
         self.param["variable"].objects = variables

@@ -20,12 +20,13 @@ from gbaexplore.errors import UserError
 from gbaexplore.history import Log, copy_history
 from gbaexplore.labels import DIVERGED, OK, STATUS
 from gbaexplore.places import remote
+from gbaexplore.table import tables
 
 if TYPE_CHECKING:
     import xarray as xr
 
 TOLERANCE = 1e-9
-"""Relative: numbers on an axis that differ by less are one label."""
+"""Relative: numbers on an axis, or in a table's row, that differ by less are one."""
 
 
 @dataclass(frozen=True)
@@ -60,24 +61,19 @@ def extension(path: Path, wanted: dict[str, Any], template: xr.Dataset, shrink: 
         shrink: whether values that the study no longer has may be dropped.
 
     Raises:
-        UserError: the store differs in more than its axes' values; it has values that the study has not;
-            it is in an object store, and its grid would change.
+        UserError: the store differs in more than its axes' values; it has values, or rows of a table, that the
+            study has not; it is in an object store, and its grid would change.
     """
     old = stores.recipe(path)
     stores.check_same_recipe(path, _but_axes(old, wanted), _but_axes(wanted, old))
-    ours, theirs = _labels(wanted), _labels(old)
-    origins = tuple(_origin(theirs[axis], labels) for axis, labels in ours.items())
-    _check_derived(path, wanted, template, dict(zip(ours, origins)))
-    gone = {
-        axis: [label for i, label in enumerate(theirs[axis]) if i not in set(origin.tolist())]
-        for axis, origin in zip(ours, origins)
-    }
-    if any(gone.values()) and not shrink:
-        lost = "; ".join(f"{axis}: {stores.short(labels)}" for axis, labels in gone.items() if labels)
-        raise UserError(
-            f"{path} holds values that the study no longer has ({lost}); give the study another name to keep them, "
-            "or add --shrink to drop them"
-        )
+    there = stores.open_study(path)
+    ours, theirs = _labels(wanted, template), _labels(old, there)
+    # A row is what its label and its values say: one with other values is another point, and the old one is gone.
+    changed = {axis: _changed(there, template, axis, columns) for axis, columns in tables(wanted).items()}
+    origins = tuple(_origin(theirs[axis], labels, changed.get(axis)) for axis, labels in ours.items())
+    _check_derived(path, there, wanted, template, dict(zip(ours, origins)))
+    if not shrink:
+        _check_kept(path, theirs, dict(zip(ours, origins)), changed)
     state = stores.status(path)
     done = (state == OK) | (state == DIVERGED)
     pending = ~_taken(done, origins)
@@ -105,24 +101,52 @@ def extend(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset], c
         Log(new).add("extended", carried=change.carried, new=int(change.pending.sum()), dropped=change.dropped)
 
 
-def _labels(recipe: dict[str, Any]) -> dict[str, list[Any]]:
+def _labels(recipe: dict[str, Any], ds: xr.Dataset) -> dict[str, np.ndarray]:
     """Every axis' labels, in the grid's order."""
-    order = recipe["order"]
-    return {axis: order.get(axis, recipe["axes"][axis]) for axis in order["axes"]}
+    return {axis: ds[axis].values for axis in recipe["order"]["axes"]}
 
 
-def _origin(old: list[Any], new: list[Any]) -> np.ndarray:
-    """Where each new label is among the old ones; -1 if it is not."""
-    if not all(isinstance(label, (int, float)) for label in [*old, *new]):
-        return np.array([old.index(label) if label in old else -1 for label in new])
-    a, b = np.asarray(old, float), np.asarray(new, float)
+def _changed(old: xr.Dataset, new: xr.Dataset, axis: str, columns: list[str]) -> np.ndarray:
+    """Labels of a table's rows that have other values in the new one, ascending."""
+    both, here, there = np.intersect1d(old[axis].values, new[axis].values, return_indices=True)
+    pairs = ((old[name].values[here], new[name].values[there]) for name in columns)
+    return both[np.any([~np.isclose(b, a, rtol=TOLERANCE, atol=0.0) for a, b in pairs], axis=0)]
+
+
+def _check_kept(
+    path: Path, old: dict[str, np.ndarray], origins: dict[str, np.ndarray], changed: dict[str, np.ndarray]
+) -> None:
+    """Raise UserError, naming them, if there are labels in the old grid that the new one does not have."""
+    lost = []
+    for axis, origin in origins.items():
+        other = changed.get(axis, np.empty(0))
+        gone = np.delete(old[axis], origin[origin >= 0])
+        gone = gone[~np.isin(gone, other)] if len(other) else gone
+        lost += [f"{axis}: {stores.short(gone.tolist())}"] if len(gone) else []
+        lost += [f"{axis}: {stores.short(other.tolist())}, with other parameters now"] if len(other) else []
+    if lost:
+        raise UserError(
+            f"{path} holds values that the study no longer has ({'; '.join(lost)}); give the study another name to "
+            "keep them, or add --shrink to drop them"
+        )
+
+
+def _origin(old: np.ndarray, new: np.ndarray, changed: np.ndarray | None = None) -> np.ndarray:
+    """Where each new label is among the old ones; -1 if it is not, or means something else."""
+    if old.dtype.kind not in "iuf" or new.dtype.kind not in "iuf":
+        at = {label: i for i, label in enumerate(old.tolist())}
+        return np.array([at.get(label, -1) for label in new.tolist()])
+    a, b = old.astype(float), new.astype(float)
     order = np.argsort(a)
     at = np.clip(np.searchsorted(a[order], b), 0, len(a) - 1)
     # The nearest is at the place where it would be inserted, or the one before.
     before = np.clip(at - 1, 0, len(a) - 1)
     nearer = np.where(np.abs(a[order][before] - b) < np.abs(a[order][at] - b), before, at)
     found = order[nearer]
-    return np.where(np.abs(a[found] - b) <= TOLERANCE * np.abs(b), found, -1)
+    kept = np.abs(a[found] - b) <= TOLERANCE * np.abs(b)
+    if changed is not None:
+        kept &= (old[found] == new) & ~np.isin(new, changed)
+    return np.where(kept, found, -1)
 
 
 def _but_axes(recipe: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -131,12 +155,7 @@ def _but_axes(recipe: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {
         **recipe,
         "order": recipe["order"]["axes"],
-        "axes": {
-            axis: {k: v for k, v in values.items() if k in other["axes"].get(axis, {})}
-            if isinstance(values, dict)
-            else ""
-            for axis, values in recipe["axes"].items()
-        },
+        "axes": {axis: _meaning(recipe, other, axis) for axis in recipe["axes"]},
         "variants": {
             label: {**variant, "derived": {name: entry["along"] for name, entry in variant["derived"].items()}}
             for label, variant in recipe["variants"].items()
@@ -145,18 +164,22 @@ def _but_axes(recipe: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _in_both(labels: Any, others: Any) -> Any:
-    """What labels stand for that both grids have; of numbers, only that they are numbers."""
-    if isinstance(labels, dict) and isinstance(others, dict):
-        return {label: thing for label, thing in labels.items() if label in others}
-    return "labels" if isinstance(labels, dict) else "numbers"
+def _meaning(recipe: dict[str, Any], other: dict[str, Any], axis: str) -> Any:
+    """What an axis' labels stand for, of those that both grids have; of a table, its parameters."""
+    if axis in tables(recipe):
+        return sorted(tables(recipe)[axis])
+    values = recipe["axes"][axis]
+    if isinstance(values, dict):
+        return {label: thing for label, thing in values.items() if label in other["axes"].get(axis, {})}
+    return ""
 
 
-def _check_derived(path: Path, wanted: dict[str, Any], template: xr.Dataset, origins: dict[str, np.ndarray]) -> None:
+def _check_derived(
+    path: Path, old: xr.Dataset, wanted: dict[str, Any], template: xr.Dataset, origins: dict[str, np.ndarray]
+) -> None:
     """Raise UserError if a derived parameter has other values at labels that are in both grids."""
     import xarray as xr
 
-    old = stores.open_study(path)
     names = {name for variant in wanted["variants"].values() for name in variant["derived"]}
     for name in sorted(names):
         both = {axis: origin >= 0 for axis, origin in origins.items()}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from gbaexplore import store as stores
 from gbaexplore.history import history
 from gbaexplore.labels import STATUS, STATUS_MEANINGS
+from gbaexplore.table import tables
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def describe(path: Path) -> str:
@@ -24,7 +26,7 @@ def describe(path: Path) -> str:
     state = ds[STATUS].values
     counts = ", ".join(f"{int((state == code).sum()):,} {word}" for code, word in enumerate(STATUS_MEANINGS))
     lines = [f"{path}: {recipe['name']}", f"points      {state.size:,}: {counts}", "axes"]
-    lines += [f"  {name:<18} {_axis(values)}{_units(ds[name])}" for name, values in recipe["axes"].items()]
+    lines += [f"  {name:<18} {_axis(name, ds, recipe)}" for name in recipe["axes"]]
     lines += ["variables"]
     for name, variable in sorted(ds.data_vars.items()):
         long_name = variable.attrs.get("long_name", "")
@@ -101,11 +103,18 @@ def _of_run(run: str, events: list[dict[str, Any]]) -> str:
     return f"run on {devices}, {points:,} points in {len(blocks)} blocks {took} (longest {longest:.2f} s)"
 
 
-def _axis(values: Any) -> str:
-    if isinstance(values, dict):
-        return ", ".join(values)
-    numbers = np.asarray(values)
-    return f"{numbers[0]:g}" if len(numbers) == 1 else f"{len(numbers)} values, {numbers.min():g} to {numbers.max():g}"
+def _axis(name: str, ds: xr.Dataset, recipe: dict[str, Any]) -> str:
+    if name in tables(recipe):
+        columns = (f"{column} {_range(ds[column])}" for column in tables(recipe)[name])
+        return f"{ds.sizes[name]:,} points: {', '.join(columns)}"
+    if name in recipe["order"]:
+        return ", ".join(recipe["axes"][name])
+    return (f"{ds.sizes[name]} values, " if ds.sizes[name] > 1 else "") + _range(ds[name])
+
+
+def _range(values: xr.DataArray) -> str:
+    low, high = float(values.min()), float(values.max())
+    return (f"{low:g}" if low == high else f"{low:g} to {high:g}") + _units(values)
 
 
 def _units(variable: Any) -> str:

@@ -27,7 +27,25 @@ def canonical(values: np.ndarray) -> np.ndarray:
     array([31.3,  0. ])
     """
     values = np.asarray(values, dtype=np.float64)
-    return np.array([float(f"{value:.12g}") for value in values.ravel()]).reshape(values.shape)
+    found, sure = _rounded(values.ravel())
+    found[~sure] = [float(f"{value:.12g}") for value in values.ravel()[~sure].tolist()]
+    return found.reshape(values.shape)
+
+
+def _rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Round most values as `canonical` does, for a table may have millions; also return which are surely right.
+
+    A whole number below 2^53 over a power of ten up to 10^22 is what reading its digits gives: both are exact, and the
+    quotient is rounded once. Only which whole number it is may be in doubt, near a tie.
+    """
+    with np.errstate(all="ignore"):
+        power = 11 - np.floor(np.log10(np.abs(values)))
+        power = np.where(np.abs(power) <= 22, power, 0.0)
+        up, down = 10.0 ** np.maximum(power, 0), 10.0 ** np.maximum(-power, 0)
+        scaled = values * up / down
+        whole = np.rint(scaled)
+        sure = (np.abs(np.abs(scaled - whole) - 0.5) > 1e-2) & (np.abs(whole) >= 1e11) & (np.abs(whole) <= 1e12)
+        return np.where(sure, whole * down / up, 0.0), sure
 
 
 def thinned(labels: Iterable[Any], most: int = 32) -> dict[int, str]:

@@ -19,6 +19,7 @@ from gbaexplore.errors import UserError, did_you_mean, listing
 from gbaexplore.labels import AREA, DIVERGED, FAILED, OK, PENDING, STATUS, STATUS_MEANINGS, thinned
 from gbaexplore.places import place, reason
 from gbaexplore.store import RECIPE, open_study
+from gbaexplore.table import tables_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -58,6 +59,7 @@ _SHADE = "0.9"
 _WHATEVER_HAPPENS = ("spectral_abscissa", "calibrated_")  # variables that don't depend on whether a point diverges
 _ENDINGS = (".png", ".svg", ".pdf")
 _MOST_PANELS, _MOST_LINES = 12, 60  # that a person can still read
+_SPOTS = 2e4  # points^2 in which a scatter's symbols are as large together
 _WIDE = 100.0  # values that differ by more are shown on a logarithmic scale
 
 
@@ -318,18 +320,55 @@ def map(
     return ax
 
 
+def scatter(
+    ds: xr.Dataset,
+    x: str | None = None,
+    y: str | None = None,
+    target: str = "24c",
+    source: str = "V1",
+    variable: str | None = None,
+    area: str | None = None,
+    scale: Literal["log", "linear"] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the points of a table over two of its parameters, coloured as `map` colours them; return the axes.
+
+    Args:
+        ds: of a table of points, with no other axis left.
+        x, y: parameters that are columns of the table; the first two that differ if None.
+        target, source, variable, area, scale, ax: as `map` takes them.
+
+    Raises:
+        UserError: other axes are left, or no table of two such parameters; no such variable or area.
+    """
+    x, y = _columns(_dataset(ds), x, y)
+    field = _field(ds, variable, area, target, source)
+    norm = _norm([field], scale)
+    ax = _axes(ax)
+    handles = _spot(ax, ds, field, norm, x, y)
+    _colour_bar([ax], field, norm)
+    if handles:
+        ax.legend(handles=handles, frameon=True, framealpha=0.9)
+    _label_outer(ax, quantity(ds, x), quantity(ds, y))
+    return ax
+
+
 @styled
 def overview(ds: xr.Dataset) -> Figure:
     """Return a figure of a whole study, with a panel for each combination of the axes that a panel has no room for.
 
     Two axes of numbers make maps: of the propagation ratio from V1 to 24c or, where there are no such areas, of the
     peak in the last area, or of another variable. One makes sweeps, and none profiles, with a line for each label
-    of the longest other axis. Where there are only time courses they are drawn, area by area.
+    of the longest other axis. Where there are only time courses they are drawn, area by area. A table of points is
+    scattered over the first two of its parameters; one of a single parameter is an axis of numbers.
 
     Raises:
         UserError: it would take more than twelve panels, or there is nothing that could be drawn.
     """
     ds = _dataset(ds).squeeze([axis for axis in _axes_of(ds) if ds.sizes[axis] == 1])
+    for axis, columns in tables_of(ds).items():
+        if len(differing := _differing(ds, columns)) < 2:
+            ds = ds.swap_dims({axis: (differing or columns)[0]})
     draw, inner = _suitable(ds)
     outer = [axis for axis in _axes_of(ds) if axis not in inner]
     count = math.prod(ds.sizes[axis] for axis in outer)
@@ -338,7 +377,7 @@ def overview(ds: xr.Dataset) -> Figure:
             f"a picture of {count:,} panels ({_sizes(ds, outer)}); expected at most {_MOST_PANELS}: select in Python, "
             "as in gbaexplore.plots.overview(gbaexplore.open_study(STORE).sel(...))"
         )
-    fig, panels = _panels(count, size=(3.2, 2.7) if draw is _maps else (4.4, 3.0))
+    fig, panels = _panels(count, size=(3.2, 2.7) if draw in (_maps, _scatters) else (4.4, 3.0))
     parts = [ds.isel(dict(zip(outer, at))) for at in np.ndindex(*(ds.sizes[axis] for axis in outer))]
     handles = draw(panels, parts)
     for ax, part in zip(panels, parts):
@@ -405,7 +444,7 @@ def _axes_of(ds: xr.Dataset) -> list[str]:
 
 
 def _numeric(ds: xr.Dataset) -> list[str]:
-    return [axis for axis in _axes_of(ds) if ds[axis].dtype.kind in "iuf"]
+    return [axis for axis in _axes_of(ds) if ds[axis].dtype.kind in "iuf" and axis not in tables_of(ds)]
 
 
 def _variables(ds: xr.Dataset) -> str:
@@ -437,6 +476,25 @@ def _plane(ds: xr.Dataset, x: str | None, y: str | None) -> tuple[str, str]:
         )
     _only(ds, pair, "a map")
     return pair
+
+
+def _columns(ds: xr.Dataset, x: str | None, y: str | None) -> tuple[str, str]:
+    """Return the parameters of a scatter: those that were named, else the first that differ between points."""
+    listed = tables_of(ds)
+    axis = next(iter(listed), "of a table of points")
+    _only(ds, (axis,), "a scatter")
+    free = iter([name for name in _differing(ds, listed[axis]) if name not in (x, y)])
+    pair = x or next(free, ""), y or next(free, "")
+    if not set(pair) <= set(listed[axis]) or pair[0] == pair[1]:
+        raise UserError(
+            f"a scatter over {pair[0] or 'nothing'} and {pair[1] or 'nothing'}; expected two parameters of the table "
+            f"{axis}: {_names(listed[axis])}"
+        )
+    return pair
+
+
+def _differing(ds: xr.Dataset, columns: list[str]) -> list[str]:
+    return [name for name in columns if float(ds[name].max()) > float(ds[name].min())]
 
 
 def _areas_along(ds: xr.Dataset, name: str) -> str | None:
@@ -579,6 +637,19 @@ def _paint(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize) -> li
     return handles
 
 
+def _spot(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize, x: str, y: str) -> list[Any]:
+    """Draw the points of a table, and return a legend of the states of those that have no colour."""
+    state, shown = ds[STATUS].values, _shown(field, norm)
+    how: dict[str, Any] = {"s": min(30.0, max(2.0, _SPOTS / len(state))), "linewidth": 0.3, "rasterized": True}
+    handles = []
+    for code, (colour, words) in _states(ds).items():
+        where = (state == code) & ~shown
+        if where.any():
+            handles.append(ax.scatter(ds[x][where], ds[y][where], color=colour, edgecolor="0.4", label=words, **how))
+    ax.scatter(ds[x][shown], ds[y][shown], c=field.values[shown], cmap="viridis", norm=norm, **how)
+    return handles
+
+
 def _states(ds: xr.Dataset) -> dict[int, tuple[str, str]]:
     """Return, of each state in which a point may have no colour in a map, what it has in place of it, and its name."""
     ceiling = json.loads(ds.attrs.get(RECIPE, "{}")).get("ceiling")
@@ -704,6 +775,8 @@ def _suitable(ds: xr.Dataset) -> tuple[Callable[..., list[Any]], list[str]]:
     labels = [axis for axis in by_length if axis not in numbers][:1]
     if len(numbers) >= 2:
         return _maps, numbers[:2]
+    if not numbers and tables_of(ds):
+        return _scatters, [max(tables_of(ds), key=lambda axis: ds.sizes[axis])]
     if "peak_rate" not in ds and "rate_change" in ds:
         return _courses, []
     return (_sweeps, [*numbers, *labels]) if numbers else (_profiles, labels)
@@ -727,8 +800,30 @@ def _maps(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
     x, y = _plane(parts[0], None, None)
     fields = [_field(part, *_what(part)).transpose(y, x).sortby([x, y]) for part in parts]
     norm = _norm(fields)
-    _colour_bar(panels, fields[0], norm)
     handles = [handle for drawn in zip(panels, parts, fields) for handle in _paint(*drawn, norm)]
+    return _with_scale(panels, parts, (x, y), fields, norm, handles)
+
+
+def _scatters(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
+    """Draw the table's points of each part, all with one scale of colours; return a legend."""
+    x, y = _columns(parts[0], None, None)
+    fields = [_field(part, *_what(part)) for part in parts]
+    norm = _norm(fields)
+    handles = [handle for drawn in zip(panels, parts, fields) for handle in _spot(*drawn, norm, x, y)]
+    return _with_scale(panels, parts, (x, y), fields, norm, handles)
+
+
+def _with_scale(
+    panels: Sequence[Axes],
+    parts: Sequence[xr.Dataset],
+    over: tuple[str, str],
+    fields: Sequence[xr.DataArray],
+    norm: Normalize,
+    handles: list[Any],
+) -> list[Any]:
+    """Add what panels of one scale of colours share; return a legend, with an entry for each thing."""
+    x, y = over
+    _colour_bar(panels, fields[0], norm)
     for ax, part in zip(panels, parts):
         _label_outer(ax, quantity(part, x), quantity(part, y))
     return list({handle.get_label(): handle for handle in handles}.values())

@@ -21,6 +21,7 @@ from gbaexplore.places import place
 from gbaexplore.single import simulate
 from gbaexplore.stimulus import AbstractStimulus, Recorded
 from gbaexplore.study import Study, variant_name
+from gbaexplore.table import tables
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -89,16 +90,22 @@ class Replay:
         point = {axis: self.axes[axis][i] for axis, i in at.items()}
         model, connectome, stimulus = self._objects(point)
         entry = self.recipe["variants"][self._variant(point)]
-        values = {**entry["parameters"], **{a: v for a, v in point.items() if not isinstance(v, str)}}
-        for name in entry["derived"]:
-            coordinate = self.ds[name]
-            values[name] = float(coordinate.isel({axis: i for axis, i in at.items() if axis in coordinate.dims}))
+        rows = {axis: v for axis, v in point.items() if axis in tables(self.recipe)}
+        columns = {name: self._at(name, at) for names in tables(self.recipe).values() for name in names}
+        coordinates = {axis: v for axis, v in point.items() if axis not in rows} | columns
+        values = {**entry["parameters"], **{a: v for a, v in coordinates.items() if not isinstance(v, str)}}
+        values |= {name: self._at(name, at) for name in entry["derived"]}
         seed = int(values.pop(SEED, 0))
         ds = simulate(
-            model, connectome, stimulus, window=window, every=every, dt=self.recipe["dt_s"], at=point, seed=seed,
+            model, connectome, stimulus, window=window, every=every, dt=self.recipe["dt_s"], at=coordinates, seed=seed,
             duration=self.recipe["duration_s"], precision=self.recipe["precision"], **values,
         )  # fmt: skip
-        return ds.assign_attrs({axis: label for axis, label in point.items() if isinstance(label, str)})
+        return ds.assign_attrs(rows | {axis: v for axis, v in point.items() if isinstance(v, str)})
+
+    def _at(self, name: str, at: dict[str, int]) -> float:
+        """The value of a coordinate that may be along several axes."""
+        coordinate = self.ds[name]
+        return float(coordinate.isel({axis: i for axis, i in at.items() if axis in coordinate.dims}))
 
     def position(self, labels: dict[str, Any]) -> dict[str, int]:
         """Return where labels are on each axis; numbers are compared to 12 digits.

@@ -38,7 +38,10 @@ def write(store: str | Path, out: Path) -> Path:
     ds = stores.open_study(path)
     axes = views.axes(ds)
     if len(axes) < 2:
-        raise UserError(f"{path} has {len(axes)} axes of more than one label; expected two for a map")
+        raise UserError(
+            f"{path} has {len(axes)} axes of more than one label; expected two for a map (a table of "
+            "points is none): gbaexplore plot draws what has fewer"
+        )
     names = [name for name in views.variables(ds) if name != views.RATIO]
     size = sum(ds[name].nbytes for name in names)
     if size > _MOST_BYTES:

@@ -28,6 +28,7 @@ from gbaexplore.models.base import Model, Network, checked_values
 from gbaexplore.noise import NOISE, SEED, coordinate_hashes
 from gbaexplore.stimulus import AbstractStimulus, Silence, dataset_of
 from gbaexplore.store import input_name
+from gbaexplore.table import Table, is_table, table
 from gbaexplore.timing import whole_steps
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class Study:
         name: names the store: letters, digits, "-", "_" and ".".
         model: the model, unless an axis gives it.
         axes: name -> numbers (a parameter of the model; "amplitude", the stimulus'; "seed", of noise) or
-            name -> {label: connectome, stimulus or model, or a tuple of these}.
+            name -> {label: connectome, stimulus or model, or a tuple of these} or
+            name -> pandas DataFrame, a table of points: a column for each of some parameters, a point a row.
         measures: what to keep of each point.
         stimulus: unless an axis gives it.
         connectome: unless an axis gives it.
@@ -108,6 +110,7 @@ class Study:
         object.__setattr__(self, "measures", checks.measures_of(self.measures))
         object.__setattr__(self, "numeric", {})
         object.__setattr__(self, "categorical", {})
+        object.__setattr__(self, "tables", {})
         object.__setattr__(self, "_derived", {})
         checks.settings(self)
         for setting in ("dt", "duration", "ceiling"):
@@ -117,6 +120,8 @@ class Study:
                 raise UserError(f"axis name {name!r}: expected a name such as muEE or feedback")
             if isinstance(values, Mapping):
                 self.categorical[name] = checks.labelled(name, values)
+            elif is_table(values):
+                self.tables[name] = table(name, values)
             else:
                 self.numeric[name] = checks.numbers(name, values)
         variants = list(self.variants())
@@ -130,6 +135,7 @@ class Study:
 
     numeric: dict[str, np.ndarray] = field(init=False, repr=False)
     categorical: dict[str, dict[str, tuple[Any, ...]]] = field(init=False, repr=False)
+    tables: dict[str, Table] = field(init=False, repr=False)
     _derived: dict[tuple[str, ...], dict[str, tuple[list[str], np.ndarray]]] = field(init=False, repr=False)
     source: tuple[str, str] | None = field(init=False, repr=False, default=None)
     """Path and SHA-256 of the file that the study was loaded from, if it was."""
@@ -139,7 +145,12 @@ class Study:
     @property
     def shape(self) -> tuple[int, ...]:
         """Number of values along each axis, in the order of `axes`."""
-        return tuple(len(self.numeric.get(name, self.categorical.get(name, ()))) for name in self.axes)
+        return tuple(len(self._labels(name)) for name in self.axes)
+
+    def _labels(self, axis: str) -> np.ndarray:
+        if axis in self.categorical:
+            return np.array(list(self.categorical[axis]), dtype=object)
+        return self.tables[axis].labels if axis in self.tables else self.numeric[axis]
 
     @property
     def size(self) -> int:
@@ -175,12 +186,18 @@ class Study:
 
     # Parameters.
 
+    @functools.cached_property
+    def listed(self) -> dict[str, tuple[str, np.ndarray]]:
+        """For each parameter that an axis gives, or a table's column: the axis, and the values along it."""
+        columns = {name: (axis, v) for axis, listed in self.tables.items() for name, v in listed.columns.items()}
+        return {name: (name, values) for name, values in self.numeric.items()} | columns
+
     def _base_values(self, variant: Variant) -> dict[str, float]:
         """The value of every parameter that neither an axis nor a function gives."""
         values = {name: float(getattr(variant.model, name)) for name in type(variant.model).parameters()}
         values |= {AMPLITUDE: float(variant.stimulus.amplitude)}
         values |= {name: float(value) for name, value in self.fixed.items()}
-        return {k: v for k, v in values.items() if k not in (*self.numeric, *self.derived, SEED)}
+        return {k: v for k, v in values.items() if k not in (*self.listed, *self.derived, SEED)}
 
     @functools.cached_property
     def _varying(self) -> set[str]:
@@ -203,9 +220,9 @@ class Study:
             ).static_order()
             found: dict[str, tuple[list[str], list[str]]] = {}
             for name in order:
-                axes = {a for a in arguments[name] if a in self.numeric}
+                axes = {self.listed[a][0] for a in arguments[name] if a in self.listed}
                 axes |= {axis for a in arguments[name] if a in found for axis in found[a][1]}
-                found[name] = (arguments[name], [axis for axis in self.numeric if axis in axes])
+                found[name] = (arguments[name], [axis for axis in self.axes if axis in axes])
         except graphlib.CycleError as error:
             raise UserError(
                 f"derived parameters depend on each other in a cycle: {' <- '.join(error.args[1])}; "
@@ -221,7 +238,7 @@ class Study:
         base = self._base_values(variant)
         found: dict[str, tuple[list[str], np.ndarray]] = {}
         for name, (arguments, axes) in self._derivation.items():
-            shape = tuple(len(self.numeric[axis]) for axis in axes)
+            shape = tuple(len(self._labels(axis)) for axis in axes)
             values = np.empty(shape)
             for index in np.ndindex(*shape):
                 at = dict(zip(axes, index))
@@ -237,8 +254,9 @@ class Study:
         return found
 
     def _value(self, name: str, at: dict[str, int], base: dict[str, float], derived: dict[str, Any]) -> float:
-        if name in self.numeric:
-            return float(self.numeric[name][at[name]])
+        if name in self.listed:
+            axis, values = self.listed[name]
+            return float(values[at[axis]])
         if name in derived:
             axes, values = derived[name]
             return float(values[tuple(at[axis] for axis in axes)])
@@ -246,21 +264,25 @@ class Study:
 
     def _all_values(self, variant: Variant) -> dict[str, np.ndarray]:
         """Every value that each parameter takes."""
-        derived = {name: values.ravel() for name, (_, values) in self.derived_values(variant).items()}
-        return {k: np.asarray([v]) for k, v in self._base_values(variant).items()} | self.numeric | derived
+        base = {name: np.asarray([value]) for name, value in self._base_values(variant).items()}
+        return base | self._swept(variant)
+
+    def _swept(self, variant: Variant) -> dict[str, np.ndarray]:
+        """Every value that each parameter of axes, of tables and of functions takes."""
+        listed = {name: values for name, (_, values) in self.listed.items()}
+        return listed | {name: values.ravel() for name, (_, values) in self.derived_values(variant).items()}
 
     def points(self, block: Block) -> dict[str, np.ndarray]:
-        """Return the (point,) values of each axis parameter and derived parameter in a block, in C order."""
+        """Return the (point,) values of each parameter of axes, tables and functions in a block, in C order."""
         axes = dict(zip(self.axes, block.slices))
-        along = {name: self.numeric[name][s] if name in self.numeric else np.zeros(1) for name, s in axes.items()}
-        mesh = dict(zip(along, np.meshgrid(*along.values(), indexing="ij")))
-        found = {name: mesh[name].ravel() for name in self.numeric}
-        for name, (own, values) in self.derived_values(self.variant_of(block)).items():
-            part = values[np.ix_(*(np.arange(axes[a].start, axes[a].stop) for a in own))]
+        along = {name: ([axis], values) for name, (axis, values) in self.listed.items()}
+        found = {}
+        for name, (own, values) in (along | self.derived_values(self.variant_of(block))).items():
+            part = values[tuple(axes[a] for a in own)]
             order = [part.shape[own.index(a)] if a in own else 1 for a in axes]
             found[name] = np.broadcast_to(part.reshape(order), block.shape).ravel()
         if self.noisy:
-            coordinates = {name: mesh[name].ravel() for name in self.numeric} | self.variant_of(block).labels
+            coordinates = {name: found[name] for name in self.listed} | self.variant_of(block).labels
             found[NOISE] = self.point_hashes(coordinates, block.size)
             found.pop(SEED, None)
         return found
@@ -273,16 +295,15 @@ class Study:
 
     @functools.cached_property
     def block_shape(self) -> tuple[int, ...]:
-        """How many values of each axis a block has: 1 label, and as many numbers as make good work."""
+        """How many values of each axis a block has: 1 label, and as many numbers, or rows, as make good work."""
         chosen = min(self._most_points, max(_LEAST_BLOCK_POINTS, -(-self.size // _BLOCKS)))
         wanted = self.block_points or chosen
         shape = []
-        inner = math.prod(len(values) for values in self.numeric.values())
-        for name in self.axes:
+        inner = math.prod(length for name, length in zip(self.axes, self.shape) if name not in self.categorical)
+        for name, length in zip(self.axes, self.shape):
             if name in self.categorical:
                 shape.append(1)
                 continue
-            length = len(self.numeric[name])
             inner //= length
             parts = max(1, min(length, round(length * inner / wanted)))
             shape.append(-(-length // parts))
@@ -335,14 +356,13 @@ class Study:
 
     def plan(self, variant: Variant, early_end: bool = True) -> engine.Plan:
         """Return how the points of a variant are simulated."""
-        derived = {name: values.ravel() for name, (_, values) in self.derived_values(variant).items()}
         base = self._base_values(variant)
         return engine.plan(
             model=variant.model,
             measures=self._streaming,
             areas=self.areas,
             pieces=variant.stimulus.pieces(variant.connectome, self.dt, self.n_steps),
-            swept={**self.numeric, **derived, **{name: np.array([base[name]]) for name in self._varying & set(base)}},
+            swept=self._swept(variant) | {name: np.array([base[name]]) for name in self._varying & set(base)},
             fixed={name: value for name, value in base.items() if name not in self._varying},
             dt=self.dt,
             n_steps=self.n_steps,
@@ -446,7 +466,7 @@ class Study:
         found: dict[str, Variable] = {}
         for measure in self.measures:
             for name, variable in measure.variables(model).items():
-                if name + measure.suffix in (*found, *self.axes, STATUS):
+                if name + measure.suffix in (*found, *self.axes, *self.listed, STATUS):
                     raise UserError(
                         f'two measures make "{name + measure.suffix}" (or an axis has that name); '
                         f'give one a suffix: {type(measure).__name__}(..., suffix="_late")'
@@ -476,12 +496,11 @@ class Study:
         variant = next(self.variants())
         ds = xr.Dataset()
         for name in self.axes:
-            if name in self.numeric:
-                values = self.numeric[name].astype(int if name == SEED else float)
-                ds.coords[name] = (name, values, self._attributes(name, variant))
-            else:
-                labels = np.array(list(self.categorical[name]), dtype=object)
-                ds.coords[name] = (name, labels, {"long_name": name})
+            attrs = {"long_name": name} | ({"units": "1"} if name in self.tables else {})
+            ds.coords[name] = (name, self._labels(name), attrs)
+        for name, (axis, values) in self.listed.items():
+            values = values.astype(int if name == SEED else float)
+            ds.coords[name] = (axis, values, self._attributes(name, variant))
         extra = self.coordinates()
         for name, (values, attrs) in extra.items():
             ds.coords[name] = (name, values, attrs)
@@ -527,6 +546,8 @@ class Study:
         for name in self.axes:
             if name in self.numeric:
                 axes[name] = self.numeric[name].tolist()
+            elif name in self.tables:
+                axes[name] = self.tables[name].recipe()
             else:
                 axes[name] = {label: [_identity(o) for o in things] for label, things in self.categorical[name].items()}
         variants = {}

@@ -11,6 +11,7 @@ import numpy as np
 from gbaexplore.analysis import divergence_boundary, linear_boundary, propagation_ratio
 from gbaexplore.errors import UserError
 from gbaexplore.labels import AREA, DIVERGED, OK, STATUS
+from gbaexplore.table import tables_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -82,8 +83,8 @@ def variables(ds: xr.Dataset) -> list[str]:
 
 
 def axes(ds: xr.Dataset) -> list[str]:
-    """Return the axes of the grid that have more than one label, numbers first."""
-    several = [str(dim) for dim in ds[STATUS].dims if ds.sizes[dim] > 1]
+    """Return the axes of the grid that have more than one label, numbers first; rows of a table are in no order."""
+    several = [str(dim) for dim in ds[STATUS].dims if ds.sizes[dim] > 1 and dim not in tables_of(ds)]
     return sorted(several, key=lambda name: isinstance(labels(ds, name)[0], str))
 
 

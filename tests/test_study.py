@@ -162,7 +162,7 @@ NAN = float("nan")
         (dict(stimulus=Pulse("V1", NAN, 0.25, 1.0)), "onset = nan with dt = 0.0002; expected finite numbers"),
         (dict(stimulus=Pulse("V1", 2.0, 0.25, NAN)), "amplitude has a value that is not a finite number"),
         (dict(axes={"a/b": {"x": ThresholdLinear()}}), "axis name 'a/b': expected a name"),
-        (dict(axes={"muEE": {"x": ThresholdLinear()}}, model=None), '"muEE" has labels, but is a parameter'),
+        (dict(axes={"muEE": {"x": ThresholdLinear()}}, model=None), '"muEE" has labels, but has a parameter'),
         (dict(derived={"muIE": lambda *a: 1}), "expected a function of named parameters"),
         (dict(derived={"muIE": np.sqrt}), "expected a function of named parameters"),
     ],

@@ -1,0 +1,128 @@
+"""Designs: which points to compute where a product of axes would be too many, as tables of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.errors import UserError, did_you_mean
+from gbaexplore.labels import canonical
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Ranges = Mapping[str, tuple[float, float]]
+
+
+def latin_hypercube(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: int = 0) -> pd.DataFrame:
+    """Return n points of which each parameter takes one value in every n-th part of its range.
+
+    Another n gives other points: a store can't be extended with them. `halton` and `sobol` can.
+
+    Args:
+        n: how many points.
+        ranges: parameter -> (low, high).
+        log: parameters whose logarithm is spread evenly.
+        seed: another one gives other points.
+
+    Returns:
+        A column for each parameter, a row for each point; `axes={"point": ...}` of a Study takes it.
+
+    Raises:
+        UserError: n or the seed is no whole number, or a range no range.
+
+    Source: McKay, Beckman & Conover (1979), Technometrics 21:239-245.
+    """
+    from scipy.stats import qmc
+
+    _check(n, ranges, log, seed)
+    return _scaled(qmc.LatinHypercube(len(ranges), rng=seed).random(n), ranges, log)
+
+
+def halton(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: int = 0) -> pd.DataFrame:
+    """Return the first n points of a scrambled Halton sequence; a longer one begins with the same points.
+
+    Arguments, result and errors are those of `latin_hypercube`.
+
+    Source: Halton (1960), Numer. Math. 2:84-90; Owen (2017), arXiv:1706.02808.
+    """
+    from scipy.stats import qmc
+
+    _check(n, ranges, log, seed)
+    return _scaled(qmc.Halton(len(ranges), rng=seed).random(n), ranges, log)
+
+
+def sobol(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: int = 0) -> pd.DataFrame:
+    """Return the first n points of a scrambled Sobol sequence; a longer one begins with the same points.
+
+    Its balance is best where n is a power of 2. Arguments, result and errors are those of `latin_hypercube`.
+
+    Source: Sobol (1967), USSR Comput. Math. Math. Phys. 7:86-112; Owen (1998), J. Complexity 14:466-489.
+    """
+    _check(n, ranges, log, seed)
+    return _scaled(_sequence(n, len(ranges), seed), ranges, log)
+
+
+def saltelli(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: int = 0) -> pd.DataFrame:
+    """Return the points from which `analysis.sobol_indices` tells how much each parameter matters: n (d + 2) of them.
+
+    They come in n groups of d + 2, for d parameters: a point A, a point B, and for each parameter A with this one taken
+    from B. A and B are halves of one Sobol point in 2 d dimensions. A design of larger n begins with the same points.
+
+    Args:
+        n: how many groups, a power of 2; with 1,024 the indices of a few parameters are right to some 0.01.
+        ranges, log, seed: as `latin_hypercube` takes them; parameters are independent, each evenly spread.
+
+    Raises:
+        UserError: as `latin_hypercube`; n is no power of 2.
+
+    Source: Saltelli et al. (2010), Comput. Phys. Commun. 181:259-270.
+    """
+    _check(n, ranges, log, seed)
+    if n & (n - 1):
+        raise UserError(f"n = {n}; expected a power of 2, such as {1 << (n.bit_length() - 1)} or {1 << n.bit_length()}")
+    d = len(ranges)
+    a, b = np.split(_sequence(n, 2 * d, seed), 2, axis=1)
+    points = np.stack([a, b, *[a] * d], axis=1)  # (group, A B AB..., parameter)
+    points[:, 2 + np.arange(d), np.arange(d)] = b
+    return _scaled(points.reshape(-1, d), ranges, log)
+
+
+def _sequence(n: int, dimensions: int, seed: int) -> np.ndarray:
+    """The first n of a Sobol sequence, (n, dimensions) in [0, 1)."""
+    from scipy.stats import qmc
+
+    # A whole power of 2 is drawn, because SciPy warns of anything else. 64 bits: more than float64 has.
+    return qmc.Sobol(dimensions, rng=seed, bits=64).random_base2((n - 1).bit_length())[:n]
+
+
+def _scaled(unit: np.ndarray, ranges: Ranges, log: Collection[str]) -> pd.DataFrame:
+    """Spread columns that are in [0, 1) over ranges."""
+    import pandas as pd
+
+    columns = {}
+    for (name, (low, high)), u in zip(ranges.items(), unit.T):
+        columns[name] = canonical(low * (high / low) ** u if name in log else low + (high - low) * u)
+    return pd.DataFrame(columns)
+
+
+def _check(n: Any, ranges: Any, log: Collection[str], seed: Any) -> None:
+    for what, value, least in (("n", n, 1), ("seed", seed, 0)):
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+            raise UserError(f"{what} = {value!r}; expected a whole number, at least {least}")
+    if not isinstance(ranges, Mapping) or not ranges:
+        raise UserError(f'ranges = {ranges!r}; expected parameters with their ranges, such as {{"muEE": (31, 53)}}')
+    for name, ends in ranges.items():
+        try:
+            low, high = (float(end) for end in ends)
+        except (TypeError, ValueError):
+            low = high = np.nan
+        if not (np.isfinite([low, high]).all() and low < high):
+            raise UserError(f'range of "{name}" is {ends!r}; expected two numbers (low, high), low < high')
+        if name in log and low <= 0:
+            raise UserError(f'range of "{name}" is {ends!r}, of which there is no logarithm; expected low > 0')
+    for name in log:
+        if name not in ranges:
+            raise UserError(f'log has "{name}"{did_you_mean(name, list(ranges)) or ";"} Ranges: {", ".join(ranges)}')
