@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gbaexplore import runner
+from gbaexplore import store as stores
 from gbaexplore.extension import Extension
 from gbaexplore.study import Study
 
@@ -60,14 +61,16 @@ def forecast(study: Study, folder: Path, workers: int | None = None, shrink: boo
     blocks = todo.study.blocks()
     at_once = min(workers or os.cpu_count() or 1, max(1, len(todo.blocks)))
     probes = todo.blocks[:: math.ceil(len(todo.blocks) / at_once)] if todo.blocks else []
-    seconds, disk = 0.0, 0.0
+    seconds, disk = 0.0, 0
     if probes:
         with tempfile.TemporaryDirectory() as temporary:
             report = runner.execute(todo.study, Path(temporary), workers, only=probes)
-            written = sum(file.stat().st_size for file in report.path.rglob("c/**/*") if file.is_file())
+            values = [report.path / name for name in stores.variables(report.path)]
+            written, whole = sum(map(_size, values)), _size(report.path)
         probed = sum(blocks[i].size for i in probes)
         seconds = report.start_seconds + (report.seconds - report.start_seconds) * max(1, todo.points / probed)
-        disk = written / probed * study.size
+        # Labels and a table's parameters are there for all points already.
+        disk = whole - written + round(written / probed * study.size)
     return Forecast(
         path=path,
         points=study.size,
@@ -75,11 +78,15 @@ def forecast(study: Study, folder: Path, workers: int | None = None, shrink: boo
         change=todo.change,
         blocks=len(todo.blocks),
         block_points=math.prod(todo.study.block_shape),
-        disk_bytes=round(disk),
+        disk_bytes=disk,
         memory_bytes=_peak_memory(resource.RUSAGE_SELF) + (workers or 0) * _peak_memory(resource.RUSAGE_CHILDREN),
         seconds=seconds,
         probes=len(probes),
     )
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("c/**/*") if file.is_file())
 
 
 def _peak_memory(who: int) -> int:
