@@ -163,7 +163,7 @@ def parameters(study: Study, variants: list[Variant]) -> None:
         if both:
             raise UserError(f'"{min(both)}" is given by {one} and by {other}; expected one source for each parameter')
     for variant in variants:
-        for what, axes in {"has labels": study.categorical, "is a table": study.tables}.items():
+        for what, axes in (("has labels", list(study.categorical)), ("is a table", list(study.tables))):
             clash = {*type(variant.model).parameters(), AMPLITUDE, SEED} & set(axes)
             if clash:
                 raise UserError(f'axis "{min(clash)}" {what}, but has a parameter\'s name; expected another name')

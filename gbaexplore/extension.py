@@ -134,8 +134,8 @@ def _check_kept(
 def _origin(old: np.ndarray, new: np.ndarray, changed: np.ndarray | None = None) -> np.ndarray:
     """Where each new label is among the old ones; -1 if it is not, or means something else."""
     if old.dtype.kind not in "iuf" or new.dtype.kind not in "iuf":
-        at = {label: i for i, label in enumerate(old.tolist())}
-        return np.array([at.get(label, -1) for label in new.tolist()])
+        place = {label: i for i, label in enumerate(old.tolist())}
+        return np.array([place.get(label, -1) for label in new.tolist()])
     a, b = old.astype(float), new.astype(float)
     order = np.argsort(a)
     at = np.clip(np.searchsorted(a[order], b), 0, len(a) - 1)

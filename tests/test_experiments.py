@@ -27,6 +27,7 @@ GRIDS = {
     "weak_pathways": {"threshold": 15, "regime": 2},
     "targeted_inhibition": {"f": 5, "regime": 2},
     "lesions": {"lesion": 30, "regime": 2},
+    "sobol_indices": {"point": 3072},
 }
 ONE = Connectome("local", ("local",), np.zeros(1), np.zeros((1, 1)))
 WEAK, STRONG, FLOORED = dict(wEE=4.45, wEI=4.7), dict(wEE=6.0, wEI=6.7), dict(wEE=4.0, wEI=7.0)
@@ -111,8 +112,8 @@ def test_a_study_has_its_grid_and_says_its_update_order(name):
     file = load_study_file(name)
     assert file.study.name == name
     assert dict(zip(file.study.axes, file.study.shape)) == GRIDS[name]
-    # The map and its borders follow the notebook; the circuit has one order only.
-    if name not in ("gba_grid", "stability", "local_circuit"):
+    # The map, its borders and the indices follow the notebook; the circuit has one order only.
+    if name not in ("gba_grid", "stability", "local_circuit", "sobol_indices"):
         assert all(variant.model.update == "simultaneous" for variant in file.study.variants())
         assert "simultaneous" in (STUDIES / f"{name}.py").read_text()
 

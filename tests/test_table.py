@@ -2,18 +2,23 @@
 
 import itertools
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from gbaexplore import Peak, SpectralAbscissa, UserError, open_study, replay, run, runner
+from gbaexplore import Explorer, Peak, SpectralAbscissa, UserError, open_study, plots, replay, run, runner, standalone
 from gbaexplore import store as stores
+from gbaexplore.analysis import propagation_ratio
 from gbaexplore.cli import main
 from gbaexplore.diff import diff
 from gbaexplore.export import export
 from gbaexplore.forecast import forecast
 from gbaexplore.integrity import check
 from gbaexplore.labels import canonical
+
+mpl.use("agg")
 
 SHORT = dict(measures=[Peak(window=(1.75, 2.3))], duration=2.5)
 ROWS = pd.DataFrame(
@@ -268,3 +273,64 @@ def test_a_table_is_exported_with_its_parameters(stored, tmp_path, ending):
     muEE = found.groupby("point")["muEE (pA/Hz)" if ending == ".csv" else "muEE"]
     assert (muEE.nunique() == 1).all()
     np.testing.assert_array_equal(muEE.first(), rows.muEE.round(9))
+
+
+def test_a_row_has_the_noise_of_its_parameters_and_its_seed(make_study, tmp_path, run_all):
+    noisy = dict(measures=[Peak(window=(0.0, 0.3))], duration=0.3, stimulus=None, fixed={"noise": 0.1})
+    grid = run_all(make_study(axes={"muEE": [28.0, 33.7], "seed": [0, 5]}, **noisy))["peak_rate"]
+    rows = pd.DataFrame({"seed": [5, 0, 5], "muEE": [28.0, 33.7, 33.7]})
+    stored = run(make_study(axes={"point": rows}, **noisy), store=tmp_path)
+    np.testing.assert_array_equal(stored.peak_rate, grid[[0, 1, 1], [1, 0, 1]])
+    assert stored.seed.values.tolist() == [5, 0, 5]
+    again = replay(tmp_path / "small.zarr", point=2, every=1).E
+    np.testing.assert_allclose((again - again[0]).max("time"), stored.peak_rate[2], rtol=1e-4)
+
+
+# In pictures.
+
+
+def test_a_table_is_scattered_over_its_parameters(stored, tmp_path):
+    path, _ = stored
+    ds = open_study(path).load()
+    ds.status[0, 0] = 2
+    figure = plots.overview(ds)
+    panels = figure.axes[:2]
+    assert [ax.get_title() for ax in panels] == ["feedback on", "feedback off"]
+    for ax, count in zip(panels, (5, 6)):
+        shown = ax.collections[-1]
+        assert len(shown.get_offsets()) == count
+        np.testing.assert_array_equal(shown.get_offsets()[:, 0], ds.muEE[-count:])
+    ratio = propagation_ratio(ds).sel(feedback="off")
+    np.testing.assert_allclose(shown.get_array(), ratio)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["diverged (above 500 Hz)"]
+    ax = plots.scatter(ds.sel(feedback="on"), "omegaEI", variable="peak_rate", area="V4", scale="linear")
+    assert ax.get_xlabel() == r"local I to E coupling $\omega_{EI}$ (pA/Hz)"
+    assert len(ax.collections[-1].get_offsets()) == 5
+    assert main(["plot", str(path), "--out", str(tmp_path / "listed.png")]) == 0
+    assert (tmp_path / "listed.png").exists()
+    plt.close("all")
+
+
+def test_a_table_of_one_parameter_is_an_axis(stored):
+    ds = open_study(stored[0]).load()
+    ds["omegaEI"] = ds.omegaEI * 0 + 20
+    ax = plots.overview(ds).axes[0]
+    assert ax.get_xlabel() == r"long-range E to E coupling $\mu_{EE}$ (pA/Hz)"
+    assert len(ax.lines) == 2
+
+
+def test_what_can_be_no_scatter_or_map(stored, tmp_path):
+    path, _ = stored
+    ds = open_study(path)
+    with pytest.raises(UserError, match="a scatter has the axis point, the Dataset point, feedback; select one value"):
+        plots.scatter(ds)
+    with pytest.raises(UserError, match="a scatter over muEE and muIE; expected two parameters of the table point"):
+        plots.scatter(ds.sel(feedback="on"), "muEE", "muIE")
+    with pytest.raises(UserError, match="a map over nothing and nothing; expected two axes of two numbers or more"):
+        plots.map(ds.sel(feedback="on"))
+    expected = r"has 1 axes of more than one label; expected two for a map \(a table of points is none\)"
+    with pytest.raises(UserError, match=expected):
+        Explorer(path)
+    with pytest.raises(UserError, match=expected):
+        standalone.write(path, tmp_path / "page.html")
