@@ -383,7 +383,7 @@ def overview(ds: xr.Dataset) -> Figure:
     for ax, part in zip(panels, parts):
         ax.set_title(", ".join(_value(part, axis, named=True) for axis in outer))
     if handles:
-        title = ", ".join(axis for axis in inner if axis not in _numeric(ds))
+        title = ", ".join(axis for axis in inner if axis not in _numeric(ds) and draw is not _scatters)
         fig.legend(handles=handles, title=title, loc="outside lower center", ncols=min(5, len(handles)))
     fig.suptitle(ds.attrs.get("title", ""))
     return fig

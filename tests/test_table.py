@@ -304,6 +304,7 @@ def test_a_table_is_scattered_over_its_parameters(stored, tmp_path):
     np.testing.assert_allclose(shown.get_array(), ratio)
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["diverged (above 500 Hz)"]
+    assert not legend.get_title().get_text()
     ax = plots.scatter(ds.sel(feedback="on"), "omegaEI", variable="peak_rate", area="V4", scale="linear")
     assert ax.get_xlabel() == r"local I to E coupling $\omega_{EI}$ (pA/Hz)"
     assert len(ax.collections[-1].get_offsets()) == 5
