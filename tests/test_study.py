@@ -47,6 +47,15 @@ def test_linspace_and_arange_mean_the_same_points(make_study):
     assert canonical(np.array([0.1 + 0.2]))[0] == 0.3
 
 
+def test_canonical_numbers_are_what_twelve_digits_say():
+    rng = np.random.default_rng(0)
+    powers = 10.0 ** np.arange(-40, 40)
+    some = [rng.random(1000), -rng.random(10), 10 ** rng.uniform(-30, 30, 1000), powers, np.nextafter(powers, 0)]
+    values = np.concatenate([*some, np.arange(1000) / 1e3 + 5e-12, [0.0, -0.0, np.nan, np.inf]])
+    said = np.array([float(f"{value:.12g}") for value in values])
+    np.testing.assert_array_equal(canonical(values).view(np.int64), said.view(np.int64))
+
+
 def test_any_object_can_be_an_axis(make_study, run_all, macaque):
     pulses = {area: Pulse(area=area, onset=2.0, duration=0.25, amplitude=20.0) for area in ("V1", "MT")}
     models = {order: ThresholdLinear(update=order) for order in ("sequential", "simultaneous")}

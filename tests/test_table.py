@@ -8,7 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gbaexplore import Explorer, Peak, SpectralAbscissa, UserError, open_study, plots, replay, run, runner, standalone
+from gbaexplore import (
+    Explorer,
+    LocalCircuit,
+    Peak,
+    SpectralAbscissa,
+    UserError,
+    open_study,
+    plots,
+    replay,
+    run,
+    runner,
+    standalone,
+)
 from gbaexplore import store as stores
 from gbaexplore.analysis import propagation_ratio
 from gbaexplore.cli import main
@@ -203,6 +215,19 @@ def test_values_within_the_tolerance_change_nothing(make, tmp_path):
     runner.execute(make(), tmp_path)
     report = runner.execute(make(ROWS.assign(muEE=ROWS.muEE * (1 + 5e-10))), tmp_path)
     assert (report.computed, report.carried) == (0, None)
+
+
+def test_a_dry_run_counts_the_parameters_once(make_study, tmp_path, macaque):
+    rows = pd.DataFrame(np.random.default_rng(0).uniform(1, 2, (30_000, 3)), columns=["wEE", "wEI", "wIE"])
+    study = make_study(
+        model=LocalCircuit(), connectome=macaque.without(*macaque.areas[1:]), axes={"point": rows}, stimulus=None,
+        measures=[Peak()], duration=1e-3, block_points=1000,
+    )  # fmt: skip
+    expected = forecast(study, tmp_path).disk_bytes
+    path = runner.execute(study, tmp_path).path
+    assert expected == pytest.approx(
+        sum(file.stat().st_size for file in path.glob("*/c/**/*") if file.is_file()), rel=0.1
+    )
 
 
 @pytest.mark.parametrize(
