@@ -488,7 +488,7 @@ def _columns(ds: xr.Dataset, x: str | None, y: str | None) -> tuple[str, str]:
     if not set(pair) <= set(listed[axis]) or pair[0] == pair[1]:
         raise UserError(
             f"a scatter over {pair[0] or 'nothing'} and {pair[1] or 'nothing'}; expected two parameters of the table "
-            f"{axis}: {_names(listed[axis])}"
+            f"{axis}: {listing(listed[axis])}"
         )
     return pair
 
