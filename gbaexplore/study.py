@@ -243,15 +243,18 @@ class Study:
             for index in np.ndindex(*shape):
                 at = dict(zip(axes, index))
                 known = {a: variant.labels.get(a) or self._value(a, at, base, found) for a in arguments}
-                try:
-                    values[index] = float(self.derived[name](**known))
-                except Exception as error:
-                    raise UserError(
-                        f'derived "{name}" raised {type(error).__name__} at {known}: {error}; expected a number'
-                    ) from None
+                values[index] = self._derive(name, known)
             found[name] = (axes, canonical(values))
         self._derived[key] = found
         return found
+
+    def _derive(self, name: str, known: Mapping[str, Any]) -> float:
+        try:
+            return float(self.derived[name](**known))
+        except Exception as error:
+            raise UserError(
+                f'derived "{name}" raised {type(error).__name__} at {known}: {error}; expected a number'
+            ) from None
 
     def _value(self, name: str, at: dict[str, int], base: dict[str, float], derived: dict[str, Any]) -> float:
         if name in self.listed:
@@ -291,6 +294,37 @@ class Study:
         """Return what tells the noise of points, given by their coordinates along all axes, apart: (point,)."""
         return np.resize(coordinate_hashes({SEED: self.fixed.get(SEED, 0.0), **coordinates}), count)
 
+    def points_at(self, variant: Variant, at: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what `points` does for points anywhere between the axes' values.
+
+        Args:
+            at: (point,) values of every axis parameter, canonical.
+
+        Raises:
+            UserError: a derived parameter has a value there that the model refuses.
+        """
+        base = self._base_values(variant)
+        found = dict(at)
+        for name, (arguments, _) in self._derivation.items():
+            known = [
+                {a: variant.labels.get(a) or (float(found[a][i]) if a in found else base[a]) for a in arguments}
+                for i in range(len(next(iter(at.values()))))
+            ]
+            found[name] = canonical(np.array([self._derive(name, values) for values in known]))
+        everywhere = {name: np.asarray([value]) for name, value in base.items()} | found
+        checked_values(variant.model, everywhere)
+        # A plan is made for the grid's values: what is skipped there must be nothing here too.
+        for exact in (variant.model.starts_at_rest, variant.model.homogeneous):
+            if exact(self._all_values(variant)) and not exact(everywhere):
+                raise UserError(
+                    f"{type(variant.model).__name__}.{exact.__name__} is True on the grid and False between its "
+                    f"values; expected the same: give the axes values where {', '.join(self.derived)} show it"
+                )
+        if self.noisy:
+            found[NOISE] = self.point_hashes({**at, **variant.labels}, len(next(iter(at.values()))))
+            found.pop(SEED, None)
+        return found
+
     # Blocks.
 
     @functools.cached_property
@@ -324,15 +358,23 @@ class Study:
         per_variant = len(self.blocks()) // math.prod(len(labels) for labels in self.categorical.values())
         return max(1, min(per_variant, self._most_points // math.prod(self.block_shape)))
 
-    @property
+    @functools.cached_property
     def _queue_points(self) -> int:
+        """How many points the arrays are padded to."""
         return self.queue_blocks * math.prod(self.block_shape)
 
     def in_blocks(self, shape: tuple[int, ...]) -> Study:
         """Return this study with blocks of another shape: those of the store that it goes on in."""
         other = copy.copy(self)
-        vars(other).pop("_blocks", None)
+        for made in ("_blocks", "_queue_points"):
+            vars(other).pop(made, None)
         vars(other)["block_shape"] = shape
+        return other
+
+    def in_queues(self, points: int) -> Study:
+        """Return this study with queues of so many points (fewer if the memory says so), which need not be blocks."""
+        other = copy.copy(self)
+        vars(other)["_queue_points"] = min(points, self._most_points)
         return other
 
     def blocks(self) -> list[Block]:
