@@ -359,14 +359,14 @@ class Study:
         return max(1, min(per_variant, self._most_points // math.prod(self.block_shape)))
 
     @functools.cached_property
-    def _queue_points(self) -> int:
+    def queue_points(self) -> int:
         """How many points the arrays are padded to."""
         return self.queue_blocks * math.prod(self.block_shape)
 
     def in_blocks(self, shape: tuple[int, ...]) -> Study:
         """Return this study with blocks of another shape: those of the store that it goes on in."""
         other = copy.copy(self)
-        for made in ("_blocks", "_queue_points"):
+        for made in ("_blocks", "queue_points"):
             vars(other).pop(made, None)
         vars(other)["block_shape"] = shape
         return other
@@ -374,7 +374,7 @@ class Study:
     def in_queues(self, points: int) -> Study:
         """Return this study with queues of so many points (fewer if the memory says so), which need not be blocks."""
         other = copy.copy(self)
-        vars(other)["_queue_points"] = min(points, self._most_points)
+        vars(other)["queue_points"] = min(points, self._most_points)
         return other
 
     def blocks(self) -> list[Block]:
@@ -440,7 +440,7 @@ class Study:
         base = self._base_values(variant)
         points = points | {name: np.array([base[name]]) for name in self._varying & set(base)}
         network = Network.of(variant.connectome)
-        return engine.simulate_batch(self.plan(variant, early_end), network, points, count, self._queue_points)
+        return engine.simulate_batch(self.plan(variant, early_end), network, points, count, self.queue_points)
 
     def run_block(self, block: Block, early_end: bool = True) -> dict[str, np.ndarray]:
         """Return every variable of a block as an array, the grid's dimensions first; see `run_points`."""
@@ -496,7 +496,7 @@ class Study:
             n_steps=self.n_steps,
             ceiling=self.ceiling,
             precision=self.precision,
-            size=self._queue_points,
+            size=self.queue_points,
         )
 
     # What the result looks like.
