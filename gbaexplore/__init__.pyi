@@ -1,5 +1,4 @@
 from . import analysis as analysis, designs as designs, plots as plots, verification as verification
-from . import analysis as analysis, plots as plots, verification as verification
 from .boundary import Boundary as Boundary, find_boundary as find_boundary
 from .calibration import CalibratedAmplitude as CalibratedAmplitude
 from .connectome import (

@@ -45,13 +45,11 @@ class Boundary(NamedTuple):
             UserError: no such axis of labels, or no such label.
         """
         for axis, label in labels.items():
-            known = self.points[axis].values.tolist() if axis in self.points.coords else []
-            if label not in known or isinstance(label, float):
-                axes = [name for name, values in self.points.coords.items() if values.dtype.kind in "OUT"]
-                shown = known if axis in axes else [name for name in axes if self.points[name].dims == (POINT,)]
-                raise UserError(
-                    f'no label "{label}" on an axis "{axis}"; expected one of {", ".join(dict.fromkeys(shown)) or "none"}'
-                )
+            axes = [str(name) for name, c in self.points.coords.items() if c.dims == (POINT,) and c.dtype.kind in "OUT"]
+            known = list(dict.fromkeys(self.points[axis].values.tolist())) if axis in axes else axes
+            if axis not in axes or label not in known:
+                shown = ", ".join(map(str, known)) or "none"
+                raise UserError(f'no label "{label}" on an axis "{axis}"; expected one of {shown}')
         of_points = np.logical_and.reduce([self.points[axis].values == label for axis, label in labels.items()])
         kept = np.logical_and.reduce([self.curves[axis].values == label for axis, label in labels.items()])
         curves = self.curves.isel({VERTEX: kept})
@@ -225,7 +223,8 @@ class _Evaluated:
         for name, label in variant.labels.items():
             coords[name] = (POINT, np.full(count, label, object), like[name].attrs)
         dims = {name: variable.dims for name, variable in self.study.variables.items()}
-        data = {name: ((POINT, *dims.get(name, ())), found[name], like[name].attrs) for name in like.data_vars}
+        names = map(str, like.data_vars)
+        data = {name: ((POINT, *dims.get(name, ())), found[name], like[name].attrs) for name in names}
         return xr.Dataset(data, coords, dict(like.attrs))
 
     def add(self, part: xr.Dataset, numbers: list[int], points: list[Point]) -> None:

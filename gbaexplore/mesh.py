@@ -208,7 +208,7 @@ class Mesh:
         return Crossing(start + share * (stop - start), np.abs(stop - start))
 
     def _tried(self, edge: Edge, line: list[Point], first: int, room: int) -> list[Point]:
-        """Return new points in the bracket that begins at `first` on the line of an edge: one or two, or up to `room`."""
+        """Return new points in the bracket that begins at `first` on an edge's line: one or two, or up to `room`."""
         a, b = (self._scaled(point) for point in line[first : first + 2])
         length = _length(b - a)
         guess = self._root(line, first) if len(line) <= 2 + _PATIENCE else None

@@ -385,6 +385,8 @@ def boundary(found: Boundary, x: str | None = None, y: str | None = None, ax: Ax
     for number, group in enumerate(groups):
         one = found.sel(**dict(zip(labels, group))).curves if group else curves
         given = {"color": CYCLE[number % len(CYCLE)], **line}
+        if not one.sizes["vertex"]:
+            continue
         if len(names) > 2:
             target.plot_trisurf(*(one[name].values for name in names), triangles=one["corners"].values, **given)
             continue

@@ -8,28 +8,45 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray as xr
 
 import gbaexplore as gba
 from gbaexplore import Connectome, Final, Model, Peak, Study, UserError, find_boundary, parameter
 from gbaexplore.analysis import propagation_ratio
-
-ONE = Connectome("one", ("A",), hierarchy=[1.0], fln=[[0.0]])
 
 
 class Value(NamedTuple):
     value: object
 
 
+# Distances from a boundary, positive on its far side.
+SHAPES = {
+    "circle": lambda x, y, z, np: np.hypot(x, y) - 2.0,
+    "across": lambda x, y, z, np: x - 0.37 + 0 * y,
+    "along": lambda x, y, z, np: y - 0.37 + 0 * x,
+    "islands": lambda x, y, z, np: np.minimum(np.hypot(x + 3, y + 0.3) - 1.1, np.hypot(x - 2.2, y - 0.7) - 1.7),
+    "corner": lambda x, y, z, np: np.maximum(x - 0.413, y - 0.713),
+    "fold": lambda x, y, z, np: (x - y**3 / 2 + 1.5 * y) / np.hypot(1.0, 1.5 * (y**2 - 1)),
+    "nowhere": lambda x, y, z, np: 1.0 + x**2 + 0 * y,
+    "sphere": lambda x, y, z, np: np.sqrt(x**2 + y**2 + z**2) - 2.0,
+}
+CRITERIA = {
+    "number": lambda ds: ds.final_rate.isel(area=0, drop=True),
+    "yes or no": lambda ds: ds.final_rate.isel(area=0, drop=True) > 0,
+}
+AXES = {"x": [-5.0, 5.2], "y": [-4.0, 4.1]}
+PLANE = list(SHAPES)[:-1]
+
+
 @dataclass(frozen=True)
 class Shape(Model):
-    """Ends at a known function of its parameters, whose zeros are the boundary."""
+    """Ends at a known function of its parameters, whose zeros are the boundary; the hierarchy says which."""
 
-    kind: str = "circle"
-    x: float = parameter(0.0, units="1", doc="first")
+    x: float = parameter(0.0, units="mm", doc="first")
     y: float = parameter(0.0, units="1", doc="second")
     z: float = parameter(0.0, units="1", doc="third")
 
-    observables = {"value": "1"}  # noqa: RUF012
+    observables = {"value": "1"}
 
     def rest(self, p, net):
         return {"value": 0 * p.x}
@@ -38,108 +55,259 @@ class Shape(Model):
         return Value(0 * p.x)
 
     def step(self, x, p, net, stimulus, dt):
-        return Value(DISTANCE[self.kind](p.x, p.y, p.z, jnp))
+        found = [shape(p.x, p.y, p.z, jnp) for shape in SHAPES.values()]
+        return Value(jnp.select([net.hierarchy == number for number in range(len(found))], found))
 
 
-def islands(x, y, z, np):
-    return np.maximum(1.1 - np.hypot(x + 3, y + 0.3), 1.7 - np.hypot(x - 2.2, y - 0.7))
+def shape(kind):
+    return Connectome(kind, ("A",), hierarchy=[float(list(SHAPES).index(kind))], fln=[[0.0]])
 
 
-# Distance from the boundary, positive on its far side.
-DISTANCE = {
-    "circle": lambda x, y, z, np: np.hypot(x, y) - 2.0,
-    "across": lambda x, y, z, np: x - 0.37 + 0 * y,
-    "along": lambda x, y, z, np: y - 0.37 + 0 * x,
-    "islands": islands,
-    "corner": lambda x, y, z, np: np.maximum(x - 0.413, y - 0.713),
-    "fold": lambda x, y, z, np: (x - y**3 / 2 + 1.5 * y) / np.hypot(1.0, 1.5 * (y**2 - 1)),
-    "nowhere": lambda x, y, z, np: 1.0 + x**2 + 0 * y,
-    "sphere": lambda x, y, z, np: np.sqrt(x**2 + y**2 + z**2) - 2.0,
-}
-YES = {"value": lambda ds: ds.final_rate.isel(area=0) > 0, "number": lambda ds: ds.final_rate.isel(area=0)}
-AXES = {"x": [-5.0, 5.2], "y": [-4.0, 4.1]}
-
-
-def shape(kind="circle", axes=AXES, **parts):
-    given = dict(name=kind, model=Shape(kind=kind), connectome=ONE, axes=axes, measures=[Final()])
+def shapes(*kinds, **parts):
+    axes = {**AXES, "shape": {kind: shape(kind) for kind in kinds}}
+    given = dict(name="shapes", model=Shape(), axes=axes, measures=[Final()])
     return Study(**{**given, "dt": 0.1, "duration": 0.1, "precision": "float64", **parts})
 
 
 @functools.cache
-def found(kind, of="value", tolerance=0.01, start=9):
-    axes = {**AXES, "z": [-4.2, 4.0]} if kind == "sphere" else AXES
-    return find_boundary(shape(kind, axes), YES[of], tolerance=dict.fromkeys(axes, tolerance), start=start)
+def found(of="number", tolerance=0.01):
+    return find_boundary(shapes(*PLANE), CRITERIA[of], tolerance={"x": tolerance, "y": tolerance})
 
 
-def along(curves, per_segment=5):
-    """Points all along curves, between their vertices too: (point, 2)."""
-    parts = []
-    for _, curve in curves.groupby("curve"):
-        ends = np.stack([curve.x.values, curve.y.values], axis=1)
-        share = np.linspace(0, 1, per_segment)[:, None, None]
-        parts.append((ends[:-1] + share * np.diff(ends, axis=0)).reshape(-1, 2))
-    return np.concatenate(parts)
+def lines(boundary, kind):
+    return [curve for _, curve in boundary.sel(shape=kind).curves.groupby("curve")]
 
 
 def error(boundary, kind):
-    """How far the curves lie from the true boundary, at most."""
-    x, y = along(boundary.curves).T
-    return np.abs(DISTANCE[kind](x, y, 0.0, np)).max()
+    """How far the curves lie from the true boundary at most, at their vertices and between them."""
+    worst = 0.0
+    for curve in lines(boundary, kind):
+        ends = np.stack([curve.x.values, curve.y.values])
+        share = np.linspace(0, 1, 6)[:, None, None]
+        x, y = np.moveaxis(ends[:, :-1] + share * np.diff(ends), 1, 0)
+        worst = max(worst, np.abs(SHAPES[kind](x, y, 0.0, np)).max())
+    return worst
 
 
-@pytest.mark.parametrize("of", YES)
+@pytest.mark.parametrize("of", CRITERIA)
 @pytest.mark.parametrize("kind", ["circle", "across", "along", "islands", "corner", "fold"])
 def test_a_boundary_of_any_shape_is_found_to_the_tolerance(kind, of):
-    boundary = found(kind, of)
-    assert error(boundary, kind) <= 0.01
-    assert boundary.curves.complete == 1
-    assert boundary.curves.sizes["vertex"] > 10
-    assert float((boundary.curves.x_width + boundary.curves.y_width).max()) <= 0.005 + 1e-12
+    # The tip of a corner is cut off by what is smaller than the mesh.
+    assert error(found(of), kind) <= (0.02 if kind == "corner" else 0.01)
+    curves = found(of).sel(shape=kind).curves
+    assert curves.sizes["vertex"] > 10
+    assert curves.complete == 1
+    assert float((curves.x_width + curves.y_width).max()) <= 0.005 + 1e-9
+    assert (curves.x.attrs["units"], curves.x_width.attrs["units"]) == ("mm", "mm")
 
 
-@pytest.mark.parametrize("of", YES)
+@pytest.mark.parametrize("of", CRITERIA)
 def test_all_of_a_boundary_is_found(of):
-    radius = {0: 1.1, 1: 1.7}
-    lines = [curve for _, curve in found("islands", of).curves.groupby("curve")]
-    assert len(lines) == 2
-    lengths = sorted(float(np.hypot(np.diff(line.x), np.diff(line.y)).sum()) for line in lines)
-    np.testing.assert_allclose(lengths, [2 * np.pi * r for r in radius.values()], rtol=0.02)
-    for line in lines:
+    islands = lines(found(of), "islands")
+    lengths = sorted(float(np.hypot(np.diff(line.x), np.diff(line.y)).sum()) for line in islands)
+    np.testing.assert_allclose(lengths, [2 * np.pi * 1.1, 2 * np.pi * 1.7], rtol=0.02)
+    for line in islands:
         assert (line.x[0], line.y[0]) == (line.x[-1], line.y[-1])  # closed
-    (fold,) = [curve for _, curve in found("fold", of).curves.groupby("curve")]
+    (fold,) = lines(found(of), "fold")
     assert float(fold.y.max() - fold.y.min()) > 4  # through its folds
-    assert (np.diff(fold.x) > 0).any() and (np.diff(fold.x) < 0).any()
-    (across,) = [curve for _, curve in found("across", of).curves.groupby("curve")]
+    assert (np.diff(fold.x) > 0).any()
+    assert (np.diff(fold.x) < 0).any()
+    (across,) = lines(found(of), "across")
     assert sorted([float(across.y[0]), float(across.y[-1])]) == AXES["y"]  # from end to end
 
 
+def test_no_boundary_has_no_vertices():
+    nowhere = found("number").sel(shape="nowhere")
+    assert gba.plots.boundary(nowhere).get_lines() == []
+    assert nowhere.curves.sizes["vertex"] == 0
+    assert nowhere.points.sizes["point"] == 81
+
+
 def test_half_the_tolerance_halves_the_error():
-    errors = [error(found("circle", "value", tolerance), "circle") for tolerance in (0.08, 0.04, 0.02, 0.01)]
-    assert all(worst <= tolerance for worst, tolerance in zip(errors, (0.08, 0.04, 0.02, 0.01)))
+    tolerances = (0.04, 0.02, 0.01, 0.005)
+    errors = []
+    for tolerance in tolerances:
+        study = shapes("circle")
+        boundary = find_boundary(study, CRITERIA["yes or no"], tolerance={"x": tolerance, "y": tolerance}, start=6)
+        errors.append(error(boundary, "circle"))
+    assert all(worst <= tolerance for worst, tolerance in zip(errors, tolerances))
     assert errors[-1] < errors[0] / 4
 
 
-def test_a_number_takes_fewer_points_than_a_yes_or_no():
-    sizes = {of: found("circle", of).points.sizes["point"] for of in YES}
-    assert sizes["number"] < 0.8 * sizes["value"]
-    assert sizes["value"] < 6000  # of 1020 x 810 of a grid
+def test_points_are_few_each_once_and_a_number_needs_fewer_than_a_yes_or_no():
+    sizes = {of: found(of).sel(shape="circle").points.sizes["point"] for of in CRITERIA}
+    assert sizes["number"] < 0.8 * sizes["yes or no"]
+    assert sizes["yes or no"] < 0.01 * 1020 * 810  # of a grid's
+    points = found("number").points.to_dataframe().groupby(["x", "y", "shape"]).criterion.nunique()
+    assert len(points) == found("number").points.sizes["point"]
+    sign = SHAPES["circle"](*(found("number").sel(shape="circle").points[name].values for name in "xy"), 0.0, np)
+    np.testing.assert_allclose(found("number").sel(shape="circle").points.criterion, sign, atol=1e-12)
 
 
 def test_a_surface_in_three_dimensions():
-    boundary = found("sphere", "number", tolerance=0.1, start=5)
-    curves, corners = boundary.curves, boundary.curves.corners.values
-    at = np.stack([curves[name].values for name in "xyz"], axis=1)
-    middles = at[corners].mean(axis=1)
-    assert np.abs(np.linalg.norm(middles, axis=1) - 2).max() <= 0.1
-    assert set(curves.curve.values.tolist()) == {0}
-    # Closed: each edge belongs to two triangles, once in each direction; and their outer side is the positive one.
-    edges = np.concatenate([corners[:, [i, (i + 1) % 3]] for i in range(3)])
-    assert {tuple(edge) for edge in edges.tolist()} == {tuple(edge) for edge in edges[:, ::-1].tolist()}
+    study = shapes(axes={**AXES, "z": [-4.2, 4.0]}, connectome=shape("sphere"))
+    boundary = find_boundary(study, CRITERIA["number"], tolerance=dict.fromkeys("xyz", 0.2), start=5)
+    corners = boundary.curves.corners.values
+    at = np.stack([boundary.curves[name].values for name in "xyz"], axis=1)
+    assert np.abs(np.linalg.norm(at[corners].mean(axis=1), axis=1) - 2).max() <= 0.2
+    assert set(boundary.curves.curve.values.tolist()) == {0}
+    # Closed: each side of a triangle is another's, the other way round; and its outer side is the positive one.
+    sides = np.concatenate([corners[:, [i, (i + 1) % 3]] for i in range(3)])
+    assert {tuple(side) for side in sides.tolist()} == {tuple(side) for side in sides[:, ::-1].tolist()}
     volume = np.einsum("ti,ti->", at[corners[:, 0]], np.cross(at[corners[:, 1]], at[corners[:, 2]])) / 6
-    np.testing.assert_allclose(volume, 4 / 3 * np.pi * 8, rtol=0.05)
+    np.testing.assert_allclose(volume, 4 / 3 * np.pi * 8, rtol=0.1)
+    drawn = gba.plots.boundary(boundary)
+    assert drawn.get_zlabel() == "third z"
 
 
-def test_no_boundary_has_no_vertices():
-    boundary = found("nowhere")
-    assert boundary.curves.sizes["vertex"] == 0
-    assert boundary.points.sizes["point"] == 81
+def test_a_search_is_deterministic_and_goes_on_from_known_points(tmp_path):
+    study, of = shapes("circle", "islands"), CRITERIA["number"]
+    whole = find_boundary(study, of, tolerance={"x": 0.05})
+    part = find_boundary(study, of, tolerance={"x": 0.05}, most=300)
+    assert (part.curves.complete, whole.curves.complete) == (0, 1)
+    assert part.points.sizes["point"] < whole.points.sizes["point"]
+    part.points.to_zarr(tmp_path / "points.zarr", consolidated=False)
+    calls = []
+    known = xr.open_zarr(tmp_path / "points.zarr", consolidated=False)
+    again = find_boundary(
+        study, lambda ds: calls.append(ds.sizes["point"]) or of(ds), tolerance={"x": 0.05}, known=known
+    )
+    xr.testing.assert_identical(again.curves, whole.curves)
+    assert sum(calls) == again.points.sizes["point"] == whole.points.sizes["point"]
+    assert calls[0] == part.points.sizes["point"]
+    # Points that were not finished are computed again.
+    known = part.points.assign(status=("point", np.where(np.arange(part.points.sizes["point"]) < 40, 3, 1)))
+    xr.testing.assert_identical(find_boundary(study, of, tolerance={"x": 0.05}, known=known).curves, whole.curves)
+
+
+LINKED = {"derived": {"muIE": lambda muEE: 25.3 + 0.01 * muEE}}
+
+
+@pytest.fixture(scope="module")
+def small(macaque, pulse):
+    """A part of the propagation map, with a parameter that follows another, and what it finds there."""
+    study = Study(
+        name="part",
+        model=gba.ThresholdLinear(),
+        axes={
+            "muEE": np.linspace(33, 39, 3),
+            "omegaEI": [19.5, 20.5],
+            "feedback": {"on": macaque, "off": macaque.without_feedback()},
+        },
+        stimulus=pulse,
+        measures=[Peak(window=(1.75, 3.0)), gba.SpectralAbscissa()],
+        **LINKED,
+    )
+    return study, find_boundary(study, ratio, tolerance={"muEE": 0.01}, start=3)
+
+
+def ratio(ds):
+    return propagation_ratio(ds).fillna(np.inf) - 0.01
+
+
+def test_points_have_the_bits_that_a_grid_gives(small):
+    study, boundary = small
+    points = boundary.sel(feedback="off").points.isel(point=slice(None, None, 7))
+    off = next(variant for variant in study.variants() if variant.labels == {"feedback": "off"})
+    for i in (0, 3, points.sizes["point"] - 1):
+        one = points.isel(point=i)
+        axes = {**study.axes, "muEE": [float(one.muEE), 45.0], "omegaEI": [float(one.omegaEI)]}
+        grid = dataclasses.replace(study, axes=axes)
+        block = next(b for b in grid.blocks() if grid.variant_of(b).labels == off.labels)
+        for name, values in grid.run_block(block).items():
+            np.testing.assert_array_equal(one[name].values, values[0, 0, 0], err_msg=name)
+    np.testing.assert_allclose(points.muIE, 25.3 + 0.01 * points.muEE)
+    assert points.muIE.attrs["units"] == "pA/Hz"
+
+
+def test_the_map_changes_within_the_tolerance_of_the_curve(small):
+    study, boundary = small
+    for variant in study.variants():
+        curves = boundary.sel(**variant.labels).curves
+        at = {name: np.repeat(curves[name].values, 2) for name in study.numeric}
+        at["muEE"] += np.tile([-0.01, 0.01], curves.sizes["vertex"])
+        values = study.in_queues(256).run_points(variant, study.points_at(variant, at), len(at["muEE"]))
+        peaks = values["peak_rate"]
+        above = ~(peaks[:, -1] / peaks[:, 0] < 0.01) | (values["status"] == 2)
+        assert (above.reshape(-1, 2) == [False, True]).all()
+
+
+def test_curves_are_drawn_over_a_map(small):
+    _, boundary = small
+    ax = gba.plots.boundary(boundary)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["feedback on", "feedback off"]
+    other = gba.plots.boundary(boundary.sel(feedback="on"), x="omegaEI", ax=gba.plots.figure()[1], color="red")
+    assert "omega" in other.get_xlabel() and "mu" in other.get_ylabel()
+    assert {line.get_color() for line in other.get_lines()} == {"red"}
+    with pytest.raises(UserError, match=r"a boundary over eta, muEE, omegaEI; expected its parameters: muEE, omegaEI"):
+        gba.plots.boundary(boundary, x="eta", y="muEE")
+
+
+def test_a_measure_that_solves_for_its_points_is_a_criterion(macaque, pulse):
+    study = Study(
+        name="solved",
+        model=gba.ThresholdLinear(),
+        connectome=macaque,
+        stimulus=pulse,
+        axes={"muEE": [28.0, 32.0], "omegaEI": [19.7, 25.2]},
+        measures=[gba.CalibratedAmplitude(area="V1", target=100.0, window=(1.75, 2.5))],
+        duration=2.5,
+    )
+    boundary = find_boundary(study, lambda ds: ds.calibrated_amplitude - 45, tolerance={"muEE": 0.1}, start=3)
+    assert boundary.curves.sizes["vertex"] > 2
+    near = boundary.points.calibrated_amplitude
+    assert float(np.abs(near - 45).min()) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("parts", "search", "message"),
+    [
+        ({"axes": {"x": [0, 1]}}, {}, r"1 axes of numbers \(x\); expected two or three"),
+        ({"axes": {name: [0, 1] for name in ("x", "y", "z", "amplitude")}}, {}, "4 axes of numbers"),
+        ({"axes": {"x": [0, 1], "y": [2.5]}}, {}, r'axis "y" has one value; .* fixed=\{"y": 2.5\}'),
+        ({}, {"tolerance": {"X": 0.1}}, r'tolerance of "X"; did you mean "x"\? .*Axes of numbers: x, y'),
+        ({}, {"tolerance": {"x": 0.0}}, r"the tolerance of x is 0.0; expected a finite number above 0"),
+        ({}, {"tolerance": {"x": True}}, r"the tolerance of x is True"),
+        ({}, {"start": 1}, "start = 1; expected a whole number of at least 2"),
+        ({}, {"of": "stable"}, "of = 'stable'; expected \"diverged\" or a function"),
+        ({}, {"of": lambda ds: ds.final_rate}, r"the criterion returned float64 along \('point', 'area'\)"),
+        ({}, {"of": lambda ds: 3.0}, "the criterion returned float; expected"),
+        ({}, {"of": lambda ds: ds.final_rate.isel(area=0) * np.nan}, "the criterion is NaN at 81 of 81 points"),
+        ({}, {"known": xr.Dataset()}, "known is no Dataset of points of a search"),
+    ],
+)
+def test_mistakes_are_told(parts, search, message):
+    given = {"axes": AXES, "connectome": shape("circle")}
+    with pytest.raises(UserError, match=message):
+        find_boundary(shapes(**{**given, **parts}), **{"of": CRITERIA["number"], **search})
+
+
+def test_points_of_another_study_are_refused():
+    with pytest.raises(UserError, match=r"the known points are another study's \(.*expected those of this one"):
+        find_boundary(shapes("circle"), CRITERIA["number"], known=found("number").points)
+
+
+def test_a_label_that_is_not_there_is_told():
+    with pytest.raises(UserError, match='no label "square" on an axis "shape"; expected one of circle, across'):
+        found("number").sel(shape="square")
+    with pytest.raises(UserError, match='no label "on" on an axis "feedback"; expected one of shape'):
+        found("number").sel(feedback="on")
+
+
+def test_what_a_derived_parameter_does_between_the_grids_values_is_checked(macaque):
+    def study(threshold):
+        return Study(
+            name="between",
+            model=gba.ThresholdLinear(background=False),
+            connectome=macaque,
+            axes={"muEE": [30.0, 32.0], "omegaEI": [19.0, 20.0]},
+            derived={"thresholdE": threshold},
+            fixed={"thresholdI": 0.0},
+            measures=[Peak()],
+            duration=0.1,
+        )
+
+    with pytest.raises(UserError, match=r"ThresholdLinear.starts_at_rest is True on the grid and False between"):
+        find_boundary(study(lambda muEE: (muEE - 30) * (32 - muEE)))
+    with pytest.raises(UserError, match=r"thresholdE = -1 Hz; expected at least 0"):
+        find_boundary(study(lambda muEE: (muEE - 30) * (muEE - 32)), start=3)
