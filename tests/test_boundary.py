@@ -237,7 +237,8 @@ def test_curves_are_drawn_over_a_map(small):
     ax = gba.plots.boundary(boundary)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["feedback on", "feedback off"]
     other = gba.plots.boundary(boundary.sel(feedback="on"), x="omegaEI", ax=gba.plots.figure()[1], color="red")
-    assert "omega" in other.get_xlabel() and "mu" in other.get_ylabel()
+    assert "omega" in other.get_xlabel()
+    assert "mu" in other.get_ylabel()
     assert {line.get_color() for line in other.get_lines()} == {"red"}
     with pytest.raises(UserError, match=r"a boundary over eta, muEE, omegaEI; expected its parameters: muEE, omegaEI"):
         gba.plots.boundary(boundary, x="eta", y="muEE")
