@@ -26,6 +26,7 @@ from .models.threshold_linear import ThresholdLinear as ThresholdLinear
 from .recall import replay as replay
 from .runner import run as run
 from .seeds import AcrossSeeds as AcrossSeeds
+from .sensitivity import Sensitivity as Sensitivity
 from .single import simulate as simulate
 from .stimulus import Pulse as Pulse, Stimulus as Stimulus
 from .store import open_study as open_study

@@ -381,7 +381,7 @@ class _Sweep:
 
     def kept(self, measure: StreamingMeasure, values: Any) -> Any:
         """Leave out the lanes that never get a point, where samples would take memory: (area, lanes)."""
-        return values[:, : self.size] if measure.places_samples else values
+        return jax.tree.map(lambda v: v[:, : self.size], values) if measure.places_samples else values
 
     # A slice.
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -74,6 +75,13 @@ class Measure(ABC):
     def parts(self) -> tuple[Measure, ...]:
         """The measures whose code makes the values: this one, and any that it is made of."""
         return (self,)
+
+    def beside(self, model: Model) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
+        """Return further coordinates along such a dimension: name -> dimension, values, attributes."""
+        return {}
+
+    def check(self, model: Model, values: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - nothing to check is the rule
+        """Raise UserError if it can't measure this model at these parameter values; they are whole axes."""
 
     def recipe(self) -> dict[str, Any]:
         """Return what identifies the measure, as JSON data."""

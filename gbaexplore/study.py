@@ -129,6 +129,8 @@ class Study:
         checks.parameters(self, variants)
         for variant in variants:
             checked_values(variant.model, self._all_values(variant))
+            for measure in self.measures:
+                measure.check(variant.model, self._all_values(variant))
             self.plan(variant)
         checks.seeds(self)
         self.variables  # noqa: B018 - names that clash are found now
@@ -527,7 +529,13 @@ class Study:
         connectome = next(self.variants()).connectome
         found = {AREA: (np.array(connectome.areas, dtype=object), {"long_name": "cortical area"})}
         for measure in self.measures:
-            found |= measure.coordinates(connectome, self.dt, self.n_steps)
+            for name, (values, attrs) in measure.coordinates(connectome, self.dt, self.n_steps).items():
+                if name in found and not np.array_equal(found[name][0], values):
+                    raise UserError(
+                        f'two measures have different values along "{name}"; '
+                        f'give one a suffix: {type(measure).__name__}(..., suffix="_late")'
+                    )
+                found[name] = (values, attrs)
         return found
 
     def template(self) -> xr.Dataset:
@@ -546,6 +554,8 @@ class Study:
         extra = self.coordinates()
         for name, (values, attrs) in extra.items():
             ds.coords[name] = (name, values, attrs)
+        for measure in self.measures:
+            ds = ds.assign_coords(measure.beside(variant.model))
         hierarchy = {"units": "1", "long_name": "position in the cortical hierarchy"}
         ds.coords["hierarchy"] = (AREA, variant.connectome.hierarchy, hierarchy)
         for name in self.derived:
