@@ -14,7 +14,6 @@ import jax.extend.source_info_util
 import jax.numpy as jnp
 import numpy as np
 
-from gbaexplore import engine
 from gbaexplore.calibration import SolvedMeasure, Trials
 from gbaexplore.connectome import Connectome
 from gbaexplore.engine import AMPLITUDE
@@ -61,9 +60,9 @@ class Sensitivity(SolvedMeasure):
 
     def __post_init__(self) -> None:
         if not isinstance(self.measure, StreamingMeasure):
+            what = type(self.measure).__name__ if isinstance(self.measure, Measure) else repr(self.measure)
             raise UserError(
-                f"Sensitivity({type(self.measure).__name__ if isinstance(self.measure, Measure) else self.measure!r}, "
-                "...): expected a measure that is folded into the simulation, such as Peak()"
+                f"Sensitivity({what}, ...): expected a measure that is folded into the simulation, such as Peak()"
             )
         names = self.parameters
         if isinstance(names, str) or not names or len(set(names)) < len(names):
@@ -274,13 +273,15 @@ def _pushed(function: Callable[..., Any], *args: _Dual) -> _Dual:
     program, shape = jax.make_jaxpr(function, return_shape=True)(*(arg.primal for arg in args))
     inputs = [one for arg in args for one in _leaves(arg)]
     found = [_instantiated(one) for one in _run(program, inputs)]
-    tree = jax.tree.structure(shape)
+    tree: Any = jax.tree.structure(shape)
     tangents = zip(*(one.tangents for one in found))
     return _Dual(tree.unflatten([one.primal for one in found]), tuple(tree.unflatten(each) for each in tangents))
 
 
 def _leaves(tree: _Dual) -> list[_Dual]:
     """Return a tree with derivatives as arrays with derivatives."""
+    primals: list[Any]
+    structure: Any
     primals, structure = jax.tree.flatten(tree.primal)
     columns = [structure.flatten_up_to(tangent) for tangent in tree.tangents]
     return [_Dual(primal, tangents) for primal, tangents in zip(primals, zip(*columns))]
