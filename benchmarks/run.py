@@ -40,6 +40,11 @@ def explorer() -> None:
     program("click.py")
 
 
+def sensitivity() -> None:
+    """What derivatives cost."""
+    program("sensitivity.py", NPROC="1")
+
+
 FIGURES = {
     "map": whole.propagation_map,
     "kernel": kernel,
@@ -50,6 +55,7 @@ FIGURES = {
     "small": whole.small_things,
     "early_end": early_end,
     "explorer": explorer,
+    "sensitivity": sensitivity,
 }
 
 

@@ -28,6 +28,7 @@ GRIDS = {
     "targeted_inhibition": {"f": 5, "regime": 2},
     "lesions": {"lesion": 30, "regime": 2},
     "sobol_indices": {"point": 3072},
+    "sensitivities": {"regime": 2},
 }
 ONE = Connectome("local", ("local",), np.zeros(1), np.zeros((1, 1)))
 WEAK, STRONG, FLOORED = dict(wEE=4.45, wEI=4.7), dict(wEE=6.0, wEI=6.7), dict(wEE=4.0, wEI=7.0)
@@ -159,7 +160,7 @@ def test_lesions_hurt_24c_as_the_documentation_says(run_all):
 def filled(study: Study):
     """The study's Dataset with made-up values: peaks above all samples, and a corner that has diverged."""
     rng = np.random.default_rng(1)
-    lowest = {"peak_rate": 1.0, "rate_change": 0.0, "time_to_peak": 0.0, "spectral_abscissa": -1.0}
+    lowest = {"peak_rate": 1.0, "rate_change": 0.0, "time_to_peak": 0.0, "spectral_abscissa": -1.0, "d_peak_rate": -1.0}
     ds = study.template()
     for name, low in lowest.items():
         if name in ds:
