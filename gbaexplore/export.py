@@ -165,7 +165,7 @@ def _as_cf(ds: xr.Dataset) -> xr.Dataset:
     ds = ds.rename({dim: "elapsed_time" for dim in ds.dims if dim == "time"})
     ds[STATUS].attrs["flag_values"] = np.array(ds[STATUS].attrs["flag_values"], ds[STATUS].dtype)
     for attrs in (v.attrs for v in ds.variables.values()):
-        if re.search(r"\d\.\d", attrs.get("units", "")):  # UDUNITS reads s^0.5 as s^0 times 5
+        if re.search(r"\d\.\d| per ", attrs.get("units", "")):  # UDUNITS reads s^0.5 as s^0 times 5
             attrs["long_name"] = f"{attrs.get('long_name', '')} ({attrs.pop('units')})".strip()
     return ds
 

@@ -88,7 +88,7 @@ class Sensitivity(SolvedMeasure):
             name: Variable(
                 (*made[of].dims, self.dimension),
                 f"{made[of].units} per {self.dimension}_units",
-                f"change of the {made[of].long_name}",
+                f"derivative of the {made[of].long_name}",
             )
             for name, of in self._differentiated(model).items()
         }
