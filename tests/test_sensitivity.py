@@ -119,7 +119,8 @@ def test_elasticities_do_not_depend_on_units(exact, make_study):
 
 def test_elasticities_know_each_variants_parameters(make_study):
     axes = {"regime": {name: ThresholdLinear(muEE=value) for name, value in (("a", 30.0), ("b", 40.0))}}
-    ds = make_study(axes=axes, measures=[PEAK, Sensitivity(PEAK, ("muEE", "eta"))]).template().load()
+    measures = [PEAK, Sensitivity(PEAK, ("muEE", "eta"))]
+    ds = make_study(axes=axes, model=None, measures=measures).template().load()
     ones = xr.ones_like(ds.d_peak_rate)
     ds = ds.assign(status=ds.status + 1, peak_rate=ones[..., 0].drop_vars("parameter"), d_peak_rate=ones)
     np.testing.assert_allclose(elasticity(ds).sel(parameter="muEE").mean("area"), [30.0, 40.0])
@@ -252,7 +253,6 @@ def test_at_a_kink_it_is_the_derivative_towards_larger_values(macaque, make_stud
         near = response(name, start + np.array([0.0, 1e-5, 2e-5])).T
         np.testing.assert_allclose(slope, (-3 * near[0] + 4 * near[1] - near[2]) / 2e-5, rtol=1e-4, atol=1e-6)
     assert slopes[1, 1, 1] > 0.01
-    assert abs(found["d_final_rate_last"][1, 0, 0] - 1) > 1e-3
 
 
 @dataclass(frozen=True)
