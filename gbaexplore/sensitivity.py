@@ -134,15 +134,13 @@ class Sensitivity(SolvedMeasure):
                     f"values, or no {name} among the parameters"
                 ) from None
 
-    def recipe(self) -> dict[str, Any]:
-        from gbaexplore.identity import code_hash
+    @property
+    def parts(self) -> tuple[Measure, ...]:
+        return (self, self.measure)
 
-        return {
-            "kind": type(self).__name__,
-            "suffix": self.suffix,
-            "measure": self.measure.recipe() | {"code": code_hash(type(self.measure))},
-            "parameters": list(self.parameters),
-        }
+    def recipe(self) -> dict[str, Any]:
+        own = {"parameters": list(self.parameters), "suffix": self.suffix}
+        return {"kind": type(self).__name__, "measure": self.measure.recipe(), **own}
 
     def solve(self, trials: Trials) -> dict[str, np.ndarray]:
         measure = _TangentMeasure(sensitivity=self, kept=tuple(self._differentiated(trials.model).items()))
