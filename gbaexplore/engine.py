@@ -114,6 +114,7 @@ def plan(
         early_end: whether a point may end when its response is over or it has diverged. It changes no bit
             of any result, and is there to show that.
     """
+    model = model.fitted(len(areas), dt, precision)
     values = {**{name: np.asarray([value]) for name, value in fixed.items()}, **swept}
     draws = model.draws(values)
     at_rest = not draws and model.starts_at_rest(values)
@@ -270,7 +271,7 @@ class _Lanes(NamedTuple):
     clock: Any  # (lanes,) its next slice
     ended: Any  # (lanes,) bool, it has diverged
     x: Any  # the model's state
-    top: Any  # the largest value of every state variable, seen between slices
+    top: Any  # the largest value of all that has to come back to zero, seen between slices
     accs: Any  # the measures' accumulators
     queued: Any  # () the next point of the queue
     out: Any  # the accumulators of finished points, (size + 1, ...)
@@ -304,7 +305,7 @@ class _Sweep:
             clock=jnp.zeros(lanes, jnp.int32),
             ended=jnp.zeros(lanes, bool),
             x=x,
-            top=jax.tree.map(jnp.zeros_like, x),
+            top=jax.tree.map(jnp.zeros_like, self.batch.model.away(x)),
             accs=accs,
             queued=jnp.asarray(lanes, jnp.int32),
             out=[jax.tree.map(self.nothing_finished, acc) for acc in self.lanes_first(accs)],
@@ -389,8 +390,9 @@ class _Sweep:
         """Every lane through its next slice; those that are finished then take the next points."""
         x, accs = self.through_slice(c)
         clock = c.clock + 1
-        top = jax.tree.map(lambda t, a: jnp.maximum(t, jnp.abs(a)), c.top, x)
-        small = jax.tree.map(lambda t, a: (jnp.abs(a) <= SETTLED * t).reshape(-1, a.shape[-1]).all(0), top, x)
+        away = self.batch.model.away(x)
+        top = jax.tree.map(lambda t, a: jnp.maximum(t, jnp.abs(a)), c.top, away)
+        small = jax.tree.map(lambda t, a: (jnp.abs(a) <= SETTLED * t).reshape(-1, a.shape[-1]).all(0), top, away)
         settled = jnp.stack(jax.tree.leaves(small)).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
         ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling)
         over = clock >= self.n_slices

@@ -85,7 +85,7 @@ def simulate(
     )
     network = Network.of(connectome)
     results = engine.simulate_batch(plan, network, points, 1, 1)
-    rest = engine.rest(model, network, values)
+    rest = engine.rest(plan.batch.model, network, values)
     (time, (times, attrs)), *_ = traces[0].coordinates(connectome, dt, n_steps).items()
     ds = xr.Dataset(coords={time: (time, times, attrs)})
     ds.coords[AREA] = (AREA, np.array(connectome.areas, dtype=object), {"long_name": "cortical area"})

@@ -643,10 +643,14 @@ class Study:
 
     def _code(self) -> dict[str, Any]:
         """Return what tells versions of the code apart that the numbers come from."""
-        used: list[type] = [type(thing) for variant in self.variants() for thing in (variant.model, variant.stimulus)]
+        used: list[Any] = [part for variant in self.variants() for part in variant.model.code()]
+        used += [type(variant.stimulus) for variant in self.variants()]
         used += [type(part) for measure in self.measures for part in measure.parts]
-        classes = {cls.__name__: code_hash(cls) for cls in used}
-        return {"engine": engine.REVISION, **classes}
+        hashes: dict[str, list[str]] = {}
+        for thing in used:
+            hashes.setdefault(thing.__name__, []).append(code_hash(thing))
+        # One hash each, unless two of the user's own have one name.
+        return {"engine": engine.REVISION, **{name: "+".join(dict.fromkeys(h)) for name, h in hashes.items()}}
 
 
 def variant_name(labels: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
@@ -99,6 +99,18 @@ class Model(ABC):
         """
         raise UserError(f"{type(self).__name__} has no noise_covariance; the stationary covariance needs it: define it")
 
+    def away(self, x: Any) -> Any:
+        """Return what of a state is back at zero when a response is over: arrays, by default all of the state."""
+        return x
+
+    def fitted(self, areas: int, dt: float, precision: str) -> Model:
+        """Return the model for a run of so many areas, with steps of dt seconds, in "float32" or "float64".
+
+        Raises:
+            UserError: it can't be run so.
+        """
+        return self
+
     def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
         """Whether the start is a fixed point without stimulus at all these parameter values.
 
@@ -143,6 +155,10 @@ class Model(ABC):
     def recipe(self) -> dict[str, Any]:
         """Return what identifies the model, its parameter values apart, as JSON data."""
         return {"kind": type(self).__name__, **self.options()}
+
+    def code(self) -> list[Callable[..., Any]]:
+        """Return the classes and functions that the numbers come from, of which a store keeps hashes."""
+        return [type(self)]
 
     @classmethod
     def known_parameter(cls, name: str, also: tuple[str, ...] = ()) -> None:
