@@ -7,19 +7,21 @@ import hashlib
 import inspect
 import sys
 import textwrap
+from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-_INSTALLED = ("site-packages", "dist-packages", sys.base_prefix)
+_PACKAGES = ("site-packages", "dist-packages")
+_INSTALLED = (*_PACKAGES, sys.base_prefix)
 
 
-def code_hash(cls: type) -> str:
-    """Return a hash of a class' source, its bases' and what these use of their own files and folders.
+def code_hash(thing: Callable[..., Any]) -> str:
+    """Return a hash of a class' or function's source, its bases' and what these use of their own files and folders.
 
     Comments, documentation and layout do not count. Installed packages are left out: their versions are kept apart.
     """
     found: dict[str, str] = {}
-    _collect(cls, found)
+    _collect(thing, found)
     return hashlib.sha256("\n".join(f"{name}: {found[name]}" for name in sorted(found)).encode()).hexdigest()[:16]
 
 
@@ -37,9 +39,9 @@ def _collect(thing: Any, found: dict[str, str]) -> None:
         return
     found[key] = ast.unparse(_without_words(tree)).replace("'", '"')  # Pythons differ in how they quote
     for base in getattr(thing, "__mro__", ())[1:]:
-        if base is not object and not inspect.isabstract(base):
+        if base is not object and not inspect.isabstract(base) and not _of_another_package(base):
             _collect(base, found)
-    for used in [_resolved(node, module) for node in ast.walk(tree)]:
+    for used in [*(_resolved(node, module) for node in ast.walk(tree)), *_enclosed(thing)]:
         if isinstance(used, (type, FunctionType)):
             if is_own(sys.modules.get(used.__module__)):
                 _collect(used, found)
@@ -55,6 +57,20 @@ def _resolved(node: ast.AST, module: ModuleType | None) -> Any:
         owner = getattr(module, node.value.id, None)
         return getattr(owner, node.attr, None) if isinstance(owner, ModuleType) and is_own(owner) else None
     return None
+
+
+def _enclosed(thing: Any) -> list[Any]:
+    """Return what a function, or a class' methods, found in the function that they are written in."""
+    functions = [f for f in [thing, *getattr(thing, "__dict__", {}).values()] if isinstance(f, FunctionType)]
+    # What a program has made, such as a dataclass' __init__, encloses what the source says already.
+    written = [f for f in functions if not f.__code__.co_filename.startswith("<")]
+    return [value for f in written for _, value in sorted(inspect.getclosurevars(f).nonlocals.items())]
+
+
+def _of_another_package(cls: type) -> bool:
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+    ours = cls.__module__.split(".")[0] == __name__.split(".")[0]
+    return not ours and any(place in file for place in _PACKAGES)
 
 
 def is_own(module: ModuleType | None) -> bool:
