@@ -60,7 +60,7 @@ def _software() -> dict[str, str]:
     return {
         "python": ".".join(found["python"].split(".")[:2]),
         "code": hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12],
-        **{name: found[name] for name in ("gbaexplore", "numpy", "jax", "jaxlib", "zarr")},
+        **{name: found[name] for name in ("gbaexplore", "numpy", "jax", "jaxlib", "zarr", "brainpy")},
     }
 
 

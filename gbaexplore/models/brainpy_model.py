@@ -1,0 +1,532 @@
+"""BrainPy's dynamical systems as models: swept by the arguments of what makes them.
+
+A step builds the system while it is traced, puts the state into its Variables, calls `update` and reads them out
+again. What the building computes does not depend on the state, so XLA takes it out of the loop over time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import functools
+import gc
+import hashlib
+import inspect
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gbaexplore.errors import UserError, did_you_mean
+from gbaexplore.identity import code_hash
+from gbaexplore.models.base import Model, Network, parameter
+
+UPDATE = "update"
+
+_FROM_NETWORK = ("hierarchy", "fln", "fln_inhibitory", "net")
+_NOT_KNOWN = (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError)
+_NOT_KNOWN += (jax.errors.TracerIntegerConversionError,)
+_NAMING = threading.RLock()  # BrainPy counts the names of its objects without one
+
+
+@jax.tree_util.register_pytree_node_class
+class BrainPyState:
+    """The values of a system's Variables; its attributes are the changes of the monitored ones.
+
+    Args:
+        variables: the monitored ones first, then all others that a step changes, each of any shape.
+        initial: values of the first of them: the monitored ones, all of them if a response can be over.
+        steps: () int32, how many there have been.
+    """
+
+    def __init__(self, monitors: tuple[str, ...], variables: list[Any], initial: list[Any], steps: Any) -> None:
+        self._monitors, self._variables, self._initial, self._steps = monitors, variables, initial, steps
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self.__dict__.get("_monitors", ()):
+            raise AttributeError(name)
+        at = self._monitors.index(name)
+        return _change(self._variables[at], self._initial[at])
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+        return (self._variables, self._initial, self._steps), self._monitors
+
+    @classmethod
+    def tree_unflatten(cls, monitors: tuple[str, ...], children: tuple[Any, ...]) -> BrainPyState:
+        return cls(monitors, *children)
+
+
+def _change(value: Any, initial: Any) -> Any:
+    """Return the change of a Variable, as real numbers: spikes are 1."""
+    return value.astype(float) - initial.astype(float)
+
+
+class BrainPyModel(Model):
+    """Any dynamical system of BrainPy's as a model, swept by the arguments of what makes it.
+
+    The system is built in BrainPy's non-batching mode, in the study's precision, and starts from the values that its
+    Variables are built with. `rest` is those of the monitored ones, and results are changes from it: differences of
+    raw numbers, so that float32 loses changes below 1e-7 of the raw number. `precision="float64"` keeps them.
+
+    Args:
+        factory: a class or function that returns a `brainpy.DynamicalSystem`. Arguments whose default is a float are
+            parameters: an axis, `fixed` or `derived` may give them. Arguments named `hierarchy` (area,), `fln` and
+            `fln_inhibitory` (area, area) get the study's connectome, and `net` a `Network` of all three.
+        monitors: names of Variables ("E", or "cells.V" of a part), which become the observables; a mapping gives
+            their units, which are "1" else. Each has one value per area, as it is at the end of a step.
+        input: where the stimulus (area,) goes: "update" for the first argument of `update`; the name of a
+            Variable, to which it is added before a step, as by `DSRunner(inputs=...)`; None for nowhere.
+        units: of parameters, by name; "1" else.
+        options: values of the other arguments. A float that is given here is no parameter.
+        time_unit_s: BrainPy's unit of time, s. `bp.share["t"]`, `bp.share["dt"]` and `bm.get_dt()` are in it.
+        at_rest: True promises that without stimulus the system stays as it starts, at all parameters, and does not
+            look at t. The steps before the stimulus are then left out, and points may end early.
+        values: of parameters, where not their defaults.
+
+    Raises:
+        UserError: an argument that nothing gives, or that does not exist. When a study is made: no such Variable, one
+            that has not a value per area, random numbers, numbers of less than the study's precision, an argument
+            whose value has to be known when the system is built.
+    """
+
+    def __new__(cls, factory: Callable[..., Any], *_: Any, units: Any = None, options: Any = None, **__: Any) -> Any:
+        if not (inspect.isclass(factory) or inspect.isfunction(factory)):
+            raise UserError(f"BrainPyModel of {factory!r}; expected a class or a function that makes the system")
+        return object.__new__(_class_of(factory, tuple((units or {}).items()), frozenset(options or {})))
+
+    def __init__(
+        self,
+        factory: Callable[..., Any],
+        monitors: Sequence[str] | Mapping[str, str],
+        *,
+        input: str | None = UPDATE,
+        units: Mapping[str, str] | None = None,
+        options: Mapping[str, Any] | None = None,
+        time_unit_s: float = 1e-3,
+        at_rest: bool = False,
+        **values: float,
+    ) -> None:
+        if isinstance(monitors, str) or not monitors:
+            raise UserError(f'monitors = {monitors!r}; expected names of Variables, such as ["E"] or {{"E": "Hz"}}')
+        if not time_unit_s > 0:
+            raise UserError(f"time_unit_s = {time_unit_s!r}; expected BrainPy's unit of time in seconds, such as 1e-3")
+        for name in values:
+            self.known_parameter(name)
+        observables = dict(monitors) if isinstance(monitors, Mapping) else dict.fromkeys(monitors, "1")
+        parts = {"input": input, "time_unit_s": float(time_unit_s), "at_rest": bool(at_rest)}
+        found = {
+            **{name: float(values.get(name, info.default)) for name, info in self.parameters().items()},
+            "factory": factory,
+            "observables": observables,
+            "_given": _complete(factory, dict(options or {})),
+            "_parts": parts,
+            "_remade": {"monitors": monitors, "units": units, "options": options, **parts, **values},
+            "_dt": None,
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return functools.partial(BrainPyModel, **self.__dict__["_remade"]), (self.factory,)
+
+    # Two models that are equal share a compiled program.
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BrainPyModel) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @functools.cached_property
+    def _key(self) -> tuple[Any, ...]:
+        values = tuple(getattr(self, name) for name in self.parameters())
+        return self.factory, json.dumps(self.options(), sort_keys=True), values, self._dt
+
+    def __repr__(self) -> str:
+        return f"BrainPyModel({type(self).__name__}, monitors={list(self.observables)})"
+
+    def options(self) -> dict[str, Any]:
+        """Return all that is given beside the parameters, as JSON data."""
+        name = self.factory.__qualname__
+        given = {name: _told(value, name) for name, value in self._given.items()}
+        return {"factory": name, "monitors": dict(self.observables), **self._parts, "options": given}
+
+    def recipe(self) -> dict[str, Any]:
+        """Return what identifies the model, its parameter values apart, as JSON data."""
+        return {"kind": BrainPyModel.__name__, **self.options()}
+
+    def code(self) -> list[Callable[..., Any]]:
+        """Return what the numbers come from: this class, and the user's own."""
+        return [BrainPyModel, self.factory]
+
+    @classmethod
+    def known_parameter(cls, name: str, also: tuple[str, ...] = ()) -> None:
+        """Raise UserError unless this is one of the parameters, saying what would make it one."""
+        if name not in cls.parameters() and name in cls._arguments:
+            raise UserError(
+                f'"{name}" of {cls.__name__} is no parameter, because its default is no float, or options= gives it; '
+                "expected an argument with a default such as 1.0"
+            )
+        super().known_parameter(name, also)
+
+    # What the simulator asks for.
+
+    def fitted(self, areas: int, dt: float, precision: str) -> Model:
+        return _fitted(self, areas, dt, precision)
+
+    def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
+        with self._environment(0):
+            system = self._built(p, net)
+            found = {name: _variable(system, name).value.astype(float) for name in self.observables}
+        return {name: jnp.reshape(value, net.hierarchy.shape) for name, value in found.items()}
+
+    def start(self, p: Any, net: Network) -> BrainPyState:
+        with self._environment(0):
+            system = self._built(p, net)
+            values = [variable.value for variable in self._changing(system, jnp.zeros_like(net.hierarchy))]
+        initial = values if self._parts["at_rest"] else values[: len(self.observables)]
+        return BrainPyState(tuple(self.observables), self._per_area(values, net), self._per_area(initial, net), jnp.int32(0))
+
+    def step(self, x: BrainPyState, p: Any, net: Network, stimulus: Any, dt: float) -> BrainPyState:
+        with self._environment(x._steps):
+            system = self._built(p, net)
+            changing = self._changing(system, stimulus)
+            before = [jnp.reshape(value, v.shape) for value, v in zip(x._variables, changing)]
+            after = self._advanced(system, stimulus, list(zip(changing, before)))
+        return BrainPyState(x._monitors, self._per_area(after, net), x._initial, x._steps + 1)
+
+    def away(self, x: BrainPyState) -> Any:
+        return [_change(value, initial) for value, initial in zip(x._variables, x._initial)]
+
+    def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
+        return self._parts["at_rest"]
+
+    # The system, while it is traced.
+
+    @contextlib.contextmanager
+    def _environment(self, steps: Any) -> Iterator[None]:
+        """BrainPy's settings, which it keeps for each thread: nothing of them stays behind."""
+        import brainpy.math as bm
+        import brainstate
+        from brainpy.math.defaults import env
+        from brainpy.math.scales import IdScaling
+
+        double = jnp.result_type(float) == jnp.float64
+        settings = {
+            "dt": self._dt,
+            "i": steps,
+            "t": steps * self._dt,
+            "mode": bm.nonbatching_mode,
+            "membrane_scaling": IdScaling(),
+            "bool_": jnp.bool_,
+            "int_": jnp.int64 if double else jnp.int32,
+            "float_": jnp.float64 if double else jnp.float32,
+            "complex_": jnp.complex128 if double else jnp.complex64,
+            "bp_object_as_pytree": False,
+            "numpy_func_return": "bp_array",
+        }
+        with _NAMING, brainstate.environ.context(env=env, **settings):
+            yield
+
+    def _built(self, p: Any, net: Network) -> Any:
+        return self._made({name: getattr(p, name)[0] for name in self.parameters()}, net)
+
+    def _made(self, values: Mapping[str, Any], net: Network) -> Any:
+        import brainpy as bp
+
+        inhibitory = net.fln if net.fln_inhibitory is None else net.fln_inhibitory
+        wiring = {**net._asdict(), "fln_inhibitory": inhibitory, "net": net}
+        wiring = {name: wiring[name] for name in _FROM_NETWORK if name in self._arguments}
+        make = functools.partial(self.factory, **{**values, **wiring, **self._given})
+        with jax.ensure_compile_time_eval():  # of all that no parameter is in: Python may ask for its value
+            try:
+                system = make()
+            except bp.errors.UniqueNameError:  # of one that was built before, and is in no use any more
+                gc.collect()
+                system = make()
+        if not isinstance(system, bp.DynamicalSystem):
+            raise UserError(f"{self._name} makes {type(system).__name__}; expected a brainpy.DynamicalSystem")
+        return system
+
+    def _changing(self, system: Any, stimulus: Any) -> list[Any]:
+        """Return the monitored Variables, then all others that a step writes to."""
+        import brainstate
+
+        found = [_variable(system, name) for name in self.observables]
+        monitored = {id(variable) for variable in found}
+
+        def once(stimulus: Any) -> int:
+            with _tracked() as trace:
+                self._update(system, stimulus)
+                found.extend(state for state in trace.get_write_states() if id(state) not in monitored)
+            return 0
+
+        drawn = _draws(jax.make_jaxpr(once)(stimulus).jaxpr)
+        if drawn or any(isinstance(state, brainstate.random.RandomState) for state in found):
+            raise UserError(_RANDOM.format(self._name))
+        return found
+
+    def _advanced(self, system: Any, stimulus: Any, before: list[tuple[Any, Any]]) -> list[Any]:
+        """Return what Variables are after a step, from (Variable, value before it)."""
+        with _tracked():
+            for variable, value in before:
+                variable.value = value
+            self._update(system, stimulus)
+            return [variable.value for variable, _ in before]
+
+    def _update(self, system: Any, stimulus: Any) -> None:
+        """One step as DSRunner makes it, but for the monitors."""
+        import brainpy as bp
+
+        name = self._parts["input"]
+        if name == UPDATE:
+            if not inspect.signature(system.update).parameters:
+                raise UserError(
+                    f"update of {self._name} has no argument for the stimulus; expected one, or the Variable that it "
+                    f'is added to: input="...", or input=None. Variables: {", ".join(_variables(system))}'
+                )
+            system(stimulus)
+        else:
+            if name is not None:
+                variable = _variable(system, name)
+                variable.value = variable.value + jnp.reshape(stimulus, variable.shape)
+            system()
+        bp.clear_input(system)
+
+    def _per_area(self, values: list[Any], net: Network) -> list[Any]:
+        """Return values of which the monitored ones are (area,)."""
+        areas = net.hierarchy.shape[0]
+        for name, value in zip(self.observables, values):
+            if value.size != areas:
+                raise UserError(
+                    f'"{name}" of {self._name} has shape {value.shape}, the connectome {areas} areas; expected one '
+                    "value per area"
+                )
+        shaped = [value.reshape(areas) for value in values[: len(self.observables)]]
+        return [*shaped, *values[len(self.observables) :]]
+
+    @property
+    def _name(self) -> str:
+        return self.factory.__qualname__
+
+
+# The arguments of what makes a system.
+
+
+@functools.lru_cache(maxsize=64)
+def _class_of(factory: Callable[..., Any], units: tuple[tuple[str, str], ...], given: frozenset[str]) -> type:
+    """Return the subclass that declares what a factory's parameters are, the same one every time."""
+    arguments = _arguments(factory)
+    what = factory.__qualname__
+    found = {
+        name: argument.default
+        for name, argument in arguments.items()
+        if isinstance(argument.default, (float, np.floating)) and name not in (*given, *_FROM_NETWORK)
+    }
+    for name in found:
+        if hasattr(BrainPyModel, name) or name in ("amplitude", "factory", "observables"):
+            raise UserError(f'the argument "{name}" of {what} has a name that a model needs; expected another name')
+    for name, _ in units:
+        if name not in found:
+            raise UserError(f'units: no parameter "{name}" in {what}{did_you_mean(name, found) or ";"} '
+                            f"Parameters: {', '.join(found)}")
+    fields = [
+        (name, float, parameter(float(value), units=dict(units).get(name, "1"), doc=f"{name} of {what}"))
+        for name, value in found.items()
+    ]
+    space = {"_arguments": frozenset(arguments), "__module__": factory.__module__}
+    return dataclasses.make_dataclass(
+        factory.__name__, fields, bases=(BrainPyModel,), namespace=space, frozen=True, init=False, eq=False, repr=False
+    )
+
+
+def _arguments(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return a factory's arguments by name; those of a class that passes on **kwargs include its bases'."""
+    found: dict[str, inspect.Parameter] = {}
+    for makes in [factory, *getattr(factory, "__mro__", ())[1:]]:
+        arguments = inspect.signature(makes).parameters
+        found = {**arguments, **found}
+        if not any(argument.kind is argument.VAR_KEYWORD for argument in arguments.values()):
+            break
+    return {name: a for name, a in found.items() if a.kind not in (a.VAR_POSITIONAL, a.VAR_KEYWORD)}
+
+
+def _complete(factory: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options, all arguments being given or having a default."""
+    known, what = _arguments(factory), factory.__qualname__
+    others = any(a.kind is inspect.Parameter.VAR_KEYWORD for a in inspect.signature(factory).parameters.values())
+    for name in options:
+        if name not in known and not others:
+            raise UserError(
+                f'options: no argument "{name}" in {what}{did_you_mean(name, known) or ";"} '
+                f"Arguments: {', '.join(known)}"
+            )
+    for name, argument in known.items():
+        if argument.default is argument.empty and name not in (*options, *_FROM_NETWORK):
+            raise UserError(
+                f'nothing gives the argument "{name}" of {what}; expected options={{"{name}": ...}}, or a default such '
+                "as 1.0, which makes it a parameter"
+            )
+    return options
+
+
+def _told(value: Any, owner: str) -> Any:
+    """Return what tells an option from others, as JSON data."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_told(item, owner) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _told(item, owner) for key, item in value.items()}
+    if isinstance(value, (np.ndarray, np.generic, jax.Array)):
+        array = np.ascontiguousarray(value)
+        digest = hashlib.sha256(array.tobytes()).hexdigest()
+        return {"shape": list(array.shape), "dtype": str(array.dtype), "sha256": digest}
+    if inspect.isclass(value) or inspect.isfunction(value):
+        return {"name": value.__qualname__, "code": code_hash(value)}
+    if hasattr(value, "__dict__") and not callable(getattr(value, "update", None)):
+        inside = {name: _told(item, owner) for name, item in vars(value).items()}
+        return {"kind": type(value).__qualname__, "code": code_hash(type(value)), **inside}
+    raise UserError(
+        f"an option of {owner} is {type(value).__name__}; expected numbers, text, arrays, functions or initializers: "
+        "what a store can tell from others"
+    )
+
+
+# What is looked at before anything is run.
+
+_RANDOM = (
+    "update of {} draws random numbers, which would be the same ones in every point; expected a system without noise"
+)
+
+
+@functools.lru_cache(maxsize=64)
+def _fitted(model: BrainPyModel, areas: int, dt: float, precision: str) -> BrainPyModel:
+    """Return the model for a run, after a step of it on paper."""
+    found = copy.copy(model)
+    object.__setattr__(found, "_dt", float(f"{dt / model._parts['time_unit_s']:.12g}"))
+    with jax.enable_x64(precision == "float64"):
+        number = jax.ShapeDtypeStruct((areas,), precision)
+        matrix = jax.ShapeDtypeStruct((areas, areas), precision)
+        given = dict.fromkeys(found.parameters(), number), Network(number, matrix, matrix), number
+        try:
+            first, second = (jax.make_jaxpr(_first_step(found))(*given) for _ in range(2))
+        except _NOT_KNOWN as error:
+            raise _not_known(found, given, error) from error
+    _check_same(found._name, first, second)
+    if precision == "float64":
+        _check_double(found._name, first)
+    return found
+
+
+def _first_step(model: BrainPyModel) -> Callable[..., Any]:
+    def step(values: dict[str, Any], net: Network, stimulus: Any) -> Any:
+        p = SimpleNamespace(**values)
+        return model.step(model.start(p, net), p, net, stimulus, 0.0)
+
+    return step
+
+
+def _not_known(model: BrainPyModel, given: Any, error: Exception) -> Exception:
+    """Return the error that says which arguments have to be known, if it is they."""
+    values, net, _ = given
+    defaults = {name: info.default for name, info in model.parameters().items()}
+
+    def fails(name: str) -> bool:
+        def build(value: Any) -> int:
+            with model._environment(0):
+                model._made({**defaults, name: value[0]}, jax.tree.map(lambda a: jnp.ones(a.shape, a.dtype), net))
+            return 0
+
+        try:
+            jax.eval_shape(build, values[name])
+        except _NOT_KNOWN:
+            return True
+        return False
+
+    known = {name: value for name, value in defaults.items() if fails(name)}
+    if not known:
+        return error
+    return UserError(
+        f"{model._name} looks at the value of {', '.join(known)} when it is built, so no sweep can change it; expected "
+        f"it as an option: options={known}"
+    )
+
+
+def _check_same(name: str, first: Any, second: Any) -> None:
+    texts = [re.sub("0x[0-9a-f]+", "", str(traced)) for traced in (first, second)]
+    pairs = zip(first.consts, second.consts)
+    if texts[0] != texts[1] or not all(np.array_equal(a, b) for a, b in pairs):
+        raise UserError(
+            f"{name} is another system each time that it is built, as with random numbers that it draws without a seed "
+            "of its own; expected the same one: give initial values (such as x_initializer=bp.init.ZeroInit()), or set "
+            "the seed in the function that makes it"
+        )
+
+
+def _check_double(name: str, traced: Any) -> None:
+    variables = [v for equation in _equations(traced.jaxpr) for v in (*equation.invars, *equation.outvars)]
+    low = {str(v.aval.dtype) for v in variables if hasattr(v.aval, "dtype")} & {"float32", "float16", "bfloat16"}
+    if low:
+        raise UserError(
+            f"{name} computes in {min(low)} in a study of float64; expected arrays that are made when the system is "
+            "built, by jax.numpy or brainpy.math without a dtype, or by NumPy in float64"
+        )
+
+
+def _draws(jaxpr: Any) -> bool:
+    names = (equation.primitive.name for equation in _equations(jaxpr))
+    return any(name.startswith(("random_", "threefry", "rng_")) for name in names)
+
+
+def _equations(jaxpr: Any) -> Iterator[Any]:
+    """Yield the operations of a function and of those inside it."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for value in equation.params.values():
+            for inner in value if isinstance(value, (tuple, list)) else [value]:
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    yield from _equations(inner)
+
+
+# Variables.
+
+
+def _variables(system: Any) -> list[str]:
+    return [name.removeprefix(".") for name in system.vars(method="relative")]
+
+
+def _variable(system: Any, name: str) -> Any:
+    """Return a system's Variable by its name, or that of a part ("cells.V")."""
+    import brainpy.math as bm
+
+    found = system
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, bm.Variable):
+        known = _variables(system)
+        raise UserError(
+            f'no Variable "{name}" in {type(system).__name__}{did_you_mean(name, known) or ";"} '
+            f"Variables: {', '.join(known)}"
+        )
+    return found
+
+
+@contextlib.contextmanager
+def _tracked() -> Iterator[Any]:
+    """Follow what is read and written, and put it back at the end: no value of a trace stays in a Variable."""
+    import brainstate
+
+    with brainstate.StateTraceStack() as trace:
+        try:
+            yield trace
+        finally:
+            trace.recovery_original_values()
