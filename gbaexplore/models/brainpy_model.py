@@ -18,7 +18,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -31,8 +31,11 @@ from gbaexplore.models.base import Model, Network, parameter
 UPDATE = "update"
 
 _FROM_NETWORK = ("hierarchy", "fln", "fln_inhibitory", "net")
-_NOT_KNOWN = (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError)
-_NOT_KNOWN += (jax.errors.TracerIntegerConversionError,)
+_NOT_KNOWN = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
 _NAMING = threading.RLock()  # BrainPy counts the names of its objects without one
 
 
@@ -96,10 +99,17 @@ class BrainPyModel(Model):
             whose value has to be known when the system is built.
     """
 
+    factory: Callable[..., Any]
+    _arguments: ClassVar[frozenset[str]] = frozenset()  # of the factory
+    _given: dict[str, Any]  # the values of those that are options
+    _parts: dict[str, Any]  # input, time_unit_s and at_rest
+    _dt: float | None  # in BrainPy's unit, once it is known
+
     def __new__(cls, factory: Callable[..., Any], *_: Any, units: Any = None, options: Any = None, **__: Any) -> Any:
-        if not (inspect.isclass(factory) or inspect.isfunction(factory)):
+        makes: Any = factory
+        if not (inspect.isclass(makes) or inspect.isfunction(makes)):
             raise UserError(f"BrainPyModel of {factory!r}; expected a class or a function that makes the system")
-        return object.__new__(_class_of(factory, tuple((units or {}).items()), frozenset(options or {})))
+        return object.__new__(_class_of(makes, tuple((units or {}).items()), frozenset(options or {})))
 
     def __init__(
         self,
@@ -155,8 +165,9 @@ class BrainPyModel(Model):
     def options(self) -> dict[str, Any]:
         """Return all that is given beside the parameters, as JSON data."""
         name = self.factory.__qualname__
-        given = {name: _told(value, name) for name, value in self._given.items()}
-        return {"factory": name, "monitors": dict(self.observables), **self._parts, "options": given}
+        given = {argument: _told(value, name) for argument, value in self._given.items()}
+        monitors = ", ".join(f"{monitor} ({units})" for monitor, units in self.observables.items())
+        return {"factory": name, "monitors": monitors, **self._parts, "options": given or None}
 
     def recipe(self) -> dict[str, Any]:
         """Return what identifies the model, its parameter values apart, as JSON data."""
@@ -192,7 +203,8 @@ class BrainPyModel(Model):
             system = self._built(p, net)
             values = [variable.value for variable in self._changing(system, jnp.zeros_like(net.hierarchy))]
         initial = values if self._parts["at_rest"] else values[: len(self.observables)]
-        return BrainPyState(tuple(self.observables), self._per_area(values, net), self._per_area(initial, net), jnp.int32(0))
+        variables, initial = (self._per_area(part, net) for part in (values, initial))
+        return BrainPyState(tuple(self.observables), variables, initial, jnp.int32(0))
 
     def step(self, x: BrainPyState, p: Any, net: Network, stimulus: Any, dt: float) -> BrainPyState:
         with self._environment(x._steps):
@@ -218,6 +230,7 @@ class BrainPyModel(Model):
         from brainpy.math.defaults import env
         from brainpy.math.scales import IdScaling
 
+        assert self._dt is not None, "it has been fitted to a run"
         double = jnp.result_type(float) == jnp.float64
         settings = {
             "dt": self._dt,
@@ -287,7 +300,7 @@ class BrainPyModel(Model):
 
         name = self._parts["input"]
         if name == UPDATE:
-            if not inspect.signature(system.update).parameters:
+            if len(inspect.signature(type(system).update).parameters) < 2:  # of the class: BrainPy wraps the method
                 raise UserError(
                     f"update of {self._name} has no argument for the stimulus; expected one, or the Variable that it "
                     f'is added to: input="...", or input=None. Variables: {", ".join(_variables(system))}'
@@ -335,8 +348,10 @@ def _class_of(factory: Callable[..., Any], units: tuple[tuple[str, str], ...], g
             raise UserError(f'the argument "{name}" of {what} has a name that a model needs; expected another name')
     for name, _ in units:
         if name not in found:
-            raise UserError(f'units: no parameter "{name}" in {what}{did_you_mean(name, found) or ";"} '
-                            f"Parameters: {', '.join(found)}")
+            raise UserError(
+                f'units: no parameter "{name}" in {what}{did_you_mean(name, found) or ";"} '
+                f"Parameters: {', '.join(found)}"
+            )
     fields = [
         (name, float, parameter(float(value), units=dict(units).get(name, "1"), doc=f"{name} of {what}"))
         for name, value in found.items()
@@ -391,7 +406,8 @@ def _told(value: Any, owner: str) -> Any:
         return {"shape": list(array.shape), "dtype": str(array.dtype), "sha256": digest}
     if inspect.isclass(value) or inspect.isfunction(value):
         return {"name": value.__qualname__, "code": code_hash(value)}
-    if hasattr(value, "__dict__") and not callable(getattr(value, "update", None)):
+    # Objects that change (BrainPy's have an `update`) would be changed by the first point for all others.
+    if hasattr(value, "__dict__") and not inspect.ismodule(value) and not hasattr(value, "update"):
         inside = {name: _told(item, owner) for name, item in vars(value).items()}
         return {"kind": type(value).__qualname__, "code": code_hash(type(value)), **inside}
     raise UserError(
