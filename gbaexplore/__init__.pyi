@@ -23,6 +23,7 @@ from .measures import (
 from .models.base import Model as Model, Network as Network, parameter as parameter
 from .models.brainpy_model import BrainPyModel as BrainPyModel
 from .models.local_circuit import LocalCircuit as LocalCircuit
+from .models.ode import ODEModel as ODEModel
 from .models.threshold_linear import ThresholdLinear as ThresholdLinear
 from .recall import replay as replay
 from .runner import run as run

@@ -25,9 +25,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental.layout import Layout, with_layout_constraint
 
+from gbaexplore.errors import UserError, defined_at, raised_at
 from gbaexplore.labels import DIVERGED, OK
 from gbaexplore.measures import Now, Peak, Run, StreamingMeasure
-from gbaexplore.models.base import Model, Network
+from gbaexplore.models.base import Model, Network, Parameters, checked_start, checked_step
 from gbaexplore.noise import NOISE, keys, normals
 from gbaexplore.stimulus import Pieces
 
@@ -230,10 +231,44 @@ def simulate_batch(plan: Plan, network: Network, points: Mapping[str, np.ndarray
     return Results(bounded, status, int(slices))
 
 
+def try_first_step(plan: Plan, network: Network, values: Mapping[str, float]) -> None:
+    """Take one step of one point, without stimulus.
+
+    Args:
+        values: of the swept parameters.
+
+    Raises:
+        UserError: the state is no state, or not finite; and whatever the model raises.
+    """
+    batch = plan.batch
+    areas = len(network.hierarchy)
+
+    def first(p: Parameters, net: Network) -> Any:
+        x = checked_start(batch.model, batch.model.start(p, net), areas)
+        return x, checked_step(batch.model, x, batch.model.step(x, p, net, jnp.zeros_like(net.hierarchy), batch.dt))
+
+    with jax.enable_x64(batch.dtype == "float64"):
+        net = jax.tree.map(lambda a: jnp.asarray(a, batch.dtype), network)
+        p = Parameters({k: jnp.full(areas, v, batch.dtype) for k, v in (dict(batch.fixed) | dict(values)).items()})
+        if all(np.isfinite(a).all() for a in jax.tree.leaves(jax.jit(first)(p, net))):
+            return
+        kind, at = type(batch.model).__name__, ", ".join(f"{k} = {v:g}" for k, v in values.items() if k != AMPLITUDE)
+        where = defined_at(type(batch.model).start)
+        try:
+            with jax.debug_nans(True), jax.debug_infs(True), jax.disable_jit():  # now in the line where it happens
+                first(p, net)
+        except FloatingPointError as error:
+            where = raised_at(error)
+        raise UserError(
+            f"{kind} is not finite (NaN or infinite) from the start{at and f', at {at}'}; expected finite numbers in "
+            f"its first step{where}"
+        )
+
+
 def rest(model: Model, network: Network, values: Mapping[str, float]) -> dict[str, np.ndarray]:
     """Return the rates that a point's changes are changes from: {observable: (area,)}, float64."""
     with jax.enable_x64(True):
-        p = _Parameters({name: np.full(len(network.hierarchy), value) for name, value in values.items()})
+        p = Parameters({name: np.full(len(network.hierarchy), value) for name, value in values.items()})
         return {name: np.asarray(v) for name, v in model.rest(p, network).items()}
 
 
@@ -331,9 +366,9 @@ class _Sweep:
     def swept(self, point: Any) -> dict[str, Any]:
         return {name: v[jnp.minimum(point, self.size - 1)] for name, v in self.points.items()}
 
-    def parameters(self, swept: dict[str, Any]) -> _Parameters:
+    def parameters(self, swept: dict[str, Any]) -> Parameters:
         fixed = {name: jnp.asarray(value, self.batch.dtype) for name, value in self.batch.fixed}
-        return _Parameters({name: self.spread(v) for name, v in {**fixed, **swept}.items()})
+        return Parameters({name: self.spread(v) for name, v in {**fixed, **swept}.items()})
 
     def with_network(self, function: Any) -> Any:
         """Return function(*args, network) for a point as one for all lanes."""
@@ -341,12 +376,16 @@ class _Sweep:
         return functools.partial(mapped, self.spread(self.network.hierarchy[:, None]))
 
     def start(self, point: Any) -> Any:
-        return self.with_network(self.batch.model.start)(self.parameters(self.swept(point)))
+        def one(p: Any, network: Network) -> Any:
+            return checked_start(self.batch.model, self.batch.model.start(p, network), self.areas)
+
+        return self.with_network(one)(self.parameters(self.swept(point)))
 
     def step(self, x: Any, swept: dict[str, Any], stimulus: Any, normal: tuple[Any, ...]) -> Any:
         def one(x: Any, p: Any, stimulus: Any, *rest: Any) -> Any:
             *normal, network = rest
-            return self.batch.model.step(x, p, network, stimulus, self.batch.dt, *normal)
+            new = self.batch.model.step(x, p, network, stimulus, self.batch.dt, *normal)
+            return checked_step(self.batch.model, x, new)
 
         # Without this, one constant array in a model's step makes XLA turn the state's layout round: 2.6 x slower.
         return jax.tree.map(_batch_last, self.with_network(one)(x, self.parameters(swept), stimulus, *normal))
@@ -480,7 +519,7 @@ class _Sweep:
 
         def one(swept: dict[str, Any], accs: Any) -> list[dict[str, Any]]:
             values = {name: jnp.asarray(value, batch.dtype) for name, value in batch.fixed} | swept
-            p = _Parameters({name: jnp.broadcast_to(v, (self.areas,)) for name, v in values.items()})
+            p = Parameters({name: jnp.broadcast_to(v, (self.areas,)) for name, v in values.items()})
             rest = batch.model.rest(p, self.network)
             return [
                 measure.finish(acc, rest[measure.observable(batch.model)], run)
@@ -506,18 +545,3 @@ def _select(lane: Any, new: Any, old: Any) -> Any:
 
 def _batch_last(array: Any) -> Any:
     return with_layout_constraint(array, Layout(major_to_minor=tuple(range(array.ndim))))
-
-
-@jax.tree_util.register_pytree_node_class
-class _Parameters:
-    """Parameters by name, as attributes, inside a step."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.__dict__.update(values)
-
-    def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[str, ...]]:
-        return tuple(self.__dict__.values()), tuple(self.__dict__)
-
-    @classmethod
-    def tree_unflatten(cls, names: tuple[str, ...], values: tuple[Any, ...]) -> _Parameters:
-        return cls(dict(zip(names, values)))

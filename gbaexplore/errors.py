@@ -1,7 +1,14 @@
 """The one exception that means "the user can mend this", and the words it is made with."""
 
-from collections.abc import Iterable
+import sys
+import traceback
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+_PACKAGE = str(Path(__file__).parent)
+_INSTALLED = ("site-packages", "dist-packages", sys.base_prefix)
 
 
 class UserError(ValueError):
@@ -31,3 +38,19 @@ def listing(names: Iterable[object], most: int = 40) -> str:
     words = [str(name) for name in names]
     more = f" and {len(words) - most:,} more" if len(words) > most else ""
     return (", ".join(words[:most]) or "none") + more
+
+
+def raised_at(error: BaseException) -> str:
+    """Return ' (FILE, line N)': the last line of the user's own code that an exception came through.
+
+    If it came through none, the last one of this package; '' if there is none of that either.
+    """
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not any(p in f.filename for p in _INSTALLED)]
+    own = [f for f in frames if not f.filename.startswith(_PACKAGE)] or frames
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+
+
+def defined_at(function: Callable[..., Any]) -> str:
+    """Return ' (FILE, line N)': where a function's definition starts; '' if it is not written in Python."""
+    code = getattr(function, "__code__", None)
+    return f" ({Path(code.co_filename).name}, line {code.co_firstlineno})" if code else ""

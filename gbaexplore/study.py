@@ -420,11 +420,12 @@ class Study:
         return tuple(m for m in self.measures if isinstance(m, StreamingMeasure))
 
     def prepare(self, variant: Variant) -> None:
-        """Compile what `run_points` needs for a variant, and simulate nothing.
+        """Compile what `run_points` needs for a variant; simulate one step of one point of each kind of model.
 
         Raises:
-            UserError: a measure does not make what it says that it makes.
+            UserError: a model's first step is no step; a measure does not make what it says that it makes.
         """
+        self._try_models()
         results = self._simulate(variant, self.points(self.blocks()[0]), count=0)
         lengths = {dim: len(values) for dim, (values, _) in self.coordinates().items()}
         for measure, values in zip(self._streaming, results.values):
@@ -435,6 +436,16 @@ class Study:
                 raise UserError(
                     f"{type(measure).__name__}.finish makes {found}; expected what its variables() say: {expected}"
                 )
+
+    def _try_models(self) -> None:
+        """Take a first step, and linearise if that is asked for, with each kind of model."""
+        tried = {(type(v.model), *v.model.options().items()): v for v in reversed(list(self.variants()))}
+        for variant in tried.values():
+            values = {name: v.flat[0] for name, v in self._all_values(variant).items()}
+            engine.try_first_step(self.plan(variant), Network.of(variant.connectome), values)
+            for measure in self.measures:
+                if isinstance(measure, SpectralAbscissa):
+                    measure.compute(variant.model, [SimpleNamespace(**values)], variant.connectome)
 
     def _simulate(
         self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True

@@ -7,18 +7,18 @@ import hashlib
 import os
 import sys
 import time
-import traceback
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from gbaexplore import provenance
 from gbaexplore import store as stores
-from gbaexplore.errors import UserError
+from gbaexplore.errors import UserError, raised_at
 from gbaexplore.identity import is_own
 from gbaexplore.places import place
 from gbaexplore.study import Block, Study
@@ -186,8 +186,8 @@ def simulated(study: Study, blocks: list[Block], todo: list[np.ndarray]) -> list
 
 
 def one_line(error: BaseException) -> str:
-    """Say what was raised and in which line of whose code: the last frame outside installed packages."""
+    """Say what was raised and in which line of whose code: the last one of the user's own."""
     text = " ".join(str(error).split())[:300]
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
-    at = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {text}{at}"
+    if isinstance(error, jax.errors.TracerBoolConversionError):
+        text = "if, and, or, not and while can't decide over arrays; use jnp.where, jnp.maximum or jnp.logical_and"
+    return f"{type(error).__name__}: {text}{raised_at(error)}"

@@ -7,10 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, cast
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gbaexplore.connectome import Connectome
-from gbaexplore.errors import UserError, did_you_mean
+from gbaexplore.errors import UserError, defined_at, did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +46,25 @@ class Network(NamedTuple):
         return cls(connectome.hierarchy, connectome.fln, connectome.fln_inhibitory)
 
 
+class Parameters:
+    """The parameters of a point by name, as attributes: what a model's functions get as `p`."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.__dict__.update(values)
+
+    def __getattr__(self, name: str) -> Any:
+        # An AttributeError, so that the line of the model's code that asked can be told.
+        known = list(self.__dict__)
+        raise AttributeError(f'no parameter "{name}"{did_you_mean(name, known) or ";"} Parameters: {", ".join(known)}')
+
+
+jax.tree_util.register_pytree_node(
+    Parameters,
+    lambda p: (tuple(vars(p).values()), tuple(vars(p))),
+    lambda names, values: Parameters(dict(zip(names, values))),
+)
+
+
 class Model(ABC):
     """A network of areas, as a frozen dataclass whose parameters are declared with `parameter`.
 
@@ -56,7 +77,8 @@ class Model(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in {field for base in cls.__mro__[1:] for field in getattr(base, "__dataclass_fields__", {})}:
+        bases = [base for base in cls.__mro__[1:] if dataclasses.is_dataclass(base)]
+        for name in {field.name for base in bases for field in dataclasses.fields(base)}:
             given = cls.__dict__.get(name)
             if given is not None and not isinstance(given, dataclasses.Field):
                 raise UserError(
@@ -64,6 +86,14 @@ class Model(ABC):
                     f"{name}: float = parameter({given!r}, units=..., doc=...) in a @dataclass(frozen=True), or "
                     f"{cls.__name__}({name}={given!r})"
                 )
+
+    def __new__(cls, *_: Any, **__: Any) -> Model:
+        if any(isinstance(value, dataclasses.Field) for value in vars(cls).values()):
+            raise UserError(
+                f"{cls.__name__} declares parameters, but is no dataclass; expected @dataclass(frozen=True) above "
+                f"class {cls.__name__}"
+            )
+        return super().__new__(cls)
 
     observables: ClassVar[Mapping[str, str]]
     """State variables that measures may look at, with their units; the first is the one that the rate
@@ -182,3 +212,52 @@ def checked_values(model: Model, values: Mapping[str, np.ndarray]) -> None:
             bound = f"at least {info.minimum:g}" if np.isfinite(info.minimum) else f"above {info.above:g}"
             raise UserError(f"{name} = {low:g} {info.units}; expected {bound}: {info.doc}")
     model.check(values)
+
+
+def checked_start(model: Model, x: Any, areas: int) -> Any:
+    """Return the state that `model.start` made.
+
+    Raises:
+        UserError: it is no NamedTuple with the observables in it, (area,) each.
+    """
+    where = defined_at(type(model).start)
+    if not hasattr(x, "_fields") or not set(model.observables) <= set(x._fields):
+        raise UserError(
+            f"{type(model).__name__}.start returns {_fields_of(x)}; expected a NamedTuple with the observables among "
+            f"its fields: {', '.join(model.observables)}{where}"
+        )
+    for name in model.observables:
+        if np.shape(getattr(x, name)) != (areas,):
+            raise UserError(
+                f"{type(model).__name__}.start makes {name} of shape {np.shape(getattr(x, name))}; expected one number "
+                f"per area: ({areas},){where}"
+            )
+    return x
+
+
+def checked_step(model: Model, x: Any, new: Any) -> Any:
+    """Return the state `new` that `model.step` made of `x`.
+
+    Raises:
+        UserError: it is not a state like the one before: other fields, shapes or types of number.
+    """
+    where = defined_at(type(model).step)
+    if jax.tree.structure(new) != jax.tree.structure(x):
+        raise UserError(
+            f"{type(model).__name__}.step returns {_fields_of(new)}; expected a {type(x).__name__} as it got: "
+            f"{', '.join(x._fields)}{where}"
+        )
+    for name, before, after in zip(x._fields, x, new):
+        for a, b in zip(jax.tree.leaves(before), jax.tree.leaves(after)):
+            if np.shape(a) != np.shape(b) or jnp.result_type(a) != jnp.result_type(b):
+                raise UserError(
+                    f"{type(model).__name__}.step makes {name} {jnp.result_type(b)} of shape {np.shape(b)}; expected "
+                    f"{jnp.result_type(a)} of shape {np.shape(a)}, as before the step{where}"
+                )
+    return new
+
+
+def _fields_of(x: Any) -> str:
+    if hasattr(x, "_fields"):
+        return f"{type(x).__name__}({', '.join(x._fields)})"
+    return f"a {type(x).__name__}" + (f" of {', '.join(map(str, x))}" if isinstance(x, Mapping) else "")

@@ -1,0 +1,131 @@
+"""A model given by its equations: the user writes the right-hand side, the class takes the steps."""
+
+from __future__ import annotations
+
+import functools
+from abc import abstractmethod
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gbaexplore.errors import UserError, defined_at
+from gbaexplore.models.base import Model, Network, Parameters
+
+
+@dataclass(frozen=True)
+class ODEModel(Model):
+    """A model by its ordinary differential equations: `derivative` gives dx/dt, and steps follow from it.
+
+    `observables` declares all state variables, with their units. They are 0 at rest and start there, unless
+    `rest` or `start` say otherwise.
+
+    `method` is how a step is taken; the stimulus is constant within it.
+
+    | `method` | | evaluations of `derivative` a step | error |
+    |---|---|---|---|
+    | `"euler"` | forward Euler | 1 | ~ dt |
+    | `"heun"` | explicit trapezoidal rule | 2 | ~ dt^2 |
+    | `"rk4"` | classical Runge-Kutta | 4 | ~ dt^4 |
+    """
+
+    method: Literal["euler", "heun", "rk4"] = "euler"
+
+    def __post_init__(self) -> None:
+        if self.method not in _METHODS:
+            raise UserError(f'method="{self.method}"; expected one of {", ".join(_METHODS)}')
+
+    @abstractmethod
+    def derivative(self, x: Any, p: Any, net: Network, stimulus: Any) -> Mapping[str, Any]:
+        """Return the time derivative of each state variable, per second: {variable: (area,)}."""
+
+    def state(self, **variables: Any) -> Any:
+        """Return a state, from all of its variables: for a `start` of one's own."""
+        return _state_class(tuple(self.observables))(**variables)
+
+    def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
+        return dict.fromkeys(self.observables, jnp.zeros_like(net.hierarchy))
+
+    def start(self, p: Any, net: Network) -> Any:
+        return self.state(**dict.fromkeys(self.observables, jnp.zeros_like(net.hierarchy)))
+
+    def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float) -> Any:
+        return _METHODS[self.method](lambda x: self._slope(x, p, net, stimulus), x, dt)
+
+    def _slope(self, x: Any, p: Any, net: Network, stimulus: Any) -> Any:
+        found = self.derivative(x, p, net, stimulus)
+        kind, where = type(self).__name__, defined_at(type(self).derivative)
+        if not isinstance(found, Mapping) or set(found) != set(x._fields):
+            names = ", ".join(map(str, found)) if isinstance(found, Mapping) else f"a {type(found).__name__}"
+            raise UserError(
+                f"{kind}.derivative returns {names}; expected {{variable: derivative}} for {', '.join(x._fields)}{where}"
+            )
+        for name, before in zip(x._fields, x):
+            if np.shape(found[name]) != np.shape(before):
+                raise UserError(
+                    f"{kind}.derivative makes {name} of shape {np.shape(found[name])}; expected one number per area: "
+                    f"{np.shape(before)}{where}"
+                )
+        return type(x)(**found)
+
+    def jacobian(self, p: Any, net: Network) -> np.ndarray:
+        """Return the derivative's matrix at the start, without stimulus, by automatic differentiation: 1/s."""
+        with jax.enable_x64(True):
+            values = {name: np.full(len(net.hierarchy), getattr(p, name), float) for name in self.parameters()}
+            return np.asarray(_matrix(self)(Parameters(values), jax.tree.map(np.asarray, net)))
+
+
+def _euler(slope: Callable[[Any], Any], x: Any, dt: float) -> Any:
+    return _moved(x, dt, slope(x))
+
+
+def _heun(slope: Callable[[Any], Any], x: Any, dt: float) -> Any:
+    first = slope(x)
+    second = slope(_moved(x, dt, first))
+    return jax.tree.map(lambda a, k1, k2: a + dt / 2 * (k1 + k2), x, first, second)
+
+
+def _rk4(slope: Callable[[Any], Any], x: Any, dt: float) -> Any:
+    first = slope(x)
+    second = slope(_moved(x, dt / 2, first))
+    third = slope(_moved(x, dt / 2, second))
+    fourth = slope(_moved(x, dt, third))
+    return jax.tree.map(
+        lambda a, k1, k2, k3, k4: a + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4), x, first, second, third, fourth
+    )
+
+
+_METHODS: dict[str, Callable[[Callable[[Any], Any], Any, float], Any]] = {
+    "euler": _euler,
+    "heun": _heun,
+    "rk4": _rk4,
+}
+
+
+def _moved(x: Any, dt: float, slope: Any) -> Any:
+    return jax.tree.map(lambda a, k: a + dt * k, x, slope)
+
+
+@functools.lru_cache
+def _state_class(names: tuple[str, ...]) -> Any:
+    return namedtuple("State", names)  # noqa: PYI024 - its fields are known only now
+
+
+@functools.lru_cache(maxsize=32)
+def _matrix(model: ODEModel) -> Any:
+    """Return a compiled function (p, net) -> the matrix of `derivative` at the start, (variables x areas) squared."""
+
+    def matrix(p: Parameters, net: Network) -> Any:
+        start = jnp.stack(tuple(model.start(p, net)))
+
+        def flat(x: Any) -> Any:
+            state = type(model.start(p, net))(*x.reshape(start.shape))
+            return jnp.stack(tuple(model._slope(state, p, net, jnp.zeros_like(net.hierarchy)))).ravel()
+
+        return jax.jacfwd(flat)(start.ravel())
+
+    return jax.jit(matrix)
