@@ -28,7 +28,7 @@ from jax.experimental.layout import Layout, with_layout_constraint
 from gbaexplore.errors import UserError, defined_at, raised_at
 from gbaexplore.labels import DIVERGED, OK
 from gbaexplore.measures import Now, Peak, Run, StreamingMeasure
-from gbaexplore.models.base import Model, Network, Parameters, checked_start, checked_step
+from gbaexplore.models.base import Model, Network, Parameters, checked_rest, checked_start, checked_step
 from gbaexplore.noise import NOISE, keys, normals
 from gbaexplore.stimulus import Pieces
 
@@ -235,7 +235,7 @@ def try_first_step(plan: Plan, network: Network, values: Mapping[str, float]) ->
     """Take one step of one point, without stimulus.
 
     Args:
-        values: of the swept parameters.
+        values: of the parameters; those that are the same at all points may be left out.
 
     Raises:
         UserError: the state is no state, or not finite; and whatever the model raises.
@@ -244,6 +244,7 @@ def try_first_step(plan: Plan, network: Network, values: Mapping[str, float]) ->
     areas = len(network.hierarchy)
 
     def first(p: Parameters, net: Network) -> Any:
+        checked_rest(batch.model, batch.model.rest(p, net), areas)
         x = checked_start(batch.model, batch.model.start(p, net), areas)
         return x, checked_step(batch.model, x, batch.model.step(x, p, net, jnp.zeros_like(net.hierarchy), batch.dt))
 
@@ -252,7 +253,8 @@ def try_first_step(plan: Plan, network: Network, values: Mapping[str, float]) ->
         p = Parameters({k: jnp.full(areas, v, batch.dtype) for k, v in (dict(batch.fixed) | dict(values)).items()})
         if all(np.isfinite(a).all() for a in jax.tree.leaves(jax.jit(first)(p, net))):
             return
-        kind, at = type(batch.model).__name__, ", ".join(f"{k} = {v:g}" for k, v in values.items() if k != AMPLITUDE)
+        swept = {name: value for name, value in values.items() if name not in {AMPLITUDE, *dict(batch.fixed)}}
+        kind, at = type(batch.model).__name__, ", ".join(f"{name} = {value:g}" for name, value in swept.items())
         where = defined_at(type(batch.model).start)
         try:
             with jax.debug_nans(True), jax.debug_infs(True), jax.disable_jit():  # now in the line where it happens

@@ -188,6 +188,6 @@ def simulated(study: Study, blocks: list[Block], todo: list[np.ndarray]) -> list
 def one_line(error: BaseException) -> str:
     """Say what was raised and in which line of whose code: the last one of the user's own."""
     text = " ".join(str(error).split())[:300]
-    if isinstance(error, jax.errors.TracerBoolConversionError):
+    if isinstance(error, jax.errors.TracerBoolConversionError) or "truth value of an array" in text:
         text = "if, and, or, not and while can't decide over arrays; use jnp.where, jnp.maximum or jnp.logical_and"
     return f"{type(error).__name__}: {text}{raised_at(error)}"

@@ -92,15 +92,14 @@ def test_it_is_linearised_where_it_starts(two, run_all):
 
 
 def test_a_class_without_its_decorator_is_told():
+    class Bare(ODEModel):
+        tau: float = parameter(0.05, units="s", doc="time constant", above=0)
+        observables = {"r": "Hz"}
+
+        def derivative(self, x, p, net, stimulus):
+            return {"r": -x.r / p.tau}
+
     with pytest.raises(UserError, match=r"Bare declares parameters, but is no dataclass; expected @dataclass\(frozen="):
-
-        class Bare(ODEModel):
-            tau: float = parameter(0.05, units="s", doc="time constant", above=0)
-            observables = {"r": "Hz"}
-
-            def derivative(self, x, p, net, stimulus):
-                return {"r": -x.r / p.tau}
-
         Bare()
 
 
@@ -113,7 +112,9 @@ def test_every_state_variable_is_an_observable_at_rest_at_zero(two, run_all):
         def derivative(self, x, p, net, stimulus):
             return {"s": -x.s / p.tau, "r": -x.r / p.tau}
 
-    study = Study("still", axes={"tau": [0.1, 0.2]}, model=Still(), connectome=two, measures=[Peak(of="s")], duration=0.1)
+    study = Study(
+        "still", axes={"tau": [0.1, 0.2]}, model=Still(), connectome=two, measures=[Peak(of="s")], duration=0.1
+    )
     assert study.variables["peak_rate"].units == "mV"
     assert not run_all(study)["peak_rate"].any()
     assert not Still().starts_at_rest({})

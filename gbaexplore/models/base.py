@@ -235,6 +235,27 @@ def checked_start(model: Model, x: Any, areas: int) -> Any:
     return x
 
 
+def checked_rest(model: Model, rates: Any, areas: int) -> Any:
+    """Return the rates that `model.rest` gave.
+
+    Raises:
+        UserError: they are not (area,) of each observable.
+    """
+    where, kind = defined_at(type(model).rest), type(model).__name__
+    if not isinstance(rates, Mapping) or not set(model.observables) <= set(rates):
+        raise UserError(
+            f"{kind}.rest returns {_fields_of(rates)}; expected {{observable: rates}} for "
+            f"{', '.join(model.observables)}{where}"
+        )
+    for name in model.observables:
+        if np.shape(rates[name]) != (areas,):
+            raise UserError(
+                f"{kind}.rest makes {name} of shape {np.shape(rates[name])}; expected one number per area: "
+                f"({areas},){where}"
+            )
+    return rates
+
+
 def checked_step(model: Model, x: Any, new: Any) -> Any:
     """Return the state `new` that `model.step` made of `x`.
 
@@ -242,7 +263,7 @@ def checked_step(model: Model, x: Any, new: Any) -> Any:
         UserError: it is not a state like the one before: other fields, shapes or types of number.
     """
     where = defined_at(type(model).step)
-    if jax.tree.structure(new) != jax.tree.structure(x):
+    if not jax.tree.structure(new) == jax.tree.structure(x):  # noqa: SIM201 - it has no !=, says its stub
         raise UserError(
             f"{type(model).__name__}.step returns {_fields_of(new)}; expected a {type(x).__name__} as it got: "
             f"{', '.join(x._fields)}{where}"

@@ -62,7 +62,8 @@ class ODEModel(Model):
         if not isinstance(found, Mapping) or set(found) != set(x._fields):
             names = ", ".join(map(str, found)) if isinstance(found, Mapping) else f"a {type(found).__name__}"
             raise UserError(
-                f"{kind}.derivative returns {names}; expected {{variable: derivative}} for {', '.join(x._fields)}{where}"
+                f"{kind}.derivative returns {names}; expected {{variable: derivative}} for "
+                f"{', '.join(x._fields)}{where}"
             )
         for name, before in zip(x._fields, x):
             if np.shape(found[name]) != np.shape(before):
@@ -112,7 +113,7 @@ def _moved(x: Any, dt: float, slope: Any) -> Any:
 
 @functools.lru_cache
 def _state_class(names: tuple[str, ...]) -> Any:
-    return namedtuple("State", names)  # noqa: PYI024 - its fields are known only now
+    return namedtuple("State", names)
 
 
 @functools.lru_cache(maxsize=32)
