@@ -22,9 +22,11 @@ from .measures import (
 )
 from .models.base import Model as Model, Network as Network, parameter as parameter
 from .models.brainpy_model import BrainPyModel as BrainPyModel
+from .models.delayed import DelayedThresholdLinear as DelayedThresholdLinear
 from .models.local_circuit import LocalCircuit as LocalCircuit
 from .models.ode import ODEModel as ODEModel
 from .models.threshold_linear import ThresholdLinear as ThresholdLinear
+from .models.wilson_cowan import WilsonCowan as WilsonCowan
 from .recall import replay as replay
 from .runner import run as run
 from .seeds import AcrossSeeds as AcrossSeeds

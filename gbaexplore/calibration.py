@@ -62,7 +62,7 @@ class Trials(NamedTuple):
         plan = engine.plan(
             model=self.model,
             measures=(measure,),
-            areas=self.connectome.areas,
+            connectome=self.connectome,
             pieces=self.stimulus.pieces(self.connectome, self.dt, self.n_steps),
             swept={name: self.values.get(name, values) for name, values in points.items() if name != NOISE},
             fixed=self.fixed,

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental.layout import Layout, with_layout_constraint
 
+from gbaexplore.connectome import Connectome
 from gbaexplore.errors import UserError, defined_at, raised_at
 from gbaexplore.labels import DIVERGED, OK
 from gbaexplore.measures import Now, Peak, Run, StreamingMeasure
@@ -47,6 +48,7 @@ _MOST_STATE = _LANES * 128
 _CONSTANT_PIECES = 64
 
 AMPLITUDE = "amplitude"
+VELOCITY = "velocity"
 
 
 class Batch(NamedTuple):
@@ -67,6 +69,7 @@ class Batch(NamedTuple):
     guarded: tuple[bool, ...]  # measures to be restored after a slice that is not theirs
     stepwise: bool  # the stimulus may change at every step
     draws: int  # normal numbers for each area in every step
+    depth: int  # steps that are kept of what travels; 0 if nothing does
 
 
 class Tables(NamedTuple):
@@ -78,6 +81,8 @@ class Tables(NamedTuple):
     quiet: Any  # (slices + 1,) the stimulus is over before this slice
     piece: Any  # (slices,), or (steps,) if the stimulus is stepwise; the last level is zero
     levels: Any  # (area, pieces + 1)
+    lag: Any = None  # (area, area) whole steps that what travels is under way, row = target
+    lag_part: Any = None  # (area, area) and the part of a step beyond
 
 
 class Plan(NamedTuple):
@@ -95,7 +100,7 @@ class Plan(NamedTuple):
 def plan(
     model: Model,
     measures: tuple[StreamingMeasure, ...],
-    areas: tuple[str, ...],
+    connectome: Connectome,
     pieces: Pieces,
     swept: Mapping[str, np.ndarray],
     fixed: Mapping[str, float],
@@ -115,6 +120,7 @@ def plan(
         early_end: whether a point may end when its response is over or it has diverged. It changes no bit
             of any result, and is there to show that.
     """
+    areas = connectome.areas
     model = model.fitted(len(areas), dt, precision)
     values = {**{name: np.asarray([value]) for name, value in fixed.items()}, **swept}
     draws = model.draws(values)
@@ -146,7 +152,11 @@ def plan(
             marks |= {opens, stop}
     slice_steps, first = _slices(np.array(sorted(mark for mark in marks if start <= mark <= end)))
 
+    depth = _depth(model, connectome, values, dt)
+    ragged = bool(np.any(np.diff(first) != slice_steps))
     refill = early_end and at_rest and all(m.ends_early and opens <= onset + 1 for m, opens in zip(measures, opening))
+    # All lanes share the place of "now" in what is kept: none may wait for the others within a slice.
+    refill = refill and not (depth and ragged)
     batch = Batch(
         model=model,
         measures=measures,
@@ -156,13 +166,14 @@ def plan(
         dt=dt,
         ceiling=ceiling,
         dtype=precision,
-        lanes=_lanes(len(areas)),
+        lanes=_lanes(len(areas), late=depth > 0),
         slice_steps=slice_steps,
-        ragged=bool(np.any(np.diff(first) != slice_steps)),
+        ragged=ragged,
         refill=refill,
         guarded=tuple(not m.places_samples and (not refill or stop < end) for m, (_, stop) in zip(measures, windows)),
         stepwise=stepwise,
         draws=draws,
+        depth=depth,
     )
     at = np.arange(start, end) if stepwise else first[:-1]
     piece = np.searchsorted(pieces.edges, at, side="right") - 1
@@ -178,14 +189,43 @@ def plan(
     return Plan(batch, tables)
 
 
-def _lanes(areas: int) -> int:
+def _depth(model: Model, connectome: Connectome, values: Mapping[str, np.ndarray], dt: float) -> int:
+    """Return how many steps of what travels have to be kept for the slowest pathway; 0 if nothing travels."""
+    if model.travels is None:
+        return 0
+    if VELOCITY not in model.parameters():
+        raise UserError(
+            f'in {type(model).__name__} "{model.travels}" travels, but there is no velocity; expected a parameter '
+            f'{VELOCITY}: float = parameter(3.5, units="m/s", doc=..., above=0)'
+        )
+    if connectome.wiring_mm is None:
+        raise UserError(
+            f"{connectome.name} has no wiring distances, which {type(model).__name__} needs for its delays; expected a "
+            "Connectome with wiring_mm=..., (target, source) in mm"
+        )
+    return int(_lags(Network.of(connectome), float(np.min(values[VELOCITY])), dt).max()) + 2
+
+
+def _lags(network: Network, velocity: float, dt: float) -> np.ndarray:
+    """Return how many steps what travels is under way on each pathway, (area, area); 0 where there is none."""
+    there = np.asarray(network.fln) > 0
+    if network.fln_inhibitory is not None:
+        there |= np.asarray(network.fln_inhibitory) > 0
+    return np.where(there, network.wiring_mm, 0.0) * 1e-3 / velocity / dt
+
+
+def _lanes(areas: int, late: bool) -> int:
     """Return how many points are simulated side by side: 256, fewer in networks of more than 128 areas.
+
+    With delays it is a quarter: what is kept for them has to stay near the core, and points side by side share
+    their velocity.
 
     It must not depend on how many points there are: XLA takes another algorithm, with other last bits, for a
     product with fewer columns. In networks of more than 128 areas the product is nearly all of the cost, and a point
     costs the same with 16 to 512 lanes (`benchmarks/areas.py`): fewer make less of a short queue's work idle.
     """
-    return min(_LANES, max(16, _MOST_STATE // areas // 16 * 16))
+    lanes = min(_LANES, max(16, _MOST_STATE // areas // 16 * 16))
+    return max(16, lanes // 4) if late else lanes
 
 
 def _slices(edges: np.ndarray) -> tuple[int, np.ndarray]:
@@ -218,6 +258,30 @@ def simulate_batch(plan: Plan, network: Network, points: Mapping[str, np.ndarray
         count: how many points; 0 only compiles.
         size: how many points the arrays are padded to, so that a short queue compiles nothing anew.
     """
+    seen = network._replace(wiring_mm=None)
+    if not plan.batch.depth:
+        return _queue(plan, seen, points, count, size)
+    # Points of one velocity share their delays: a queue for each, all with one program.
+    own = {name: np.resize(values, max(count, 1)) for name, values in points.items()}
+    velocity = own.get(VELOCITY, np.full(max(count, 1), dict(plan.batch.fixed).get(VELOCITY)))
+    groups = [np.flatnonzero(velocity == v) for v in np.unique(velocity)] if count else [np.arange(1)]
+    parts = []
+    for which in groups:
+        lag, part = np.divmod(_lags(network, float(velocity[which[0]]), plan.batch.dt), 1.0)
+        tables = plan.tables._replace(lag=lag.astype(np.int32), lag_part=part.astype(plan.batch.dtype))
+        chosen = {name: values[which] for name, values in own.items()}
+        parts.append(_queue(Plan(plan.batch, tables), seen, chosen, len(which) if count else 0, size))
+    back = np.argsort(np.concatenate(groups))[:count]
+    values = [
+        {name: np.concatenate([part.values[i][name] for part in parts])[back] for name in found}
+        for i, found in enumerate(parts[0].values)
+    ]
+    status = np.concatenate([part.status for part in parts])[back]
+    return Results(values, status, sum(part.slices for part in parts))
+
+
+def _queue(plan: Plan, network: Network, points: Mapping[str, np.ndarray], count: int, size: int) -> Results:
+    """Return the measures of points that differ in nothing but numbers that lanes have of their own."""
     batch, tables = plan
     with jax.enable_x64(batch.dtype == "float64"):
         program = _program(batch, size, len(tables.first) - 1, jax.default_backend())
@@ -246,10 +310,13 @@ def try_first_step(plan: Plan, network: Network, values: Mapping[str, float]) ->
     def first(p: Parameters, net: Network) -> Any:
         checked_rest(batch.model, batch.model.rest(p, net), areas)
         x = checked_start(batch.model, batch.model.start(p, net), areas)
-        return x, checked_step(batch.model, x, batch.model.step(x, p, net, jnp.zeros_like(net.hierarchy), batch.dt))
+        nothing = jnp.zeros_like(net.hierarchy)
+        normal = [jnp.zeros((batch.draws, areas), batch.dtype)] if batch.draws else []
+        net = net._replace(arriving=nothing, arriving_inhibitory=None if net.fln_inhibitory is None else nothing)
+        return x, checked_step(batch.model, x, batch.model.step(x, p, net, nothing, batch.dt, *normal))
 
     with jax.enable_x64(batch.dtype == "float64"):
-        net = jax.tree.map(lambda a: jnp.asarray(a, batch.dtype), network)
+        net = jax.tree.map(lambda a: jnp.asarray(a, batch.dtype), network._replace(wiring_mm=None))
         p = Parameters({k: jnp.full(areas, v, batch.dtype) for k, v in (dict(batch.fixed) | dict(values)).items()})
         if all(np.isfinite(a).all() for a in jax.tree.leaves(jax.jit(first)(p, net))):
             return
@@ -308,6 +375,8 @@ class _Lanes(NamedTuple):
     clock: Any  # (lanes,) its next slice
     ended: Any  # (lanes,) bool, it has diverged
     x: Any  # the model's state
+    line: Any  # (depth, area, lanes) the last values of what travels, the one of `tick` at row tick % depth; or None
+    tick: Any  # () steps that all lanes have made
     top: Any  # the largest value of all that has to come back to zero, seen between slices
     accs: Any  # the measures' accumulators
     queued: Any  # () the next point of the queue
@@ -342,6 +411,8 @@ class _Sweep:
             clock=jnp.zeros(lanes, jnp.int32),
             ended=jnp.zeros(lanes, bool),
             x=x,
+            line=self.line(x),
+            tick=jnp.asarray(0, jnp.int32),
             top=jax.tree.map(jnp.zeros_like, self.batch.model.away(x)),
             accs=accs,
             queued=jnp.asarray(lanes, jnp.int32),
@@ -372,10 +443,11 @@ class _Sweep:
         fixed = {name: jnp.asarray(value, self.batch.dtype) for name, value in self.batch.fixed}
         return Parameters({name: self.spread(v) for name, v in {**fixed, **swept}.items()})
 
-    def with_network(self, function: Any) -> Any:
-        """Return function(*args, network) for a point as one for all lanes."""
-        mapped = _each(lambda hierarchy, *args: function(*args, self.network._replace(hierarchy=hierarchy)))
-        return functools.partial(mapped, self.spread(self.network.hierarchy[:, None]))
+    def with_network(self, function: Any, **arriving: Any) -> Any:
+        """Return function(*args, network) for a point as one for all lanes; `arriving` are (area, lanes)."""
+        own = {"hierarchy": self.spread(self.network.hierarchy[:, None]), **arriving}
+        mapped = _each(lambda own, *args: function(*args, self.network._replace(**own)))
+        return functools.partial(mapped, own)
 
     def start(self, point: Any) -> Any:
         def one(p: Any, network: Network) -> Any:
@@ -383,14 +455,50 @@ class _Sweep:
 
         return self.with_network(one)(self.parameters(self.swept(point)))
 
-    def step(self, x: Any, swept: dict[str, Any], stimulus: Any, normal: tuple[Any, ...]) -> Any:
+    # What is under way from area to area.
+
+    def line(self, x: Any) -> Any:
+        """What has been before the start: the start, for ever."""
+        if not self.batch.depth:
+            return None
+        return jnp.broadcast_to(
+            getattr(x, self.batch.model.travels or ""), (self.batch.depth, self.areas, self.batch.lanes)
+        )
+
+    def on_its_way(self, line: Any, x: Any, tick: Any) -> Any:
+        """The line with what leaves now."""
+        if not self.batch.depth:
+            return None
+        leaving = getattr(x, self.batch.model.travels or "")
+        return jax.lax.dynamic_update_index_in_dim(line, leaving, tick % self.batch.depth, 0)
+
+    def arriving(self, line: Any, tick: Any) -> dict[str, Any]:
+        """What arrives now in each area, {field of the network: (area, lanes)}."""
+        if not self.batch.depth:
+            return {}
+        # All lanes have the same delays: whole rows of lanes are fetched. Between two steps it is a straight line.
+        rows, source = line.reshape(-1, self.batch.lanes), jnp.arange(self.areas)
+
+        def at(lag: Any) -> Any:
+            return rows.at[((tick - lag) % self.batch.depth) * self.areas + source].get(mode="promise_in_bounds")
+
+        newer, older = at(self.tables.lag), at(self.tables.lag + 1)
+        late = newer + self.tables.lag_part[..., None] * (older - newer)
+        weights = {"arriving": self.network.fln, "arriving_inhibitory": self.network.fln_inhibitory}
+        return {name: (w[..., None] * late).sum(axis=1) for name, w in weights.items() if w is not None}
+
+    def step(
+        self, x: Any, swept: dict[str, Any], stimulus: Any, normal: tuple[Any, ...], arriving: dict[str, Any]
+    ) -> Any:
         def one(x: Any, p: Any, stimulus: Any, *rest: Any) -> Any:
             *normal, network = rest
             new = self.batch.model.step(x, p, network, stimulus, self.batch.dt, *normal)
             return checked_step(self.batch.model, x, new)
 
         # Without this, one constant array in a model's step makes XLA turn the state's layout round: 2.6 x slower.
-        return jax.tree.map(_batch_last, self.with_network(one)(x, self.parameters(swept), stimulus, *normal))
+        return jax.tree.map(
+            _batch_last, self.with_network(one, **arriving)(x, self.parameters(swept), stimulus, *normal)
+        )
 
     def normal(self, key: Any, step: Any) -> tuple[Any, ...]:
         """Return what a step gets of random numbers: ((draws, area, lanes),), or nothing."""
@@ -429,11 +537,14 @@ class _Sweep:
 
     def next_slice(self, c: _Lanes) -> _Lanes:
         """Every lane through its next slice; those that are finished then take the next points."""
-        x, accs = self.through_slice(c)
+        x, line, tick, accs = self.through_slice(c)
         clock = c.clock + 1
         away = self.batch.model.away(x)
         top = jax.tree.map(lambda t, a: jnp.maximum(t, jnp.abs(a)), c.top, away)
         small = jax.tree.map(lambda t, a: (jnp.abs(a) <= SETTLED * t).reshape(-1, a.shape[-1]).all(0), top, away)
+        if line is not None:
+            largest = getattr(top, self.batch.model.travels or "")
+            small = small, (jnp.abs(line) <= SETTLED * largest).all((0, 1))
         settled = jnp.stack(jax.tree.leaves(small)).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
         ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling)
         over = clock >= self.n_slices
@@ -442,11 +553,14 @@ class _Sweep:
         out, status = self.written(c, accs, done, ended)
         taken = jnp.cumsum(done, dtype=jnp.int32)
         point = jnp.where(done, jnp.minimum(c.queued + taken - 1, self.size), c.point)
+        start = self.start(point)
         return _Lanes(
             point=point,
             clock=jnp.where(done, 0, clock),
             ended=ended & ~done,
-            x=_select(done, self.start(point), x),
+            x=_select(done, start, x),
+            line=_select(done, self.line(start), line),
+            tick=tick,
             top=jax.tree.map(lambda t: jnp.where(done, 0, t), top),
             accs=accs,
             queued=c.queued + taken[-1],
@@ -455,8 +569,8 @@ class _Sweep:
             slices=c.slices + 1,
         )
 
-    def through_slice(self, c: _Lanes) -> tuple[Any, list[Any]]:
-        """State and accumulators of every lane after the slice that its clock says."""
+    def through_slice(self, c: _Lanes) -> tuple[Any, Any, Any, list[Any]]:
+        """State, what is under way, ticks and accumulators of every lane after the slice that its clock says."""
         batch, tables = self.batch, self.tables
         at = jnp.minimum(c.clock, self.n_slices - 1)
         # A lane's new point must not see its last one's accumulators: the watched ceiling would end it at once.
@@ -475,25 +589,26 @@ class _Sweep:
         constant = None if batch.stepwise else amplitude * tables.levels[:, tables.piece[at]]
 
         def one_step(i: Any, carry: Any) -> Any:
-            x, accs = carry
+            x, line, accs = carry
             stimulus = constant
             if batch.stepwise:
                 stimulus = amplitude * tables.levels[:, tables.piece[first + i - tables.first[0]]]
-            new = self.step(x, swept, stimulus, self.normal(key, common + i))
+            line = self.on_its_way(line, x, c.tick + i)
+            new = self.step(x, swept, stimulus, self.normal(key, common + i), self.arriving(line, c.tick + i))
             sampled = self.updated(accs, new, common + i)
             if batch.ragged and batch.refill:
-                return _select(i < length, (new, sampled), carry)
-            return new, sampled
+                return _select(i < length, (new, line, sampled), carry)
+            return new, line, sampled
 
         steps = batch.slice_steps
         if batch.ragged:
             steps = length.max() if batch.refill else length[0]
-        x, after = jax.lax.fori_loop(0, steps, one_step, (c.x, before))
+        x, line, after = jax.lax.fori_loop(0, steps, one_step, (c.x, c.line, before))
         kept = [
             _select(tables.active[i][at] & ~c.ended, new, old) if guarded else new
             for i, (guarded, new, old) in enumerate(zip(batch.guarded, after, before))
         ]
-        return x, kept
+        return x, line, c.tick + steps, kept
 
     def highest(self, accs: list[Any]) -> Any:
         """The largest change of each lane's principal observable so far, NaN if there was one."""

@@ -14,8 +14,10 @@ from gbaexplore.errors import UserError, did_you_mean
 from gbaexplore.identity import code_hash
 from gbaexplore.labels import canonical
 from gbaexplore.models.base import Model
+from gbaexplore.models.delayed import DelayedThresholdLinear
 from gbaexplore.models.local_circuit import LocalCircuit
 from gbaexplore.models.threshold_linear import ThresholdLinear
+from gbaexplore.models.wilson_cowan import WilsonCowan
 from gbaexplore.noise import SEED
 from gbaexplore.places import place
 from gbaexplore.single import simulate
@@ -26,7 +28,8 @@ from gbaexplore.table import tables
 if TYPE_CHECKING:
     import xarray as xr
 
-_SHIPPED: dict[str, type[Model]] = {cls.__name__: cls for cls in (ThresholdLinear, LocalCircuit)}
+_MODELS = (ThresholdLinear, LocalCircuit, WilsonCowan, DelayedThresholdLinear)
+_SHIPPED: dict[str, type[Model]] = {cls.__name__: cls for cls in _MODELS}
 
 
 def replay(

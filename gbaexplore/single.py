@@ -74,7 +74,7 @@ def simulate(
     plan = engine.plan(
         model=model,
         measures=traces,
-        areas=connectome.areas,
+        connectome=connectome,
         pieces=stimulus.pieces(connectome, dt, n_steps),
         swept={name: value for name, value in points.items() if name != NOISE},
         fixed={},

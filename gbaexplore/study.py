@@ -404,7 +404,7 @@ class Study:
         return engine.plan(
             model=variant.model,
             measures=self._streaming,
-            areas=self.areas,
+            connectome=variant.connectome,
             pieces=variant.stimulus.pieces(variant.connectome, self.dt, self.n_steps),
             swept=self._swept(variant) | {name: np.array([base[name]]) for name in self._varying & set(base)},
             fixed={name: value for name, value in base.items() if name not in self._varying},

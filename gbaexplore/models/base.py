@@ -39,11 +39,14 @@ class Network(NamedTuple):
     hierarchy: Any  # (area,)
     fln: Any  # (area, area) row = target, column = source, so that fln @ rates is what each area receives
     fln_inhibitory: Any = None  # (area, area) the same onto inhibitory populations, where it is another one
+    wiring_mm: Any = None  # (area, area) wiring distance, mm; a step does not see it
+    arriving: Any = None  # (area,) what arrives now of what `Model.travels` names: late, weighted by fln, summed
+    arriving_inhibitory: Any = None  # (area,) the same by fln_inhibitory
 
     @classmethod
     def of(cls, connectome: Connectome) -> Network:
         """Return a connectome's numbers."""
-        return cls(connectome.hierarchy, connectome.fln, connectome.fln_inhibitory)
+        return cls(connectome.hierarchy, connectome.fln, connectome.fln_inhibitory, connectome.wiring_mm)
 
 
 class Parameters:
@@ -98,6 +101,10 @@ class Model(ABC):
     observables: ClassVar[Mapping[str, str]]
     """State variables that measures may look at, with their units; the first is the one that the rate
     ceiling watches."""
+
+    travels: ClassVar[str | None] = None
+    """The state variable that reaches other areas late, if one does: after wiring distance / `velocity`, a
+    parameter in m/s that the model then has to declare. `net.arriving` takes the place of `net.fln @ x.E`."""
 
     @abstractmethod
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
@@ -263,7 +270,7 @@ def checked_step(model: Model, x: Any, new: Any) -> Any:
         UserError: it is not a state like the one before: other fields, shapes or types of number.
     """
     where = defined_at(type(model).step)
-    if not jax.tree.structure(new) == jax.tree.structure(x):  # noqa: SIM201 - it has no !=, says its stub
+    if not jax.tree.structure(new) == jax.tree.structure(x):
         raise UserError(
             f"{type(model).__name__}.step returns {_fields_of(new)}; expected a {type(x).__name__} as it got: "
             f"{', '.join(x._fields)}{where}"

@@ -74,10 +74,22 @@ class ODEModel(Model):
         return type(x)(**found)
 
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
-        """Return the derivative's matrix at the start, without stimulus, by automatic differentiation: 1/s."""
+        """Return the derivative's matrix at the start, without stimulus, by automatic differentiation: 1/s.
+
+        Raises:
+            UserError: the start is no fixed point at these values, so the matrix would say nothing.
+        """
         with jax.enable_x64(True):
             values = {name: np.full(len(net.hierarchy), getattr(p, name), float) for name in self.parameters()}
-            return np.asarray(_matrix(self)(Parameters(values), jax.tree.map(np.asarray, net)))
+            network = jax.tree.map(np.asarray, net._replace(wiring_mm=None))
+            slope, matrix = map(np.asarray, _linearised(self)(Parameters(values), network))
+        if np.abs(slope).max() > 1e-9:
+            raise UserError(
+                f"{type(self).__name__} does not start in a fixed point, so its linearisation says nothing of its "
+                f"stability; expected derivatives of 0, found up to {np.abs(slope).max():.3g} /s: leave out what needs "
+                "its jacobian"
+            )
+        return matrix
 
 
 def _euler(slope: Callable[[Any], Any], x: Any, dt: float) -> Any:
@@ -117,16 +129,17 @@ def _state_class(names: tuple[str, ...]) -> Any:
 
 
 @functools.lru_cache(maxsize=32)
-def _matrix(model: ODEModel) -> Any:
-    """Return a compiled function (p, net) -> the matrix of `derivative` at the start, (variables x areas) squared."""
+def _linearised(model: ODEModel) -> Any:
+    """Return a compiled function (p, net) -> the derivative at the start, (variables x areas,), and its matrix."""
 
-    def matrix(p: Parameters, net: Network) -> Any:
-        start = jnp.stack(tuple(model.start(p, net)))
+    def linearised(p: Parameters, net: Network) -> Any:
+        start = model.start(p, net)
+        stacked = jnp.stack(tuple(start))
 
         def flat(x: Any) -> Any:
-            state = type(model.start(p, net))(*x.reshape(start.shape))
+            state = type(start)(*x.reshape(stacked.shape))
             return jnp.stack(tuple(model._slope(state, p, net, jnp.zeros_like(net.hierarchy)))).ravel()
 
-        return jax.jacfwd(flat)(start.ravel())
+        return flat(stacked.ravel()), jax.jacfwd(flat)(stacked.ravel())
 
-    return jax.jit(matrix)
+    return jax.jit(linearised)

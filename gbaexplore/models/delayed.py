@@ -1,0 +1,77 @@
+"""The threshold-linear cortex with conduction delays: what an area sends arrives after wiring distance / velocity."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from gbaexplore.errors import UserError
+from gbaexplore.models.base import Network, parameter
+from gbaexplore.models.threshold_linear import ThresholdLinear
+
+
+class DelayedState(NamedTuple):
+    """Changes from rest."""
+
+    E: Any  # (area,) Hz
+    I: Any  # (area,) Hz
+
+
+@dataclass(frozen=True)
+class DelayedThresholdLinear(ThresholdLinear):
+    r"""`ThresholdLinear`, but what arrives from other areas left them wiring distance / velocity ago.
+
+        sum_j FLN_ij E_j(t)   becomes   sum_j FLN_ij E_j(t - d_ij / velocity)
+
+    in both currents; local terms have no delay. Before t = 0 the network was as it starts. E is known at the steps
+    and on the straight lines between them, so a delay need not be whole steps; a delay of 0 means the old state, as
+    for the local terms. As velocity grows, results become those of `ThresholdLinear(update="simultaneous")`.
+
+    The connectome has to have wiring distances. Points of one velocity are computed together, one velocity after
+    another: a study with few velocities and many other values is the faster one. No finite matrix tells whether a
+    network with delays is stable, so `SpectralAbscissa` and covariances are refused.
+    """
+
+    update: Literal["sequential", "simultaneous"] = field(default="simultaneous")
+
+    velocity: float = parameter(3.5, units="m/s", doc="conduction velocity", above=0)
+
+    travels: ClassVar[str | None] = "E"
+
+    def __post_init__(self) -> None:
+        if self.update != "simultaneous":
+            raise UserError(f'update="{self.update}"; expected "simultaneous": what has a delay is not updated first')
+
+    def start(self, p: Any, net: Network) -> Any:
+        zero = jnp.zeros_like(net.hierarchy)
+        return DelayedState(zero, zero)
+
+    def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float, normal: Any = None) -> Any:
+        rest = self.rest(p, net)
+        gain = 1 + p.eta * net.hierarchy
+        noiseE, noiseI = (0, 0) if normal is None else p.noise * normal / math.sqrt(dt)
+        far_inhibitory = net.arriving if net.fln_inhibitory is None else net.arriving_inhibitory
+
+        IE = p.betaE * (gain * (p.omegaEE * x.E + p.muEE * net.arriving) - p.omegaEI * x.I) + stimulus + noiseE
+        II = p.betaI * (gain * (p.omegaIE * x.E + p.muIE * far_inhibitory) - p.omegaII * x.I) + noiseI
+        E = x.E + dt / p.tauE * (-x.E + jnp.maximum(IE, p.thresholdE - rest["E"]))
+        I = x.I + dt / p.tauI * (-x.I + jnp.maximum(II, p.thresholdI - rest["I"]))
+        return DelayedState(E, I)
+
+    def jacobian(self, p: Any, net: Network) -> np.ndarray:
+        """Raise UserError: there is none."""
+        raise UserError(
+            f"{type(self).__name__} has no jacobian, because of its delays; expected a study without SpectralAbscissa, "
+            "or the network without delays: ThresholdLinear"
+        )
+
+    def noise_covariance(self, p: Any, net: Network) -> np.ndarray:
+        """Raise UserError: there is none."""
+        raise UserError(
+            f"{type(self).__name__} has no stationary covariance in closed form, because of its delays; expected a "
+            "simulated variance, or ThresholdLinear"
+        )
