@@ -74,38 +74,50 @@ class Explorer(pn.viewable.Viewer):
         self._map = charts.Map(self._clicked)
         self._charts = charts.Courses(areas)
         self._choices = pn.Column(margin=0)
+        self._widgets: dict[str, Any] = {}
         self._state: tuple[Any, ...] = ()
         self._choose()
         self._draw_map()
         self._draw_points()
         self.param.watch(self._axes_changed, ["variable", "x", "y"])
-        self.param.watch(lambda *_: self._draw_map(), ["log", "at"])
+        self.param.watch(self._at_changed, ["at"])
+        self.param.watch(lambda *_: self._draw_map(), ["log"])
         self.param.watch(lambda *_: self._draw_points(), ["point", "pins", "areas", "population", "log_courses"])
 
     # What is chosen.
 
     def _choose(self) -> None:
-        """Make a widget for each dimension of which one label is shown."""
+        """Have a widget for each dimension of which one label is shown.
+
+        Those that are there stay: what a user chooses in one that is being replaced would be lost.
+        """
         dims = views.others(self.ds, self.variable, self.x, self.y)
         last = {AREA: self.ds.sizes.get(AREA, 1) - 1}
-        at = {dim: min(self.at.get(dim, last.get(dim, 0)), self.ds.sizes[dim] - 1) for dim in dims}
-        widgets = []
-        for dim in dims:
-            if self.ds.sizes[dim] > 1:
-                widget = self._widget(dim, at[dim])
-                widget.param.watch(functools.partial(self._at_changed, dim), "value")
-                widgets.append(widget)
-        self._choices[:] = widgets
+        # Of a link, which may be older than the store's grid, a position can be anywhere.
+        at = {dim: int(np.clip(self.at.get(dim, last.get(dim, 0)), 0, self.ds.sizes[dim] - 1)) for dim in dims}
+        several = [dim for dim in dims if self.ds.sizes[dim] > 1]
+        there = self._widgets
+        self._widgets = {dim: there[dim] if dim in there else self._widget(dim, at[dim]) for dim in several}
+        if list(self._choices) != list(self._widgets.values()):
+            self._choices[:] = list(self._widgets.values())
         self.at = at
+        for dim, widget in self._widgets.items():
+            widget.value = at[dim]
 
     def _widget(self, dim: str, index: int) -> Any:
         scale = views.scale(self.ds, dim)
         options = {views.short(label): i for i, label in enumerate(scale.labels)}
         kind = pn.widgets.Select if isinstance(scale.labels[0], str) else pn.widgets.DiscreteSlider
-        return kind(label=scale.title, options=options, value=index, width=230)
+        widget = kind(label=scale.title, options=options, value=index, width=230)
+        widget.param.watch(functools.partial(self._chosen, dim), "value")
+        return widget
 
-    def _at_changed(self, dim: str, event: Any) -> None:
+    def _chosen(self, dim: str, event: Any) -> None:
         self.at = {**self.at, dim: event.new}
+
+    def _at_changed(self, *_: Any) -> None:
+        self._choose()
+        self._draw_map()
 
     def _axes_changed(self, *_: Any) -> None:
         if self.x == self.y:  # the other one, then
@@ -192,6 +204,7 @@ class Explorer(pn.viewable.Viewer):
             self.ds = stores.open_study(self.path)
             if other_grid:  # positions are others now
                 self.courses = Courses(self.path, self._study)
+                self._widgets = {}
                 self._choose()
                 self._draw_points()
             self._draw_map()
