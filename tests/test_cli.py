@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from grids import HELD, HELD_POINTS
 
 COMMAND = [str(Path(sys.executable).with_name("gbaexplore"))]
+LONG_S = 600  # nothing here takes as long, unless it hangs; however busy the machine
 HEAD = """
 import numpy as np
 from gbaexplore import *
@@ -30,7 +32,7 @@ def folder(tmp_path):
 
 
 def command(*args, cwd, **kwargs):
-    return subprocess.run([*COMMAND, *args], cwd=cwd, capture_output=True, text=True, timeout=120, **kwargs)
+    return subprocess.run([*COMMAND, *args], cwd=cwd, capture_output=True, text=True, timeout=LONG_S, **kwargs)
 
 
 def test_run_then_run_again_then_info(folder):
@@ -75,7 +77,7 @@ def test_a_bar_in_a_terminal(folder):
         if not part:
             break
         shown += part
-    process.communicate(timeout=60)
+    process.communicate(timeout=LONG_S)
     os.close(ours)
     assert process.returncode == 0
     assert b"\r[########################] 3/3 points" in shown
@@ -179,70 +181,78 @@ def test_a_study_file_sees_its_own_folder_and_not_main(folder):
     assert "2 points: 2 ok" in done.stdout
 
 
-LONG = HEAD + 'study = Study(axes={"muEE": np.linspace(20, 33, 900), "omegaEI": np.linspace(22, 26, 100)}, **parts)\n'
-
-
 @pytest.fixture
-def long_run(tmp_path):
-    (tmp_path / "long.py").write_text(LONG.replace('"tiny"', '"long"'))
+def held(tmp_path):
+    """A folder with a study of which, until its file `hold` is removed, only the first half is computed."""
+    (tmp_path / "held.py").write_text(HELD)
+    (tmp_path / "hold").touch()
     return tmp_path
 
 
 def launched(folder, *args):
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    return subprocess.Popen([*COMMAND, "run", "long.py", *args], cwd=folder, start_new_session=True, **pipes)
+    return subprocess.Popen([*COMMAND, "run", "held.py", *args], cwd=folder, start_new_session=True, **pipes)
+
+
+def waited(process, condition):
+    """Wait for something that a run does on its way."""
+    end = time.monotonic() + LONG_S
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def started(folder, *args):
     """A run that has finished at least one block."""
     process = launched(folder, *args)
-    chunks = folder / "store" / "long.zarr" / "status" / "c"
-    while not any(chunks.rglob("0")) and process.poll() is None:
-        time.sleep(0.02)
-    assert process.poll() is None, "it must not have finished yet"
+    chunks = folder / "store" / "held.zarr" / "status" / "c"
+    waited(process, lambda: any(file.is_file() for file in chunks.rglob("0")))
     return process
 
 
 def finished_like_an_uninterrupted_run(folder):
-    resumed = command("run", "long.py", cwd=folder)
+    (folder / "hold").unlink(missing_ok=True)
+    resumed = command("run", "held.py", cwd=folder)
     assert resumed.returncode == 0, resumed.stderr
     computed = int(resumed.stdout.split(" computed in")[0].split("\n")[-1].replace(",", ""))
-    assert 0 < computed < 90_000, "only what was missing"
-    whole = command("run", "long.py", "--store", "whole", cwd=folder)
+    assert 0 < computed < HELD_POINTS, "only what was missing"
+    whole = command("run", "held.py", "--store", "whole", cwd=folder)
     assert whole.returncode == 0
     resumed_files, whole_files = (
         # A write that was cut off leaves a temporary file, which nothing reads.
         {p.relative_to(root): p.read_bytes() for p in root.rglob("c/**/*") if p.is_file() and p.suffix != ".partial"}
-        for root in (folder / "store" / "long.zarr", folder / "whole" / "long.zarr")
+        for root in (folder / "store" / "held.zarr", folder / "whole" / "held.zarr")
     )
     assert resumed_files == whole_files, "byte-identical"
 
 
-def test_killed_it_resumes(long_run):
-    process = started(long_run)
+def test_killed_it_resumes(held):
+    process = started(held)
     process.kill()
-    process.communicate(timeout=20)
-    finished_like_an_uninterrupted_run(long_run)
+    process.communicate(timeout=LONG_S)
+    finished_like_an_uninterrupted_run(held)
 
 
 @pytest.mark.parametrize("args", [(), ("--workers", "2")])
-def test_interrupted_it_says_how_to_resume(long_run, args):
-    process = started(long_run, *args)
+def test_interrupted_it_says_how_to_resume(held, args):
+    process = started(held, *args)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers' processes too
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=LONG_S)
     assert process.returncode == 130
     assert "the same command goes on from there" in stderr
     assert "Traceback" not in stderr
-    finished_like_an_uninterrupted_run(long_run)
+    finished_like_an_uninterrupted_run(held)
 
 
-@pytest.mark.parametrize("after_s", [1.0, 1.5, 2.0, 2.5])
+@pytest.mark.parametrize(("reached", "later_s"), [("begun", 0.0), ("loaded", 0.0), ("traced", 0.0), ("traced", 0.5)])
 @pytest.mark.parametrize("args", [(), ("--workers", "1")])
-def test_an_interrupt_while_it_starts_is_not_lost(long_run, args, after_s):
-    process = launched(long_run, *args)
-    time.sleep(after_s)
+def test_an_interrupt_while_it_starts_is_not_lost(held, args, reached, later_s):
+    process = launched(held, *args)
+    waited(process, (held / reached).exists)
+    time.sleep(later_s)
     os.killpg(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=LONG_S)
     assert process.returncode == 130, stderr
     assert stderr.splitlines()[-1].startswith("gbaexplore: interrupted")
     assert "Traceback" not in stderr
