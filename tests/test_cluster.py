@@ -1,6 +1,7 @@
 """Runs on a real dask scheduler, with workers in processes, folders and file systems of their own."""
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -14,6 +15,8 @@ import pytest
 from grids import STUDY, same
 
 from gbaexplore import UserError, load_study, open_study, run, worker
+
+LONG_S = 600  # nothing here takes as long, unless it hangs; however busy the machine
 
 # A study whose file needs another, and so can't be sent as one text.
 BESIDE = STUDY.replace("import numpy as np\n", "import numpy as np\nfrom beside import measure\n", 1).replace(
@@ -54,31 +57,35 @@ def free_port():
 
 def by_command(study_file, store, scheduler):
     command = [Path(sys.executable).with_name("gbaexplore"), "run", study_file, "--store", store]
-    return subprocess.run([*command, "--scheduler", scheduler], capture_output=True, text=True, timeout=120)
+    return subprocess.run([*command, "--scheduler", scheduler], capture_output=True, text=True, timeout=LONG_S)
+
+
+def wait_for(condition, what):
+    end = time.monotonic() + LONG_S
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not start in {LONG_S} s"
+        time.sleep(0.05)
 
 
 @pytest.fixture
 def cluster(tmp_path):
     """Start a real `dask scheduler`, and workers when asked; give its address and a function that starts one."""
-    address = f"tcp://127.0.0.1:{free_port()}"
-    port = address.rsplit(":", 1)[1]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
+    file, log = elsewhere / "scheduler.json", elsewhere / "worker.log"
 
     with contextlib.ExitStack() as stack:
 
-        def start(*command):
-            process = subprocess.Popen(
-                list(map(str, command)), cwd=elsewhere, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            stack.callback(process.wait, 20)
+        def start(*command, said=subprocess.DEVNULL):
+            process = subprocess.Popen(list(map(str, command)), cwd=elsewhere, stdout=said, stderr=said)
+            stack.callback(process.wait, LONG_S)
             stack.callback(process.terminate)
 
         def add_worker(before="pass", hide=None):
-            """A worker that first runs some Python; in place of the folder `hide` it sees an empty one."""
+            """Start a worker that first runs some Python; in place of the folder `hide` it sees an empty one."""
             code = f"{before}\nfrom dask.__main__ import main\nmain()"
             options = ["--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", "--no-nanny"]
-            command = [sys.executable, "-c", code, "worker", address, *options]
+            command = [sys.executable, "-c", code, "worker", "--scheduler-file", file, *options]
             if hide is not None:
                 command = [
                     "unshare",
@@ -89,16 +96,14 @@ def cluster(tmp_path):
                     "-",
                     *command,
                 ]
-            start(*command)
+            with log.open("wb") as said:
+                start(*command, said=said)
+            wait_for(lambda: "Registered to" in log.read_text(), "a worker")
 
-        start(sys.executable, "-m", "dask", "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
-        started = time.monotonic()
-        while time.monotonic() - started < 30:
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", int(port))) == 0:
-                    break
-            time.sleep(0.1)
-        yield address, add_worker
+        scheduler = [sys.executable, "-m", "dask", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+        start(*scheduler, "--scheduler-file", file)
+        wait_for(lambda: file.exists() and file.read_text().endswith("}"), "a scheduler")
+        yield json.loads(file.read_text())["address"], add_worker
 
 
 def refused(done, store, *words):

@@ -103,7 +103,7 @@ def test_netcdf_follows_cf(finished, tmp_path):
     export(finished, tmp_path / "out.nc")
     checker = Path(sys.executable).with_name("compliance-checker")
     command = [checker, "-t", "cf:1.11", "-f", "json", "-o", "found.json", "out.nc"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert "exceptions occurred" not in done.stderr, done.stderr
     found = json.loads((tmp_path / "found.json").read_text())["cf:1.11"]
     assert found["possible_points"] > 100

@@ -184,7 +184,7 @@ from pathlib import Path
 from gbaexplore import store
 with store.locked(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

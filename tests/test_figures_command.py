@@ -25,7 +25,7 @@ def draw(ds):
 
 
 def command(*args, cwd):
-    return subprocess.run([*COMMAND, *args], cwd=cwd, capture_output=True, text=True, timeout=120)
+    return subprocess.run([*COMMAND, *args], cwd=cwd, capture_output=True, text=True, timeout=600)
 
 
 def test_a_figure_of_a_study_file(tmp_path):

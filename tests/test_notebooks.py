@@ -50,7 +50,7 @@ def test_a_notebook_runs(path, kernel, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the client's event loop; the kernel has filters of its own
         client = nbclient.NotebookClient(
-            notebook, timeout=300, kernel_name=kernel, resources={"metadata": {"path": str(folder)}}
+            notebook, timeout=600, kernel_name=kernel, resources={"metadata": {"path": str(folder)}}
         )
         client.execute()  # raises what a cell raises, with the cell
     assert list(folder.iterdir()) == []  # what it writes goes where it says
