@@ -5,6 +5,12 @@ from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
 
 collect_ignore = ["brainpy_notebook.py"]  # a program of its own; looking for doctests would import brainpy
 
+
+def pytest_collection_modifyitems(items):
+    """Let the file that takes longest be the first: else, of several processes, its own works on after the others."""
+    items.sort(key=lambda item: item.path.name != "test_faults.py")
+
+
 WEAK = dict(muEE=33.7, omegaEI=19.7)
 STRONG = dict(muEE=51.5, omegaEI=25.2)
 
