@@ -270,7 +270,8 @@ def checked_step(model: Model, x: Any, new: Any) -> Any:
         UserError: it is not a state like the one before: other fields, shapes or types of number.
     """
     where = defined_at(type(model).step)
-    if not jax.tree.structure(new) == jax.tree.structure(x):
+    before: Any = jax.tree.structure(x)
+    if before != jax.tree.structure(new):
         raise UserError(
             f"{type(model).__name__}.step returns {_fields_of(new)}; expected a {type(x).__name__} as it got: "
             f"{', '.join(x._fields)}{where}"

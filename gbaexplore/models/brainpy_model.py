@@ -106,9 +106,9 @@ class BrainPyModel(Model):
     _dt: float | None  # in BrainPy's unit, once it is known
 
     def __new__(cls, factory: Callable[..., Any], *_: Any, units: Any = None, options: Any = None, **__: Any) -> Any:
-        makes: Any = factory
-        if not (inspect.isclass(makes) or inspect.isfunction(makes)):
+        if not (inspect.isclass(factory) or inspect.isfunction(factory)):
             raise UserError(f"BrainPyModel of {factory!r}; expected a class or a function that makes the system")
+        makes: Any = factory
         return object.__new__(_class_of(makes, tuple((units or {}).items()), frozenset(options or {})))
 
     def __init__(
