@@ -14,6 +14,7 @@ import numpy as np
 from gbaexplore.errors import UserError, did_you_mean
 from gbaexplore.labels import DIVERGED, OK, STATUS, canonical
 from gbaexplore.mesh import Edge, Mesh, Point
+from gbaexplore.noise import SEED
 from gbaexplore.store import differences
 from gbaexplore.study import Study, Variant, variant_name
 
@@ -118,6 +119,12 @@ def find_boundary(
 
 
 def _checked_axes(study: Study) -> None:
+    listed = [*study.tables, *(name for name in study.numeric if name == SEED)]
+    if listed:
+        raise UserError(
+            f'axis "{listed[0]}" has no values between its own; expected axes of numbers and of labels: leave it out, '
+            "or give it as fixed"
+        )
     single = [name for name, values in study.numeric.items() if len(values) < 2]
     if single:
         raise UserError(

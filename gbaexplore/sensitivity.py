@@ -122,6 +122,11 @@ class Sensitivity(SolvedMeasure):
         return {f"{self.dimension}_units": (self.dimension, units, {"long_name": "unit of the parameter"})}
 
     def check(self, model: Model, values: Mapping[str, np.ndarray]) -> None:
+        if model.travels is not None:
+            raise UserError(
+                f"Sensitivity can't follow what travels with a delay in {type(model).__name__}; expected a model without "
+                "delays, or differences between points of a grid"
+            )
         for name in self.parameters:
             type(model).known_parameter(name, also=(AMPLITUDE,))
             try:
@@ -202,6 +207,12 @@ class _TangentModel(Model):
 
     def step(self, x: _Dual, p: Any, net: Network, stimulus: Any, dt: float, *normal: Any) -> _Dual:
         return self._pushed(lambda p, x: self.base.step(x, p, net, p.amplitude * stimulus, dt, *normal), p, x)
+
+    def fitted(self, areas: int, dt: float, precision: str) -> Model:
+        return dataclasses.replace(self, base=self.base.fitted(areas, dt, precision))
+
+    def away(self, x: _Dual) -> Any:
+        return [self.base.away(part) for part in (x.primal, *x.tangents)]
 
     def draws(self, values: Mapping[str, np.ndarray]) -> int:
         return self.base.draws(values)

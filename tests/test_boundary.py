@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -266,6 +267,11 @@ def test_a_measure_that_solves_for_its_points_is_a_criterion(macaque, pulse):
         ({"axes": {"x": [0, 1]}}, {}, r"1 axes of numbers \(x\); expected two or three"),
         ({"axes": {name: [0, 1] for name in ("x", "y", "z", "amplitude")}}, {}, "4 axes of numbers"),
         ({"axes": {"x": [0, 1], "y": [2.5]}}, {}, r'axis "y" has one value; .* fixed=\{"y": 2.5\}'),
+        (
+            {"axes": {"x": [0, 1], "y": [0, 1], "at": pd.DataFrame({"z": [0.0, 1.0]})}},
+            {},
+            'axis "at" has no values betw',
+        ),
         ({}, {"tolerance": {"X": 0.1}}, r'tolerance of "X"; did you mean "x"\? .*Axes of numbers: x, y'),
         ({}, {"tolerance": {"x": 0.0}}, r"the tolerance of x is 0.0; expected a finite number above 0"),
         ({}, {"tolerance": {"x": True}}, r"the tolerance of x is True"),

@@ -12,6 +12,7 @@ from conftest import STRONG, WEAK
 from reference import peaks
 
 from gbaexplore import (
+    DelayedThresholdLinear,
     Final,
     Mean,
     Model,
@@ -368,6 +369,11 @@ class Root(Leaky):
 def test_what_has_no_derivative(make_study, make, message):
     with pytest.raises(UserError, match=message):
         make_study(measures=[make()])
+
+
+def test_what_travels_can_not_be_followed(make_study):
+    with pytest.raises(UserError, match="can't follow what travels with a delay in DelayedThresholdLinear"):
+        make_study(model=DelayedThresholdLinear(), measures=[Sensitivity(PEAK, ("muEE",))])
 
 
 def test_measures_without_a_derivative(macaque, run_all):

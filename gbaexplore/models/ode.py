@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from abc import abstractmethod
 from collections import namedtuple
 from collections.abc import Callable, Mapping
@@ -31,6 +32,10 @@ class ODEModel(Model):
     | `"euler"` | forward Euler | 1 | ~ dt |
     | `"heun"` | explicit trapezoidal rule | 2 | ~ dt^2 |
     | `"rk4"` | classical Runge-Kutta | 4 | ~ dt^4 |
+
+    With noise, which `diffusion` gives, `"euler"` is the Euler-Maruyama scheme and converges to the solution in
+    Ito's sense, `"heun"` to that in Stratonovich's (Kloeden & Platen 1992, sections 10.2 and 14.5); they are the same
+    where the noise does not depend on the state. `"rk4"` takes no noise.
     """
 
     method: Literal["euler", "heun", "rk4"] = "euler"
@@ -38,10 +43,28 @@ class ODEModel(Model):
     def __post_init__(self) -> None:
         if self.method not in _METHODS:
             raise UserError(f'method="{self.method}"; expected one of {", ".join(_METHODS)}')
+        if self.method == "rk4" and self._has_noise:
+            raise UserError(
+                f'{type(self).__name__} has noise, for which method="rk4" is no scheme; expected euler or heun'
+            )
 
     @abstractmethod
     def derivative(self, x: Any, p: Any, net: Network, stimulus: Any) -> Mapping[str, Any]:
         """Return the time derivative of each state variable, per second: {variable: (area,)}."""
+
+    def diffusion(self, x: Any, p: Any, net: Network) -> Mapping[str, Any]:
+        """Return the strength of white noise on each state variable that has any, in its unit / s^0.5.
+
+        {variable: (area,)}; noise is independent between variables and areas. A model without noise has none.
+        """
+        return {}
+
+    @property
+    def _has_noise(self) -> bool:
+        return type(self).diffusion is not ODEModel.diffusion
+
+    def draws(self, values: Mapping[str, np.ndarray]) -> int:
+        return len(self.observables) if self._has_noise else 0
 
     def state(self, **variables: Any) -> Any:
         """Return a state, from all of its variables: for a `start` of one's own."""
@@ -53,22 +76,33 @@ class ODEModel(Model):
     def start(self, p: Any, net: Network) -> Any:
         return self.state(**dict.fromkeys(self.observables, jnp.zeros_like(net.hierarchy)))
 
-    def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float) -> Any:
-        return _METHODS[self.method](lambda x: self._slope(x, p, net, stimulus), x, dt)
+    def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float, normal: Any = None) -> Any:
+        return _METHODS[self.method](lambda x: self._slope(x, p, net, stimulus, dt, normal), x, dt)
 
-    def _slope(self, x: Any, p: Any, net: Network, stimulus: Any) -> Any:
-        found = self.derivative(x, p, net, stimulus)
-        kind, where = type(self).__name__, defined_at(type(self).derivative)
+    def _slope(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float = 1.0, normal: Any = None) -> Any:
+        """Return dx/dt; with noise, what it adds within this step divided by dt is part of it."""
+        slope = self._checked("derivative", self.derivative(x, p, net, stimulus), x)
+        if normal is None:
+            return slope
+        return jax.tree.map(
+            lambda k, s, n: k + s * n / math.sqrt(dt), slope, self._strength(x, p, net), type(x)(*normal)
+        )
+
+    def _strength(self, x: Any, p: Any, net: Network) -> Any:
+        nothing = dict.fromkeys(x._fields, jnp.zeros_like(x[0]))
+        return self._checked("diffusion", nothing | dict(self.diffusion(x, p, net)), x)
+
+    def _checked(self, what: str, found: Any, x: Any) -> Any:
+        kind, where = type(self).__name__, defined_at(getattr(type(self), what))
         if not isinstance(found, Mapping) or set(found) != set(x._fields):
             names = ", ".join(map(str, found)) if isinstance(found, Mapping) else f"a {type(found).__name__}"
             raise UserError(
-                f"{kind}.derivative returns {names}; expected {{variable: derivative}} for "
-                f"{', '.join(x._fields)}{where}"
+                f"{kind}.{what} returns {names}; expected {{variable: {what}}} for {', '.join(x._fields)}{where}"
             )
         for name, before in zip(x._fields, x):
             if np.shape(found[name]) != np.shape(before):
                 raise UserError(
-                    f"{kind}.derivative makes {name} of shape {np.shape(found[name])}; expected one number per area: "
+                    f"{kind}.{what} makes {name} of shape {np.shape(found[name])}; expected one number per area: "
                     f"{np.shape(before)}{where}"
                 )
         return type(x)(**found)
@@ -80,9 +114,7 @@ class ODEModel(Model):
             UserError: the start is no fixed point at these values, so the matrix would say nothing.
         """
         with jax.enable_x64(True):
-            values = {name: np.full(len(net.hierarchy), getattr(p, name), float) for name in self.parameters()}
-            network = jax.tree.map(np.asarray, net._replace(wiring_mm=None))
-            slope, matrix = map(np.asarray, _linearised(self)(Parameters(values), network))
+            slope, matrix = map(np.asarray, _linearised(self)(*self._in_float64(p, net)))
         if np.abs(slope).max() > 1e-9:
             raise UserError(
                 f"{type(self).__name__} does not start in a fixed point, so its linearisation says nothing of its "
@@ -90,6 +122,18 @@ class ODEModel(Model):
                 "its jacobian"
             )
         return matrix
+
+    def noise_covariance(self, p: Any, net: Network) -> np.ndarray:
+        """Return the diagonal matrix of the squared strengths of the noise at the start, per second."""
+        with jax.enable_x64(True):
+            values, network = self._in_float64(p, net)
+            strength = self._strength(self.start(values, network), values, network)
+            return np.diag(np.concatenate([np.asarray(part) for part in strength]) ** 2)
+
+    def _in_float64(self, p: Any, net: Network) -> tuple[Parameters, Network]:
+        """Return parameters that are plain numbers, and a network, as `derivative` gets them."""
+        values = {name: np.full(len(net.hierarchy), getattr(p, name), float) for name in self.parameters()}
+        return Parameters(values), jax.tree.map(np.asarray, net._replace(wiring_mm=None))
 
 
 def _euler(slope: Callable[[Any], Any], x: Any, dt: float) -> Any:
