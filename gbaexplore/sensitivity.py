@@ -124,8 +124,8 @@ class Sensitivity(SolvedMeasure):
     def check(self, model: Model, values: Mapping[str, np.ndarray]) -> None:
         if model.travels is not None:
             raise UserError(
-                f"Sensitivity can't follow what travels with a delay in {type(model).__name__}; expected a model without "
-                "delays, or differences between points of a grid"
+                f"Sensitivity can't follow what travels with a delay in {type(model).__name__}; expected a model "
+                "without delays, or differences between points of a grid"
             )
         for name in self.parameters:
             type(model).known_parameter(name, also=(AMPLITUDE,))

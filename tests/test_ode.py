@@ -185,7 +185,7 @@ class _Relaxing(ODEModel):
 
 
 def test_mistakes_with_noise(two):
-    with pytest.raises(UserError, match='Diffusing has noise, for which method="rk4" is no scheme'):
+    with pytest.raises(UserError, match='Diffusing has noise, which method="rk4" does not take'):
         Diffusing(method="rk4")
 
     @dataclass(frozen=True)

@@ -228,13 +228,13 @@ def checked_start(model: Model, x: Any, areas: int) -> Any:
         UserError: it is no NamedTuple with the observables in it, (area,) each.
     """
     where = defined_at(type(model).start)
-    if not hasattr(x, "_fields") or not set(model.observables) <= set(x._fields):
+    if not hasattr(x, "_fields") or not all(hasattr(x, name) for name in model.observables):
         raise UserError(
             f"{type(model).__name__}.start returns {_fields_of(x)}; expected a NamedTuple with the observables among "
             f"its fields: {', '.join(model.observables)}{where}"
         )
     for name in model.observables:
-        if np.shape(getattr(x, name)) != (areas,):
+        if any(np.shape(array) != (areas,) for array in jax.tree.leaves(getattr(x, name))):
             raise UserError(
                 f"{type(model).__name__}.start makes {name} of shape {np.shape(getattr(x, name))}; expected one number "
                 f"per area: ({areas},){where}"
@@ -270,8 +270,8 @@ def checked_step(model: Model, x: Any, new: Any) -> Any:
         UserError: it is not a state like the one before: other fields, shapes or types of number.
     """
     where = defined_at(type(model).step)
-    before: Any = jax.tree.structure(x)
-    if before != jax.tree.structure(new):
+    structure: Any = jax.tree.structure(x)
+    if structure != jax.tree.structure(new):
         raise UserError(
             f"{type(model).__name__}.step returns {_fields_of(new)}; expected a {type(x).__name__} as it got: "
             f"{', '.join(x._fields)}{where}"

@@ -45,7 +45,7 @@ class ODEModel(Model):
             raise UserError(f'method="{self.method}"; expected one of {", ".join(_METHODS)}')
         if self.method == "rk4" and self._has_noise:
             raise UserError(
-                f'{type(self).__name__} has noise, for which method="rk4" is no scheme; expected euler or heun'
+                f'{type(self).__name__} has noise, which method="rk4" does not take; expected "euler" or "heun"'
             )
 
     @abstractmethod
