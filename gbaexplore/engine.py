@@ -476,16 +476,17 @@ class _Sweep:
         """What arrives now in each area, {field of the network: (area, lanes)}."""
         if not self.batch.depth:
             return {}
-        # All lanes have the same delays: whole rows of lanes are fetched. Between two steps it is a straight line.
-        rows, source = line.reshape(-1, self.batch.lanes), jnp.arange(self.areas)
-
-        def at(lag: Any) -> Any:
-            return rows.at[((tick - lag) % self.batch.depth) * self.areas + source].get(mode="promise_in_bounds")
-
-        newer, older = at(self.tables.lag), at(self.tables.lag + 1)
-        late = newer + self.tables.lag_part[..., None] * (older - newer)
+        # All lanes have the same delays: whole rows of lanes are fetched, each pathway's two steps around its delay.
+        lag, part = self.tables.lag, self.tables.lag_part
+        steps = jnp.concatenate([lag, lag + 1], axis=1)
+        row = ((tick - steps) % self.batch.depth) * self.areas + jnp.tile(jnp.arange(self.areas), 2)
+        late = line.reshape(-1, self.batch.lanes).at[row].get(mode="promise_in_bounds")
         weights = {"arriving": self.network.fln, "arriving_inhibitory": self.network.fln_inhibitory}
-        return {name: (w[..., None] * late).sum(axis=1) for name, w in weights.items() if w is not None}
+        return {
+            name: jnp.einsum("ij,ijl->il", jnp.concatenate([w * (1 - part), w * part], axis=1), late)
+            for name, w in weights.items()
+            if w is not None
+        }
 
     def step(
         self, x: Any, swept: dict[str, Any], stimulus: Any, normal: tuple[Any, ...], arriving: dict[str, Any]

@@ -29,6 +29,8 @@ GRIDS = {
     "lesions": {"lesion": 30, "regime": 2},
     "sobol_indices": {"point": 3072},
     "sensitivities": {"regime": 2},
+    "wilson_cowan": {"P": 51, "muEE": 41},
+    "delays": {"regime": 2, "velocity": 6},
 }
 ONE = Connectome("local", ("local",), np.zeros(1), np.zeros((1, 1)))
 WEAK, STRONG, FLOORED = dict(wEE=4.45, wEI=4.7), dict(wEE=6.0, wEI=6.7), dict(wEE=4.0, wEI=7.0)
@@ -114,7 +116,7 @@ def test_a_study_has_its_grid_and_says_its_update_order(name):
     assert file.study.name == name
     assert dict(zip(file.study.axes, file.study.shape)) == GRIDS[name]
     # The map, its borders and the indices follow the notebook; the circuit has one order only.
-    if name not in ("gba_grid", "stability", "local_circuit", "sobol_indices"):
+    if name not in ("gba_grid", "stability", "local_circuit", "sobol_indices", "wilson_cowan"):
         assert all(variant.model.update == "simultaneous" for variant in file.study.variants())
         assert "simultaneous" in (STUDIES / f"{name}.py").read_text()
 
@@ -161,6 +163,7 @@ def filled(study: Study):
     """The study's Dataset with made-up values: peaks above all samples, and a corner that has diverged."""
     rng = np.random.default_rng(1)
     lowest = {"peak_rate": 1.0, "rate_change": 0.0, "time_to_peak": 0.0, "spectral_abscissa": -1.0, "d_peak_rate": -1.0}
+    lowest |= {"swing": 0.0, "frequency": 10.0}
     ds = study.template()
     for name, low in lowest.items():
         if name in ds:

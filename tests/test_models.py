@@ -7,7 +7,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gbaexplore import Mean, Model, Peak, Pulse, Study, ThresholdLinear, UserError, parameter
+from gbaexplore import (
+    DelayedThresholdLinear,
+    Mean,
+    Model,
+    ODEModel,
+    Peak,
+    Pulse,
+    Study,
+    ThresholdLinear,
+    UserError,
+    WilsonCowan,
+    parameter,
+)
 
 
 class LeakyState(NamedTuple):
@@ -35,11 +47,32 @@ class Leaky(Model):
         return True
 
 
+@dataclass(frozen=True)
+class Saturating(ODEModel):
+    """A user's own equations, as short as can be: tau dr/dt = -r + top tanh((w r + stimulus) / top)."""
+
+    tau: float = parameter(0.05, units="s", doc="time constant", above=0)
+    w: float = parameter(0.4, units="1", doc="long-range coupling")
+    top: float = parameter(50.0, units="Hz", doc="highest rate", above=0)
+    observables = {"r": "Hz"}
+
+    def derivative(self, x, p, net, stimulus):
+        return {"r": (p.top * jnp.tanh((p.w * (net.fln @ x.r) + stimulus) / p.top) - x.r) / p.tau}
+
+    def starts_at_rest(self, values):
+        return True
+
+
 MODELS = {
     "threshold-linear, sequential": (ThresholdLinear(), {"muEE": np.linspace(28, 36, 9)}),
     "threshold-linear, simultaneous": (ThresholdLinear(update="simultaneous"), {"muEE": np.linspace(28, 36, 9)}),
     "threshold-linear, from zero": (ThresholdLinear(background=False), {"omegaEI": np.linspace(20, 30, 9)}),
     "leaky": (Leaky(), {"tau": np.linspace(0.01, 0.1, 9)}),
+    "equations, euler": (Saturating(), {"tau": np.linspace(0.01, 0.1, 9)}),
+    "equations, heun": (Saturating(method="heun"), {"tau": np.linspace(0.01, 0.1, 9)}),
+    "equations, rk4": (Saturating(method="rk4"), {"tau": np.linspace(0.01, 0.1, 9)}),
+    "wilson-cowan": (WilsonCowan(), {"muEE": np.linspace(0, 4, 9)}),
+    "delayed": (DelayedThresholdLinear(), {"muEE": np.linspace(28, 36, 9)}),
 }
 
 

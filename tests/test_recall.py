@@ -3,7 +3,20 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from gbaexplore import Peak, Pulse, Stimulus, ThresholdLinear, UserError, replay, run, simulate
+from gbaexplore import (
+    Connectome,
+    DelayedThresholdLinear,
+    Peak,
+    Pulse,
+    Stimulus,
+    Study,
+    ThresholdLinear,
+    UserError,
+    WilsonCowan,
+    replay,
+    run,
+    simulate,
+)
 from gbaexplore.store import RECIPE
 
 WINDOW = (1.75, 2.6)
@@ -20,6 +33,22 @@ class Stronger(ThresholdLinear):
 
 def peaks(ds):
     return (ds.E.isel(time=slice(1, None)) - 10.0).max("time").values
+
+
+@pytest.mark.parametrize(
+    ("model", "axes"),
+    [(WilsonCowan(method="heun"), {"P": [0.0, 1.25]}), (DelayedThresholdLinear(muEE=33.7), {"velocity": [1.0, 3.5]})],
+)
+def test_the_other_shipped_models_are_known_too(model, axes, tmp_path):
+    two = Connectome("two", ("a", "b"), [0.0, 1.0], [[0, 0.2], [0.8, 0]], wiring_mm=[[0, 20.0], [20.0, 0]])
+    pulse = Pulse("a", onset=0.05, duration=0.1, amplitude=3.0)
+    given = dict(connectome=two, stimulus=pulse, dt=1e-3, duration=0.3)
+    stored = run(Study("other", axes=axes, model=model, measures=[Peak()], **given), store=tmp_path)
+    ((name, values),) = axes.items()
+    for value in values:
+        E = replay(tmp_path / "other.zarr", every=1, **{name: value}).E
+        found = (E - E.isel(time=0)).max("time")
+        np.testing.assert_allclose(found, stored.peak_rate.sel({name: value}), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
