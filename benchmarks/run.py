@@ -45,6 +45,11 @@ def sensitivity() -> None:
     program("sensitivity.py", NPROC="1")
 
 
+def brainpy() -> None:
+    """A BrainPy class through BrainPyModel."""
+    program("brainpy_model.py")
+
+
 FIGURES = {
     "map": whole.propagation_map,
     "kernel": kernel,
@@ -56,6 +61,7 @@ FIGURES = {
     "early_end": early_end,
     "explorer": explorer,
     "sensitivity": sensitivity,
+    "brainpy": brainpy,
 }
 
 

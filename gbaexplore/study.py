@@ -439,7 +439,9 @@ class Study:
 
     def _try_models(self) -> None:
         """Take a first step, and linearise if that is asked for, with each kind of model."""
-        tried = {(type(v.model), *v.model.options().items()): v for v in reversed(list(self.variants()))}
+        tried = {
+            (type(v.model), json.dumps(v.model.options(), default=repr)): v for v in reversed(list(self.variants()))
+        }
         for variant in tried.values():
             values = {name: v.flat[0] for name, v in self._all_values(variant).items()}
             engine.try_first_step(self.plan(variant), Network.of(variant.connectome), values)

@@ -5,6 +5,7 @@ import functools
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import brainpy as bp
 import brainpy.math as bm
@@ -360,7 +361,7 @@ def stored(tmp_path_factory):
     folder = tmp_path_factory.mktemp("brainpy")
     path = folder / "rate.py"
     path.write_text(FILE)
-    command = [sys.executable, "-m", "gbaexplore.cli", "run", str(path), "--workers", "2", "--store", str(folder / "a")]
+    command = [Path(sys.executable).with_name("gbaexplore"), "run", path, "--workers", "2", "--store", folder / "a"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     (store,) = (folder / "a").glob("*.zarr")

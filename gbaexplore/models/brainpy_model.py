@@ -58,6 +58,15 @@ class BrainPyState:
         at = self._monitors.index(name)
         return _change(self._variables[at], self._initial[at])
 
+    # As in a NamedTuple of the observables.
+
+    @property
+    def _fields(self) -> tuple[str, ...]:
+        return self._monitors
+
+    def __iter__(self) -> Iterator[Any]:
+        return (getattr(self, name) for name in self._monitors)
+
     def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[str, ...]]:
         return (self._variables, self._initial, self._steps), self._monitors
 

@@ -1,0 +1,61 @@
+"""The notebook's BrainPy class through BrainPyModel, against the built-in model and BrainPy's own jit(vmap).
+
+All three run every step of their points, float32, on all cores; what is compared is steps of a point per second.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+from shell import ROOT, say
+
+from gbaexplore import BrainPyModel, Model, Peak, Pulse, Study, ThresholdLinear, load_connectome, load_study
+
+sys.path.insert(0, str(ROOT / "tests"))
+from brainpy_notebook import traces_batch
+
+MACAQUE = load_connectome("macaque29")
+POINTS, SECONDS, STEPS = 256, 2.0, 10_000
+TRACED, TRACED_STEPS = 64, 50_000  # the notebook's run, with its time courses
+
+
+def main() -> None:
+    brainpy = next(v.model for v in load_study("brainpy_notebook").variants() if isinstance(v.model, BrainPyModel))
+    ours = rate(lambda: block(ThresholdLinear()), POINTS * STEPS)
+    through = rate(lambda: block(brainpy), POINTS * STEPS)
+    muEE = np.linspace(28, 34, TRACED)
+    theirs = rate(lambda: traces_batch(MACAQUE.hierarchy, MACAQUE.fln, muEE).block_until_ready(), TRACED * TRACED_STEPS)
+    for what, found in {"ThresholdLinear": ours, "BrainPyModel": through, "BrainPy's jit(vmap)": theirs}.items():
+        say(f"{what}, every step", f"{found / 1e6:,.1f} million steps of a point/s")
+    say("BrainPyModel / ThresholdLinear", f"{through / ours:.2f}")
+    say("BrainPyModel / BrainPy's jit(vmap)", f"{through / theirs:.1f}")
+
+
+def block(model: Model) -> None:
+    """Run every step from the start, where the pulse is."""
+    study = Study(
+        name="brainpy",
+        model=model,
+        axes={"muEE": np.linspace(28, 33, POINTS)},
+        connectome=MACAQUE,
+        stimulus=Pulse(area="V1", onset=0.0, duration=0.25, amplitude=41.42),
+        measures=[Peak()],
+        duration=SECONDS,
+    )
+    (only,) = study.blocks()
+    study.run_block(only, early_end=False)
+
+
+def rate(function: Callable[[], object], steps: int) -> float:
+    """Return steps per second, of the fastest of three runs; the first one compiled."""
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - started)
+    return steps / min(seconds)
+
+
+if __name__ == "__main__":
+    main()
