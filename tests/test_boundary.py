@@ -318,3 +318,46 @@ def test_what_a_derived_parameter_does_between_the_grids_values_is_checked(macaq
         find_boundary(study(lambda muEE: (muEE - 30) * (32 - muEE)))
     with pytest.raises(UserError, match=r"thresholdE = -1 Hz; expected at least 0"):
         find_boundary(study(lambda muEE: (muEE - 30) * (muEE - 32)), start=3)
+
+
+@pytest.mark.parametrize("of", ["diverged", "one per cent"])
+def test_the_propagation_map_from_a_tenth_of_its_points(of):
+    """Every change along muEE, in each of the map's rows, found by bisection of rows, lies within 0.01 of the curve."""
+    study = gba.load_study("gba_grid")
+    criterion = of if of == "diverged" else ratio
+    found = find_boundary(study, criterion, tolerance={"muEE": 0.01, "omegaEI": 0.0015})
+    assert found.points.sizes["point"] <= study.size / 10
+    assert found.curves.attrs["complete"] == 1
+    rows, every = study.numeric["omegaEI"], study.numeric["muEE"][::10]
+    for variant in study.variants():
+        curves = [curve for _, curve in found.sel(**variant.labels).curves.groupby("curve")]
+        inside = functools.partial(_inside, study.in_queues(2048), variant, of)
+        grid = inside(*(values.ravel() for values in np.meshgrid(every, rows))).reshape(len(rows), -1)
+        row, column = np.nonzero(grid[:, 1:] != grid[:, :-1])
+        low, high, first = every[column], every[column + 1], grid[row, column]
+        for _ in range(12):
+            middle = (low + high) / 2
+            same = inside(middle, rows[row]) == first
+            low, high = np.where(same, middle, low), np.where(same, high, middle)
+        assert len(row) > 25
+        off = [min(_distances(curves, x, y)) for x, y in zip((low + high) / 2, rows[row])]
+        assert max(off) < 0.01
+
+
+def _inside(study, variant, of, muEE, omegaEI):
+    values = study.run_points(variant, study.points_at(variant, {"muEE": muEE, "omegaEI": omegaEI}), len(muEE))
+    diverged = values["status"] == 2
+    if of == "diverged":
+        return diverged
+    areas = list(study.areas)
+    return diverged | (values["peak_rate"][:, areas.index("24c")] > 0.01 * values["peak_rate"][:, areas.index("V1")])
+
+
+def _distances(curves, x, y):
+    """How far, along muEE, the curves are from a point."""
+    for curve in curves:
+        at, height = curve.muEE.values, curve.omegaEI.values
+        low, high = np.minimum(height[:-1], height[1:]), np.maximum(height[:-1], height[1:])
+        for i in np.flatnonzero((low <= y) & (y <= high)):
+            part = 0.5 if high[i] == low[i] else (y - height[i]) / (height[i + 1] - height[i])
+            yield abs(at[i] + part * (at[i + 1] - at[i]) - x)
