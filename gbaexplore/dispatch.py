@@ -7,6 +7,7 @@ import itertools
 import logging
 import math
 import pickle
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -20,7 +21,7 @@ from gbaexplore.study import Study
 from gbaexplore.worker import HERE, Outcome, compute, one_line, pickled, source_of
 
 _TASKS_AHEAD = 2  # per worker thread: none waits, and the scheduler holds little
-_ASK_S = 0.3  # how often a waiting run looks whether Ctrl-C was pressed
+_ASK_S = 0.3  # how often a run looks whether Ctrl-C was pressed, and how many workers there are
 _NO_WORKER_S = 60.0  # after which worker processes of our own are not waited for any more
 _LOGGER = logging.getLogger(__name__)
 
@@ -64,11 +65,13 @@ class _Dispatch:
         self.client, self.study, self.path, self.interrupts = client, study, path, interrupts
         self.tasks: dict[Any, list[int]] = {}
         self.suspects: list[int] = []
+        self._ended = threading.Event()
         self._lonely_since: float | None = None
         self._source = source_of(study, stores.generation(path))
         HERE[self._source.key] = study
         with _scheduler():
             self._sent = _sent(client, study)
+            self._counted = time.monotonic()
             self.threads = self._count_threads()
 
     def run(self, waiting: Iterable[list[int]], alone: bool = False) -> Iterator[Outcome]:
@@ -83,20 +86,24 @@ class _Dispatch:
                 done = self._done()
             for future in done:
                 yield from self._of_task(future, self.tasks.pop(future), alone)
-            with _scheduler():
-                self.threads = self._count_threads()
+            # A question to the scheduler, whose answer names every worker: not with each task.
+            if time.monotonic() - self._counted > _ASK_S:
+                with _scheduler():
+                    self._counted = time.monotonic()
+                    self.threads = self._count_threads()
 
     def _submit(self, tasks: Iterable[list[int]]) -> None:
         for task in tasks:
             call = pickle.dumps((compute, self._source, str(self.path.absolute()), task))
-            self.tasks[self.client.submit(_called, call, self._sent, pure=False)] = task
+            future = self.client.submit(_called, call, self._sent, pure=False)
+            self.tasks[future] = task
+            future.add_done_callback(lambda _: self._ended.set())
 
     def _done(self) -> list[Any]:
-        import distributed
-
-        with contextlib.suppress(TimeoutError), self.client.as_current():
-            distributed.wait(list(self.tasks), timeout=_ASK_S, return_when="FIRST_COMPLETED")
-        # Of a worker that has just gone a future may be lost once more: dask computes it again.
+        # Each task calls once, because to wait for the first of all takes as long as there are tasks. One that is
+        # lost after its call, with a worker that has just gone, is computed again by dask: it is looked for.
+        self._ended.wait(_ASK_S)
+        self._ended.clear()
         return [future for future in self.tasks if future.done() and future.status != "lost"]
 
     def _of_task(self, future: Any, task: list[int], alone: bool) -> list[Outcome]:

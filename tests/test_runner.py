@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import xarray as xr
+from distributed import Client
 from grids import STUDY, same
 
 from gbaexplore import (
     Peak,
     SpectralAbscissa,
+    Study,
     ThresholdLinear,
     UserError,
     load_study,
@@ -145,6 +147,16 @@ def test_more_blocks_than_are_submitted_at_once(make_study, tmp_path, macaque, m
     report = runner.execute(study, tmp_path)
     assert report.complete
     np.testing.assert_array_equal(open_study(report.path).status, np.ones(11))
+
+
+def test_the_scheduler_is_not_asked_for_its_workers_with_every_task(make_study, tmp_path, monkeypatch):
+    asked, original = [], Client.nthreads
+    monkeypatch.setattr(Client, "nthreads", lambda client: asked.append(client) or original(client))
+    monkeypatch.setattr("gbaexplore.dispatch._ASK_S", 60.0)
+    study = make_study(axes={"muEE": np.linspace(28, 40, 30)}, measures=[Peak(window=(1.75, 2.3))], block_points=1)
+    monkeypatch.setattr(Study, "queue_blocks", 1)
+    assert runner.execute(study, tmp_path).complete
+    assert len(asked) == 1
 
 
 def test_what_is_left_is_said(study_file, tmp_path):
