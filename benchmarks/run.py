@@ -50,6 +50,11 @@ def brainpy() -> None:
     program("brainpy_model.py")
 
 
+def scale() -> None:
+    """What a run on many workers is made of, and what that predicts for ten million points."""
+    program("scale.py", NPROC="1", OPENBLAS_NUM_THREADS="1")
+
+
 FIGURES = {
     "map": whole.propagation_map,
     "kernel": kernel,
@@ -62,6 +67,7 @@ FIGURES = {
     "explorer": explorer,
     "sensitivity": sensitivity,
     "brainpy": brainpy,
+    "scale": scale,
 }
 
 
