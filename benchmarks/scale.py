@@ -310,7 +310,7 @@ def draw(study: Study, costs: Costs, file: Path) -> None:
         speed = [alone / of_study(of, workers, costs) for workers in WORKERS]
         ax.plot(WORKERS, speed, marker="o", markersize=4, label=f"{label} points")
     ax.set(xscale="log", yscale="log", xlabel="workers", ylabel="predicted speed, in one worker's")
-    ax.axvspan(1, 2, color="0.92", zorder=0, label="measured here")
+    ax.axvspan(1, 2, color="0.92", zorder=0, label="the cores there were")
     ax.legend(frameon=False, fontsize=8)
     fig.savefig(file, dpi=100)
 
