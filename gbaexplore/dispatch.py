@@ -113,6 +113,8 @@ class _Dispatch:
         with _scheduler():
             if future.status == "finished":
                 return future.result()
+            if future.status == "cancelled":  # as all are when the connection to the scheduler is lost
+                raise CancelledError
             error = future.exception()
         if isinstance(error, (UserError, OSError)):
             raise error

@@ -447,7 +447,12 @@ class Study:
             engine.try_first_step(self.plan(variant), Network.of(variant.connectome), values)
             for measure in self.measures:
                 if isinstance(measure, SpectralAbscissa):
-                    measure.compute(variant.model, [SimpleNamespace(**values)], variant.connectome)
+                    try:
+                        measure.compute(variant.model, [SimpleNamespace(**values)], variant.connectome)
+                    except UserError:
+                        raise
+                    except Exception:  # of this one point, perhaps: its block will tell
+                        continue
 
     def _simulate(
         self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True
