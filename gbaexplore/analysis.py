@@ -357,11 +357,12 @@ def non_normality(model: Model, connectome: Connectome, **parameters: Any) -> xr
     values = {name: np.asarray(parameters.get(name, getattr(model, name)), np.float64) for name in declared}
     checked_values(model, values)
     axes = {name: array for name, array in values.items() if array.ndim}
+    jacobian = model.linearised(Network.of(connectome))
     found = np.empty((len(_FIELDS), *(len(array) for array in axes.values())))
     for index in np.ndindex(*found.shape[1:]):
         at = dict(zip(axes, index))
         p = SimpleNamespace(**{name: float(array[at[name]] if name in at else array) for name, array in values.items()})
-        matrix = model.jacobian(p, Network.of(connectome))
+        matrix = jacobian(p)
         abscissa = np.linalg.eigvals(matrix).real.max()
         found[(slice(None), *index)] = (
             abscissa,

@@ -15,7 +15,7 @@ from gbaexplore.errors import UserError, did_you_mean
 from gbaexplore.labels import DIVERGED, OK, STATUS, canonical
 from gbaexplore.mesh import Edge, Mesh, Point
 from gbaexplore.noise import SEED
-from gbaexplore.store import differences
+from gbaexplore.recipe import explained
 from gbaexplore.study import Study, Variant, variant_name
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class _Evaluated:
         self.of: Any = (lambda ds: ds[STATUS] == DIVERGED) if of == "diverged" else of
         self.variants = list(study.variants())
         self.lanes = study.plan(self.variants[0]).batch.lanes
-        self.study = study.in_queues(_QUEUE_LANES * self.lanes)
+        self.study = study.pinned().in_queues(_QUEUE_LANES * self.lanes)
         self.template = study.template()
         self.values: list[dict[Point, float]] = [{} for _ in self.variants]
         self.parts: list[xr.Dataset] = []
@@ -249,7 +249,13 @@ class _Evaluated:
             raise UserError(
                 "known is no Dataset of points of a search; expected find_boundary(...).points, or its file"
             )
-        others = list(differences(json.loads(recipe), self.study.recipe()))
+        there = json.loads(recipe)
+        if "format" not in there:
+            raise UserError(
+                "the known points were computed by an earlier gbaexplore, and do not say by which program; expected "
+                "points of this one: search without known"
+            )
+        others = explained(there, self.study.recipe())
         if others:
             raise UserError(
                 f"the known points are another study's ({'; '.join(others[:3])}); expected those of this one: "

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gbaexplore import engine
+from gbaexplore import engine, programs
 from gbaexplore.connectome import Connectome
 from gbaexplore.engine import AMPLITUDE
 from gbaexplore.errors import UserError
@@ -41,6 +41,7 @@ class Trials(NamedTuple):
     ceiling: float
     precision: str
     size: int  # points that the arrays are padded to
+    programs: programs.Programs  # that have been looked at
 
     def peaks(self, peak: Peak, amplitude: np.ndarray, which: np.ndarray, ceiling: float) -> tuple[Any, Any, Any]:
         """Simulate points `which` (indices) with an amplitude each, Hz.
@@ -59,7 +60,15 @@ class Trials(NamedTuple):
         self, measure: StreamingMeasure, points: dict[str, np.ndarray], n_steps: int, ceiling: float, size: int
     ) -> engine.Results:
         """Simulate points, given as `points` is, for a number of steps; `size` is what their arrays are padded to."""
-        plan = engine.plan(
+        plan = self.plan(measure, points, n_steps, ceiling)
+        key = programs.key(self.programs.of(plan.batch))
+        return engine.simulate_batch(plan, Network.of(self.connectome), points, len(points[AMPLITUDE]), size, key)
+
+    def plan(
+        self, measure: StreamingMeasure, points: dict[str, np.ndarray], n_steps: int, ceiling: float
+    ) -> engine.Plan:
+        """Return how such points are simulated."""
+        return engine.plan(
             model=self.model,
             measures=(measure,),
             connectome=self.connectome,
@@ -71,12 +80,15 @@ class Trials(NamedTuple):
             ceiling=ceiling,
             precision=self.precision,
         )
-        return engine.simulate_batch(plan, Network.of(self.connectome), points, len(points[AMPLITUDE]), size)
 
 
 @dataclass(frozen=True)
 class SolvedMeasure(Measure):
     """A measure that simulates the points of a block by itself, as often as it needs."""
+
+    def simulates(self, trials: Trials) -> list[engine.Plan]:
+        """Return plans of what `solve` simulates, for the identity of its results; none if its code is to tell."""
+        return []
 
     @abstractmethod
     def solve(self, trials: Trials) -> dict[str, np.ndarray]:
@@ -140,6 +152,10 @@ class CalibratedAmplitude(SolvedMeasure):
         connectome.index(self.area)
         self._peak.steps(dt, n_steps)
         return {}
+
+    def simulates(self, trials: Trials) -> list[engine.Plan]:
+        stop = self._peak.steps(trials.dt, trials.n_steps)[1]
+        return [trials.plan(self._peak, trials.points, stop, trials.ceiling)]
 
     def solve(self, trials: Trials) -> dict[str, np.ndarray]:
         solve = self._scaled if trials.model.homogeneous(trials.values) else self._bracketed

@@ -88,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="whether a store is as it was written")
     check.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
     check.add_argument("--repair", action="store_true", help="mark what is damaged to be computed again")
+    check.add_argument(
+        "--against", metavar="STUDY.py", help="compute a sample of its points again, and compare: are they the study's?"
+    )
     check.set_defaults(command=_check)
 
     export = commands.add_parser("export", help="write a store's results for other programs")
@@ -206,6 +209,11 @@ def _check(args: argparse.Namespace) -> int:
     print(*findings, sep="\n", end="\n" if findings else "")
     damaged = sum(not finding.harmless for finding in findings)
     print(f"{path}: {damaged} damaged, {len(findings) - damaged} left over")
+    if args.against and not damaged:
+        from gbaexplore import runner
+        from gbaexplore.studyfile import load_study
+
+        print(f"{path}: {runner.proved(load_study(args.against), path)}")
     if not args.repair or not findings:
         return 1 if damaged else 0
     beyond = integrity.repair(path, findings)

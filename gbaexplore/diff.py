@@ -11,6 +11,7 @@ import numpy as np
 
 from gbaexplore import store as stores
 from gbaexplore.labels import STATUS, STATUS_MEANINGS, canonical
+from gbaexplore.recipe import differing, short
 from gbaexplore.table import tables_of
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ def diff(a: Path, b: Path) -> list[str]:
     Raises:
         UserError: one of them is not a store.
     """
-    found = [f"recipe  {line}" for line in stores.differences(stores.recipe(a), stores.recipe(b))]
+    found = [f"recipe  {line}" for line in differing(stores.recipe(a), stores.recipe(b))]
     one, other = (_named(stores.open_study(path)) for path in (a, b))
     for dim in [d for d in one.dims if d in other.dims]:
         for here, there, which in ((one, other, "the first"), (other, one, "the second")):
             alone = here.indexes[dim].difference(there.indexes[dim], sort=False)
             if len(alone):
-                found.append(f"labels  {dim}: {stores.short(alone.tolist())} only in {which}")
+                found.append(f"labels  {dim}: {short(alone.tolist())} only in {which}")
     columns = {name for ds in (one, other) for names in tables_of(ds).values() for name in names}
     for name in sorted({*one.data_vars, *other.data_vars, *columns}, key=str):
         if name not in one or name not in other:

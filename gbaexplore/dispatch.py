@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from gbaexplore import store as stores
-from gbaexplore.errors import UserError
+from gbaexplore.errors import UserError, one_line
 from gbaexplore.interrupts import Interrupts
 from gbaexplore.study import Study
-from gbaexplore.worker import HERE, Outcome, compute, one_line, pickled, source_of
+from gbaexplore.worker import HERE, Outcome, compute, pickled, source_of
 
 _TASKS_AHEAD = 2  # per worker thread: none waits, and the scheduler holds little
 _ASK_S = 0.3  # how often a run looks whether Ctrl-C was pressed, and how many workers there are

@@ -18,6 +18,7 @@ import functools
 import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -25,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental.layout import Layout, with_layout_constraint
 
+from gbaexplore import programs
 from gbaexplore.connectome import Connectome
 from gbaexplore.errors import UserError, defined_at, raised_at
 from gbaexplore.labels import DIVERGED, OK
@@ -32,9 +34,6 @@ from gbaexplore.measures import Now, Peak, Run, StreamingMeasure
 from gbaexplore.models.base import Model, Network, Parameters, checked_rest, checked_start, checked_step
 from gbaexplore.noise import NOISE, keys, normals
 from gbaexplore.stimulus import Pieces
-
-REVISION = 1
-"""To be raised with every change here, or in what it imports, that changes a bit of any result: a store keeps it."""
 
 SETTLED = 1e-3
 """A response is over once every state variable, in every area, is within this fraction of its own largest value.
@@ -52,13 +51,15 @@ VELOCITY = "velocity"
 
 
 class Batch(NamedTuple):
-    """What a program is compiled for; every field is hashable."""
+    """What a program is compiled for."""
 
     model: Model
     measures: tuple[StreamingMeasure, ...]
     runs: tuple[Run, ...]  # one per measure
     first_samples: tuple[int, ...]  # step of each measure's first sample
     fixed: tuple[tuple[str, float], ...]  # parameters that are the same for all points: constants to the compiler
+    swept: tuple[str, ...]  # the others
+    inhibitory: bool  # whether inhibitory populations get weights of their own
     dt: float
     ceiling: float  # largest change of the principal observable of a point that has not diverged
     dtype: str
@@ -163,6 +164,8 @@ def plan(
         runs=tuple(Run(dt, onset, stop - first_, areas) for first_, stop in windows),
         first_samples=tuple(first_ for first_, _ in windows),
         fixed=tuple(fixed.items()),
+        swept=tuple(swept),
+        inhibitory=connectome.fln_inhibitory is not None,
         dt=dt,
         ceiling=ceiling,
         dtype=precision,
@@ -247,7 +250,9 @@ class Results(NamedTuple):
     slices: int  # slices that the batch ran
 
 
-def simulate_batch(plan: Plan, network: Network, points: Mapping[str, np.ndarray], count: int, size: int) -> Results:
+def simulate_batch(
+    plan: Plan, network: Network, points: Mapping[str, np.ndarray], count: int, size: int, key: str | None = None
+) -> Results:
     """Return the measures of a queue of points that share one network.
 
     Args:
@@ -257,10 +262,15 @@ def simulate_batch(plan: Plan, network: Network, points: Mapping[str, np.ndarray
             points' hashes.
         count: how many points; 0 only compiles.
         size: how many points the arrays are padded to, so that a short queue compiles nothing anew.
+        key: from `programs.key`, if it is known already: what is compiled has to be that.
+
+    Raises:
+        UserError: the model or a measure has changed since `key` was taken.
     """
     seen = network._replace(wiring_mm=None)
+    key = key or programs.key(programs.program(plan.batch))
     if not plan.batch.depth:
-        return _queue(plan, seen, points, count, size)
+        return _queue(plan, key, seen, points, count, size)
     # Points of one velocity share their delays: a queue for each, all with one program.
     own = {name: np.resize(values, max(count, 1)) for name, values in points.items()}
     velocity = own.get(VELOCITY, np.full(max(count, 1), dict(plan.batch.fixed).get(VELOCITY)))
@@ -270,7 +280,7 @@ def simulate_batch(plan: Plan, network: Network, points: Mapping[str, np.ndarray
         lag, part = np.divmod(_lags(network, float(velocity[which[0]]), plan.batch.dt), 1.0)
         tables = plan.tables._replace(lag=lag.astype(np.int32), lag_part=part.astype(plan.batch.dtype))
         chosen = {name: values[which] for name, values in own.items()}
-        parts.append(_queue(Plan(plan.batch, tables), seen, chosen, len(which) if count else 0, size))
+        parts.append(_queue(Plan(plan.batch, tables), key, seen, chosen, len(which) if count else 0, size))
     back = np.argsort(np.concatenate(groups))[:count]
     values = [
         {name: np.concatenate([part.values[i][name] for part in parts])[back] for name in found}
@@ -280,11 +290,12 @@ def simulate_batch(plan: Plan, network: Network, points: Mapping[str, np.ndarray
     return Results(values, status, sum(part.slices for part in parts))
 
 
-def _queue(plan: Plan, network: Network, points: Mapping[str, np.ndarray], count: int, size: int) -> Results:
+def _queue(plan: Plan, key: str, network: Network, points: Mapping[str, np.ndarray], count: int, size: int) -> Results:
     """Return the measures of points that differ in nothing but numbers that lanes have of their own."""
     batch, tables = plan
     with jax.enable_x64(batch.dtype == "float64"):
-        program = _program(batch, size, len(tables.first) - 1, jax.default_backend())
+        kind = _Kind(batch, key, batch._replace(model=None, measures=()))  # type: ignore[arg-type]
+        program = _program(kind, size, len(tables.first) - 1, jax.default_backend())
         padded = {name: np.resize(v, size).astype(batch.dtype) for name, v in points.items() if name != NOISE}
         noise = keys(np.resize(points[NOISE], size)) if batch.draws else None
         net = jax.tree.map(lambda a: np.asarray(a, dtype=batch.dtype), network)
@@ -356,9 +367,28 @@ def _bounded(measure: StreamingMeasure, values: dict[str, np.ndarray], diverged:
     return found
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """A batch that is told from others by what the compiler gets of its model and measures, not by what these are."""
+
+    batch: Batch = field(compare=False)
+    key: str
+    rest: Batch  # without them
+
+
 @functools.lru_cache(maxsize=32)
-def _program(batch: Batch, size: int, n_slices: int, backend: str) -> Any:
-    """Return the compiled-on-first-use program for one kind of batch, the same object every time."""
+def _program(kind: _Kind, size: int, n_slices: int, backend: str) -> Any:
+    """Return the compiled-on-first-use program for one kind of batch, the same object every time.
+
+    Raises:
+        UserError: what would be compiled now is not what the key stands for.
+    """
+    batch = kind.batch
+    if programs.key(programs.program(batch)) != kind.key:
+        raise UserError(
+            f"{type(batch.model).__name__} or a measure is another program than when it was first looked at; expected "
+            "one that stays: run again after what it uses has changed, and draw random numbers by `normal` alone"
+        )
     # Wider vectors than LLVM's default are worth a tenth of the time on this kernel.
     options = {"xla_cpu_prefer_vector_width": 512} if backend == "cpu" else None
 

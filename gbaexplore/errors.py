@@ -54,3 +54,11 @@ def defined_at(function: Callable[..., Any]) -> str:
     """Return ' (FILE, line N)': where a function's definition starts; '' if it is not written in Python."""
     code = getattr(function, "__code__", None)
     return f" ({Path(code.co_filename).name}, line {code.co_firstlineno})" if code else ""
+
+
+def one_line(error: BaseException) -> str:
+    """Say what was raised and in which line of whose code: the last one of the user's own."""
+    text = " ".join(str(error).split())[:300]
+    if type(error).__name__ == "TracerBoolConversionError" or "truth value of an array" in text:
+        text = "if, and, or, not and while can't decide over arrays; use jnp.where, jnp.maximum or jnp.logical_and"
+    return f"{type(error).__name__}: {text}{raised_at(error)}"

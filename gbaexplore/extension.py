@@ -20,7 +20,7 @@ from gbaexplore.errors import UserError
 from gbaexplore.history import Log, copy_history
 from gbaexplore.labels import DIVERGED, OK, STATUS
 from gbaexplore.places import remote
-from gbaexplore.table import tables
+from gbaexplore.recipe import short, tables
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,19 +53,18 @@ class Extension:
         return f"{self.carried:,} carried over, {int(self.pending.sum()):,} new{dropped}"
 
 
-def extension(path: Path, wanted: dict[str, Any], template: xr.Dataset, shrink: bool) -> Extension:
+def extension(path: Path, old: dict[str, Any], wanted: dict[str, Any], template: xr.Dataset, shrink: bool) -> Extension:
     """Return how the store at `path` becomes one of another grid.
 
     Args:
-        wanted: the recipe of the study. template: its Dataset.
+        old: the store's recipe. wanted: that of the study. template: its Dataset.
         shrink: whether values that the study no longer has may be dropped.
 
     Raises:
         UserError: the store differs in more than its axes' values; it has values, or rows of a table, that the
             study has not; it is in an object store, and its grid would change.
     """
-    old = stores.recipe(path)
-    stores.check_same_recipe(path, _but_axes(old, wanted), _but_axes(wanted, old))
+    stores.check_same_recipe(path, but_axes(old, wanted), but_axes(wanted, old))
     there = stores.open_study(path)
     ours, theirs = _labels(wanted, template), _labels(old, there)
     # A row is what its label and its values say: one with other values is another point, and the old one is gone.
@@ -96,7 +95,7 @@ def extend(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset], c
         for block in itertools.product(*(_slices(sizes) for sizes in template[STATUS].chunksizes.values())):
             which = ~change.pending[block]
             if which.any():
-                stores.write_block(new, block, _carried(path, block, change.origins, which), which)
+                stores.write_block(new, block, carried(path, block, change.origins, which), which)
         copy_history(path, new)
         Log(new).add("extended", carried=change.carried, new=int(change.pending.sum()), dropped=change.dropped)
 
@@ -122,8 +121,8 @@ def _check_kept(
         other = changed.get(axis, np.empty(0))
         gone = np.delete(old[axis], origin[origin >= 0])
         gone = gone[~np.isin(gone, other)] if len(other) else gone
-        lost += [f"{axis}: {stores.short(gone.tolist())}"] if len(gone) else []
-        lost += [f"{axis}: {stores.short(other.tolist())}, with other parameters now"] if len(other) else []
+        lost += [f"{axis}: {short(gone.tolist())}"] if len(gone) else []
+        lost += [f"{axis}: {short(other.tolist())}, with other parameters now"] if len(other) else []
     if lost:
         raise UserError(
             f"{path} holds values that the study no longer has ({'; '.join(lost)}); give the study another name to "
@@ -149,7 +148,7 @@ def _origin(old: np.ndarray, new: np.ndarray, changed: np.ndarray | None = None)
     return np.where(kept, found, -1)
 
 
-def _but_axes(recipe: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+def but_axes(recipe: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """A recipe without what a change of axes changes: their values, labels that one lacks, derived values."""
     common = recipe["variants"].keys() & other["variants"].keys()
     return {
@@ -205,7 +204,7 @@ def _slices(sizes: tuple[int, ...]) -> list[slice]:
     return [slice(end - size, end) for size, end in zip(sizes, ends)]
 
 
-def _carried(
+def carried(
     path: Path, block: tuple[slice, ...], origins: tuple[np.ndarray, ...], which: np.ndarray
 ) -> dict[str, np.ndarray]:
     """The old store's values of a new block's points that are carried over, the point first."""

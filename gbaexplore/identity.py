@@ -1,101 +1,114 @@
-"""What tells two versions of somebody's code apart: a hash of what it does, not of how it is laid out."""
+"""What makes a study's numbers, its parameters' values apart: programs, and code that is not traced."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import inspect
-import sys
-import textwrap
-from collections.abc import Callable
-from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_PACKAGES = ("site-packages", "dist-packages")
-_INSTALLED = (*_PACKAGES, sys.base_prefix)
+import numpy as np
+
+from gbaexplore import programs
+from gbaexplore.calibration import SolvedMeasure
+from gbaexplore.code import code_hash, is_shipped
+from gbaexplore.measures import Measure, SpectralAbscissa, StreamingMeasure
+from gbaexplore.models.base import Model, Network
+from gbaexplore.models.ode import ODEModel
+from gbaexplore.revisions import REVISIONS
+
+if TYPE_CHECKING:
+    from gbaexplore.study import Study, Variant
 
 
-def code_hash(thing: Callable[..., Any]) -> str:
-    """Return a hash of a class' or function's source, its bases' and what these use of their own files and folders.
+def made(study: Study, variant: Variant, revisions: dict[str, int]) -> dict[str, Any]:
+    """Return the identity of all that computes a variant's numbers, as JSON data.
 
-    Comments, documentation and layout do not count. Installed packages are left out: their versions are kept apart.
+    Under "code" stands what another version of some software may change although the numbers stay; under "asked" what
+    only the study can.
+
+    Args:
+        revisions: is given those of this package's parts that are not traced and that this variant uses.
+
+    Raises:
+        UserError: a model or measure that can't be traced, or told from others.
     """
-    found: dict[str, str] = {}
-    _collect(thing, found)
-    return hashlib.sha256("\n".join(f"{name}: {found[name]}" for name in sorted(found)).encode()).hexdigest()[:16]
+    batch = study.plan(variant).batch
+    program = study.programs.of(batch)
+    values, defaults = study.all_values(variant), type(variant.model).parameters()
+    for part, used in {"noise": batch.draws, "delays": batch.depth}.items():
+        if used:
+            revisions[part] = REVISIONS[part]
+    traced = iter(program["measures"])
+    code = {
+        "model": program["model"],
+        "draws": batch.draws,
+        "at_rest": bool(not batch.draws and variant.model.starts_at_rest(values)),
+        "measures": [
+            next(traced) if isinstance(measure, StreamingMeasure) else _solved(study, variant, measure, revisions)
+            for measure in study.measures
+        ],
+    }
+    # A parameter that nothing looks at leaves no trace, as long as it is as it was declared.
+    neutral = [
+        name
+        for name, value in study.base_values(variant).items()
+        if name in defaults and name not in program["uses"] and value == defaults[name].default
+    ]
+    return {
+        "code": code,
+        "asked": [_asked(study, variant, measure) for measure in study.measures],
+        "neutral": sorted(neutral),
+    }
 
 
-def _collect(thing: Any, found: dict[str, str]) -> None:
-    name = f"{thing.__module__}.{thing.__qualname__}"
-    module = sys.modules.get(thing.__module__)
-    # A study file's module is named by its content, which is not what counts here.
-    key = thing.__qualname__ if name.startswith("gbaexplore_study_") else name
-    if key in found:
-        return
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
-    except (OSError, TypeError, SyntaxError):  # typed in, or made by a program
-        found[key] = _compiled(thing)
-        return
-    found[key] = ast.unparse(_without_words(tree)).replace("'", '"')  # Pythons differ in how they quote
-    for base in getattr(thing, "__mro__", ())[1:]:
-        if base is not object and not inspect.isabstract(base) and not _of_another_package(base):
-            _collect(base, found)
-    for used in [*(_resolved(node, module) for node in ast.walk(tree)), *_enclosed(thing)]:
-        if isinstance(used, (type, FunctionType)):
-            if is_own(sys.modules.get(used.__module__)):
-                _collect(used, found)
-        elif isinstance(used, (bool, int, float, str, tuple)):
-            found[f"{key} uses {used!r}"] = ""
+def _asked(study: Study, variant: Variant, measure: Measure) -> dict[str, Any]:
+    """Return what a measure looks at and what it makes."""
+    found: dict[str, Any] = {
+        "makes": {
+            name + measure.suffix: list(variable.dims) for name, variable in measure.variables(variant.model).items()
+        },
+        "along": {
+            name: _labels(values)
+            for name, (values, _) in measure.coordinates(variant.connectome, study.dt, study.n_steps).items()
+        },
+    }
+    if isinstance(measure, StreamingMeasure):
+        found["samples"] = list(measure.steps(study.dt, study.n_steps))
+        found["of"] = list(variant.model.observables).index(measure.observable(variant.model))
+        found["only"] = [measure.skips_rest, measure.ends_early, measure.places_samples]
+    elif is_shipped(type(measure)):
+        own = measure.recipe().items()
+        found["settings"] = {name: value for name, value in own if name not in ("kind", "measure", "suffix")}
+    return found
 
 
-def _resolved(node: ast.AST, module: ModuleType | None) -> Any:
-    """Return what a name, or a name in a module of one's own, means in a module; None for all else."""
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        return getattr(module, node.id, None)
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        owner = getattr(module, node.value.id, None)
-        return getattr(owner, node.attr, None) if isinstance(owner, ModuleType) and is_own(owner) else None
-    return None
+def _labels(values: np.ndarray) -> str:
+    return hashlib.sha256(repr(np.asarray(values).tolist()).encode()).hexdigest()[:16]
 
 
-def _enclosed(thing: Any) -> list[Any]:
-    """Return what a function, or a class' methods, found in the function that they are written in."""
-    functions = [f for f in [thing, *getattr(thing, "__dict__", {}).values()] if isinstance(f, FunctionType)]
-    # What a program has made, such as a dataclass' __init__, encloses what the source says already.
-    written = [f for f in functions if not f.__code__.co_filename.startswith("<")]
-    return [value for f in written for _, value in sorted(inspect.getclosurevars(f).nonlocals.items())]
+def _solved(study: Study, variant: Variant, measure: Measure, revisions: dict[str, int]) -> dict[str, Any]:
+    """Return the identity of a measure that is not folded into the simulation."""
+    if not is_shipped(type(measure)):
+        own: dict[str, Any] = {"code": code_hash(measure)}
+    else:
+        own = {}
+        revisions[type(measure).__name__] = REVISIONS[type(measure).__name__]
+    if isinstance(measure, SpectralAbscissa):
+        own |= _jacobian(variant.model, Network.of(variant.connectome), revisions)
+    if isinstance(measure, SolvedMeasure):
+        block = next(block for block in study.blocks() if study.variant_of(block).labels == variant.labels)
+        points = study.points(block)
+        plans = measure.simulates(study.trials(variant, points, block.size))
+        own["programs"] = [programs.key(study.programs.of(plan.batch))[:16] for plan in plans]
+        own["homogeneous"] = bool(variant.model.homogeneous(study.all_values(variant)))
+    return own
 
 
-def _of_another_package(cls: type) -> bool:
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
-    ours = cls.__module__.split(".")[0] == __name__.split(".")[0]
-    return not ours and any(place in file for place in _PACKAGES)
-
-
-def is_own(module: ModuleType | None) -> bool:
-    """Return whether a module is its user's own: neither installed, nor of this package."""
-    file = getattr(module, "__file__", None)
-    if module is None or module.__name__.split(".")[0] == __name__.split(".")[0]:
-        return False
-    return module.__name__ == "__main__" or (file is not None and not any(place in file for place in _INSTALLED))
-
-
-def _without_words(tree: ast.AST) -> ast.AST:
-    """Leave out docstrings, and what parameters say of themselves."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "doc"]
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
-
-
-def _compiled(thing: Any) -> str:
-    functions = [f for f in [thing, *vars(thing).values()] if isinstance(f, FunctionType)]
-    return "\n".join(_bytecode(f.__code__) for f in functions)
-
-
-def _bytecode(code: CodeType) -> str:
-    constants = [_bytecode(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
-    return f"{code.co_name} {code.co_names} {code.co_code.hex()} {constants}"
+def _jacobian(model: Model, network: Network, revisions: dict[str, int]) -> dict[str, Any]:
+    """Return the identity of a model's linearisation."""
+    function = type(model).jacobian
+    if not is_shipped(function):
+        return {"jacobian": code_hash(function)}
+    revisions[function.__qualname__] = REVISIONS[function.__qualname__]
+    if isinstance(model, ODEModel) and function is ODEModel.jacobian:
+        return {"jacobian": model.linear_program(network).hash}
+    return {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gbaexplore import store as stores
 from gbaexplore.history import history
 from gbaexplore.labels import STATUS, STATUS_MEANINGS
-from gbaexplore.table import tables
+from gbaexplore.recipe import tables
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,7 +43,7 @@ def describe(path: Path) -> str:
     lines += [f"settings    {', '.join(f'{key} {recipe[key]}' for key in settings)}"]
     software = json.loads(attrs.get("software", "{}"))
     lines += [f"made        {attrs.get('created', 'at an unknown time')} with {_pairs(software)}"]
-    lines += [f"code        {_pairs(recipe['code'])}", "history", *_history(history(path))]
+    lines += [f"revisions   {_pairs(recipe.get('revisions') or recipe['code'])}", "history", *_history(history(path))]
     return "\n".join(lines)
 
 
@@ -80,6 +80,9 @@ def _history(events: list[dict[str, Any]]) -> list[str]:
             counts = f"{event['carried']:,} carried over, {event['new']:,} new, {event['dropped']:,} dropped"
             lines.append(f"  {event['when']}  grid changed: {counts}")
             failed.clear()  # blocks are others now
+        elif event["event"] == "proved":
+            agree = f"{event['points']:,} points computed again agree to {event['largest']:.1g} relative"
+            lines.append(f"  {event['when']}  other software: {agree}")
         elif event["event"] == "failed":
             failed[str(event["block"])] = event["error"]
         elif event["event"] == "block":

@@ -71,11 +71,6 @@ class Measure(ABC):
         """Return values and attributes of the dimensions that are this measure's own."""
         return {}
 
-    @property
-    def parts(self) -> tuple[Measure, ...]:
-        """The measures whose code makes the values: this one, and any that it is made of."""
-        return (self,)
-
     def beside(self, model: Model) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
         """Return further coordinates along such a dimension: name -> dimension, values, attributes."""
         return {}
@@ -295,5 +290,5 @@ class SpectralAbscissa(Measure):
 
     def compute(self, model: Model, points: list[Any], connectome: Connectome) -> dict[str, np.ndarray]:
         """Return the values, (point,), for parameter sets that have every parameter as a number."""
-        matrices = np.stack([model.jacobian(p, Network.of(connectome)) for p in points])
+        matrices = np.stack(list(map(model.linearised(Network.of(connectome)), points)))
         return {"spectral_abscissa": np.linalg.eigvals(matrices).real.max(axis=1)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -17,10 +19,16 @@ if TYPE_CHECKING:
 _PACKAGES = ("gbaexplore", "numpy", "jax", "jaxlib", "xarray", "dask", "distributed", "zarr", "brainpy")
 
 
+@functools.cache
 def software() -> dict[str, str]:
-    """Return the versions that results may depend on."""
+    """Return the versions that results may depend on, and a hash of this package's own files.
+
+    A checkout may be ahead of its version, or behind.
+    """
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {**versions, "python": platform.python_version()}
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    own = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    return {**versions, "python": platform.python_version(), "code": own}
 
 
 def attributes() -> dict[str, str]:

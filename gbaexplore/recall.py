@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore import engine, programs
 from gbaexplore import store as stores
 from gbaexplore.connectome import Connectome
 from gbaexplore.errors import UserError, did_you_mean
-from gbaexplore.identity import code_hash
 from gbaexplore.labels import canonical
 from gbaexplore.models.base import Model
 from gbaexplore.models.delayed import DelayedThresholdLinear
@@ -20,10 +20,12 @@ from gbaexplore.models.threshold_linear import ThresholdLinear
 from gbaexplore.models.wilson_cowan import WilsonCowan
 from gbaexplore.noise import SEED
 from gbaexplore.places import place
+from gbaexplore.recipe import tables
+from gbaexplore.revisions import EARLIER
 from gbaexplore.single import simulate
 from gbaexplore.stimulus import AbstractStimulus, Recorded
 from gbaexplore.study import Study, variant_name
-from gbaexplore.table import tables
+from gbaexplore.timing import whole_steps
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -72,8 +74,16 @@ class Replay:
 
     def _check(self, study: Study) -> None:
         ours = study.recipe()
-        variants = {name: ours["variants"].get(name) for name in self.recipe["variants"]}
-        both = [{**self.recipe, "axes": {}, "order": {}}, {**ours, "variants": variants, "axes": {}, "order": {}}]
+        there = stores.recipe_for(self.path, ours)
+        names = there["variants"].keys() & ours["variants"].keys()
+        if missing := there["variants"].keys() - names:
+            raise UserError(
+                f'{self.path} has "{min(missing)}", which the study has not; expected the study that it was made with'
+            )
+        both = [
+            {**recipe, "axes": {}, "order": {}, "variants": {name: recipe["variants"][name] for name in names}}
+            for recipe in (there, ours)
+        ]
         stores.check_same_recipe(self.path, *both)
 
     @cached_property
@@ -145,16 +155,46 @@ class Replay:
     def _objects(self, point: dict[str, Any]) -> tuple[Model, Connectome, AbstractStimulus]:
         name = self._variant(point)
         if name not in self._parts:
-            entry = self.recipe["variants"][name]
-            found = None
+            connectome = _connectome(stores.read_input(self.path, "connectomes", name))
+            stimulus = Recorded.of(stores.read_input(self.path, "stimuli", name), self.recipe["dt_s"])
             if self.study is not None:
-                found = next(v for v in self.study.variants() if variant_name(v.labels) == name)
-            self._parts[name] = (
-                found.model if found else self._model(entry["model"]),
-                _connectome(stores.read_input(self.path, "connectomes", entry["connectome"])),
-                Recorded.of(stores.read_input(self.path, "stimuli", entry["stimulus"]), self.recipe["dt_s"]),
-            )
+                model = next(v.model for v in self.study.variants() if variant_name(v.labels) == name)
+            else:
+                model = self._model(self.recipe["variants"][name]["model"])
+                self._check_model(model, connectome, stimulus, name)
+            self._parts[name] = model, connectome, stimulus
         return self._parts[name]
+
+    def _check_model(self, model: Model, connectome: Connectome, stimulus: AbstractStimulus, name: str) -> None:
+        """Raise UserError if a shipped model computes something else now than for the store."""
+        recipe, variant = self.recipe, self.recipe["variants"][name]
+        values = {parameter: np.array([value]) for parameter, value in variant["parameters"].items()}
+        values |= {parameter: self.ds[parameter].values.ravel() for parameter in _listed(recipe)}
+        values |= {parameter: self.ds[parameter].values.ravel() for parameter in variant["derived"]}
+        values.pop(SEED, None)
+        n_steps = whole_steps(recipe["duration_s"], recipe["dt_s"], "duration")
+        plan = engine.plan(
+            model=model,
+            measures=(),
+            connectome=connectome,
+            pieces=stimulus.pieces(connectome, recipe["dt_s"], n_steps),
+            swept=values,
+            fixed={},
+            dt=recipe["dt_s"],
+            n_steps=n_steps,
+            ceiling=recipe["ceiling"],
+            precision=recipe["precision"],
+        )
+        if "format" in recipe:
+            same = programs.program(plan.batch)["model"] == variant["made"]["code"]["model"]
+        else:
+            kind = variant["model"]["kind"]
+            same = recipe["code"][kind] in EARLIER.get(kind, ())
+        if not same:
+            raise UserError(
+                f"{self.path} was made with another program of {type(model).__name__} than this gbaexplore and JAX "
+                "make; `gbaexplore check STORE --against STUDY.py` tells whether the numbers are the same"
+            )
 
     def _model(self, made: dict[str, Any]) -> Model:
         options = dict(made)
@@ -164,12 +204,13 @@ class Replay:
                 f"{self.path} was made with a model of its study's own ({kind}), and a store holds no code; give the "
                 "study: gbaexplore explore STORE --study STUDY.py, or study=load_study(...)"
             )
-        if code_hash(_SHIPPED[kind]) != self.recipe["code"][kind]:
-            raise UserError(
-                f"{self.path} was made with other code of {kind} than this gbaexplore has; run the study again under "
-                "another name, or use the version that `gbaexplore info` names"
-            )
         return _SHIPPED[kind](**options)
+
+
+def _listed(recipe: dict[str, Any]) -> list[str]:
+    """The parameters that axes of numbers give, and tables' columns."""
+    numbers = [axis for axis, values in recipe["axes"].items() if isinstance(values, list)]
+    return [*numbers, *(name for names in tables(recipe).values() for name in names)]
 
 
 def _connectome(ds: xr.Dataset) -> Connectome:

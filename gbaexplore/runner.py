@@ -18,15 +18,17 @@ from gbaexplore import provenance
 from gbaexplore import store as stores
 from gbaexplore.cluster import client_of
 from gbaexplore.dispatch import outcomes
-from gbaexplore.errors import UserError
-from gbaexplore.extension import Extension, extend, extension
+from gbaexplore.errors import UserError, one_line
+from gbaexplore.extension import Extension, but_axes, extend, extension
 from gbaexplore.history import Log
 from gbaexplore.interrupts import Interrupts
 from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING
 from gbaexplore.places import place
 from gbaexplore.progress import Progress
+from gbaexplore.proof import Proof, prove
+from gbaexplore.recipe import identity, same_but_code, with_code
 from gbaexplore.study import Study
-from gbaexplore.worker import Outcome, one_line
+from gbaexplore.worker import Outcome
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,6 +44,7 @@ class Report:
     seconds: float = 0.0
     start_seconds: float = 0.0  # of these, before the first block
     carried: Extension | None = None
+    proof: Proof | None = None
     errors: list[str] = field(default_factory=list)
 
     @property
@@ -54,6 +57,8 @@ class Report:
         pending, ok, diverged, failed = (int((state == code).sum()) for code in (PENDING, OK, DIVERGED, FAILED))
         points = "1 point" if self.points == 1 else f"{self.points:,} points"
         lines = [f"{points}: {ok:,} ok, {diverged:,} diverged, {failed:,} failed"]
+        if self.proof:
+            lines.append(f"the store was made by other software: {self.proof}")
         if self.carried:
             lines.append(f"the store's grid has changed: {self.carried}")
         if pending:
@@ -105,28 +110,95 @@ class Todo(NamedTuple):
     study: Study  # in the blocks of its store
     blocks: list[int]
     points: int
-    change: Extension | None  # of the store's grid, before
+    change: Extension | None = None  # of the store's grid, before
+    proof: Proof | None = None  # that the store's numbers, made by other software, are those of now
 
 
-def outstanding(study: Study, path: Path, shrink: bool = False) -> Todo:
+def outstanding(study: Study, path: Path, shrink: bool = False, proof: Proof | None = None) -> Todo:
     """Return what of a study is not computed yet.
+
+    Args:
+        proof: what an earlier look has proved of the store.
 
     Raises:
         UserError: what is at `path` is not this study's store, whatever values its axes have.
     """
     if not stores.made(path):
-        return Todo(study, list(range(len(study.blocks()))), study.size, None)
+        return Todo(study, list(range(len(study.blocks()))), study.size)
     stores.check_unchanged(path)
-    change = None
-    if stores.recipe(path) != study.recipe():
-        change = extension(path, study.recipe(), study.template(), shrink)
+    study = study.pinned()
+    wanted = study.recipe()
+    there, change, proved = stores.recipe_for(path, wanted), None, None
+    if identity(there) != identity(wanted):
+        there, doubtful = _of_our_code(study, path, there, wanted)
+        change = extension(path, there, wanted, study.template(), shrink)
+        if doubtful:
+            proved = proof or prove(study, path, change)
     if change is None or change.same_grid:
         change, pending = None, stores.unfinished(path)
         study = study.in_blocks(stores.block_shape(path))
     else:
         pending = change.pending
     blocks = [i for i, block in enumerate(study.blocks()) if pending[block.slices].any()]
-    return Todo(study, blocks, int(pending.sum()), change)
+    return Todo(study, blocks, int(pending.sum()), change, proved)
+
+
+def _of_our_code(
+    study: Study, path: Path, there: dict[str, Any], wanted: dict[str, Any]
+) -> tuple[dict[str, Any], bool]:
+    """Return a store's recipe with the study's code, if that may give its numbers; and whether it has to be proved."""
+    old, new = but_axes(there, wanted), but_axes(wanted, there)
+    if identity(old) == identity(new) or not same_but_code(old, new):
+        return there, False
+    if _same_on_its_grid(study, path, there):
+        return with_code(there, wanted), False
+    if not _other_software(path):
+        return there, False
+    return with_code(there, wanted), True
+
+
+def _same_on_its_grid(study: Study, path: Path, there: dict[str, Any]) -> bool:
+    """Whether the code differs only because the grid does, as when noise is 0 at all of the store's points."""
+    with contextlib.suppress(UserError, KeyError):  # values that the study refuses, an axis that the store has not
+        same = study.on_grid_of(stores.open_study(path)).recipe()
+        return identity(but_axes(there, same)) == identity(but_axes(same, there))
+    return False
+
+
+def _other_software(path: Path) -> bool:
+    """Whether what computes now is not, in all its versions, what made a store's numbers."""
+    there = stores.software(path)
+    return any(there.get(name) != version for name, version in provenance.software().items())
+
+
+def proved(study: Study, path: Path) -> Proof:
+    """Compute a sample of a store's finished points again, and let the store be the study's if they agree.
+
+    Raises:
+        UserError: it is not the study's store, whatever code made it; a point has other numbers.
+    """
+    study = study.pinned()
+    stores.check_unchanged(path)
+    wanted = study.recipe()
+    there = stores.recipe_for(path, wanted)
+    only_code = same_but_code(but_axes(there, wanted), but_axes(wanted, there))
+    ours = with_code(there, wanted) if only_code else there
+    change = extension(path, ours, wanted, study.template(), shrink=True)
+    proof = prove(study, path, change)
+    if change.same_grid and identity(there) != identity(wanted):
+        with stores.locked(path):
+            _adopt(study, path, proof)
+    return proof
+
+
+def _adopt(study: Study, path: Path, proof: Proof) -> None:
+    """Let a store be what the study's code gives, and say so in its history."""
+    stores.adopt(path, study.recipe(), provenance.software())
+    _tell_proof(path, proof)
+
+
+def _tell_proof(path: Path, proof: Proof) -> None:
+    Log(path).add("proved", points=proof.points, largest=proof.largest, software=provenance.software())
 
 
 def execute(
@@ -149,19 +221,22 @@ def execute(
     if workers is not None and workers < 1:
         raise UserError(f"workers = {workers}; expected at least 1, or None for threads in this process")
 
+    study, found = study.pinned(), None
+
     def look() -> Todo:
-        todo = outstanding(study, path, shrink)
+        todo = outstanding(study, path, shrink, found)
         if only is None:
             return todo
         return todo._replace(blocks=only, points=sum(study.blocks()[i].size for i in only))
 
     todo = look()
-    report = Report(path, study.size)
+    found = todo.proof
+    report = Report(path, study.size, proof=found)
     started = time.monotonic()
     if todo.blocks:
         _compute(path, todo, look, report, workers, scheduler, progress)
         report.seconds = time.monotonic() - started
-    elif todo.change:
+    elif todo.change or todo.proof:
         with stores.locked(path):
             _prepare_store(path, look(), report)
     return report
@@ -207,8 +282,12 @@ def _compute(
 def _prepare_store(path: Path, todo: Todo, report: Report) -> None:
     """Make the store if there is none, and change its grid if it is to have another."""
     report.carried = todo.change
+    if todo.proof and not todo.change:
+        _adopt(todo.study, path, todo.proof)
     if todo.change:
         extend(path, _template(todo.study), todo.study.inputs(), todo.change)
+        if todo.proof:
+            _tell_proof(path, todo.proof)
     elif not stores.made(path):
         stores.create(path, _template(todo.study), todo.study.inputs())
 

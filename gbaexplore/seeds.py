@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from gbaexplore import engine
 from gbaexplore.calibration import SolvedMeasure, Trials
 from gbaexplore.connectome import Connectome
 from gbaexplore.engine import AMPLITUDE
 from gbaexplore.errors import UserError
 from gbaexplore.fluctuations import checked_quantiles
 from gbaexplore.labels import DIVERGED
-from gbaexplore.measures import Measure, StreamingMeasure, Variable
+from gbaexplore.measures import StreamingMeasure, Variable
 from gbaexplore.models.base import Model
 from gbaexplore.noise import NOISE, reseeded
 
@@ -53,10 +54,6 @@ class AcrossSeeds(SolvedMeasure):
         """The observable that is measured; the model's first if None."""
         return self.measure.of
 
-    @property
-    def parts(self) -> tuple[Measure, ...]:
-        return (self, self.measure)
-
     def recipe(self) -> dict[str, Any]:
         own = {"seeds": int(self.seeds), "quantiles": list(self.quantiles), "suffix": self.suffix}
         return {"kind": type(self).__name__, "measure": self.measure.recipe(), **own}
@@ -81,6 +78,9 @@ class AcrossSeeds(SolvedMeasure):
             attrs = {"units": "1", "long_name": "quantile over seeds"}
             found[f"seed_quantile{self.suffix}"] = (np.array(self.quantiles), attrs)
         return found
+
+    def simulates(self, trials: Trials) -> list[engine.Plan]:
+        return [trials.plan(self.measure, trials.points, trials.n_steps, trials.ceiling)]
 
     def solve(self, trials: Trials) -> dict[str, np.ndarray]:
         count = len(trials.points[AMPLITUDE])

@@ -14,6 +14,7 @@ import jax.extend.source_info_util
 import jax.numpy as jnp
 import numpy as np
 
+from gbaexplore import engine
 from gbaexplore.calibration import SolvedMeasure, Trials
 from gbaexplore.connectome import Connectome
 from gbaexplore.engine import AMPLITUDE
@@ -139,22 +140,26 @@ class Sensitivity(SolvedMeasure):
                     f"values, or no {name} among the parameters"
                 ) from None
 
-    @property
-    def parts(self) -> tuple[Measure, ...]:
-        return (self, self.measure)
-
     def recipe(self) -> dict[str, Any]:
         own = {"parameters": list(self.parameters), "suffix": self.suffix}
         return {"kind": type(self).__name__, "measure": self.measure.recipe(), **own}
 
-    def solve(self, trials: Trials) -> dict[str, np.ndarray]:
+    def simulates(self, trials: Trials) -> list[engine.Plan]:
+        measure, tangent = self._tangent(trials)
+        return [tangent.plan(measure, tangent.points, measure.steps(trials.dt, trials.n_steps)[1], trials.ceiling)]
+
+    def _tangent(self, trials: Trials) -> tuple[_TangentMeasure, Trials]:
+        """Return the measure and the points whose model and values carry derivatives."""
         measure = _TangentMeasure(sensitivity=self, kept=tuple(self._differentiated(trials.model).items()))
         # The engine's amplitude is 1, so that a step gets the stimulus' level: its derivative needs that alone.
         amplitude = trials.points[AMPLITUDE]
         points = trials.points | {_REAL_AMPLITUDE: amplitude, AMPLITUDE: np.ones_like(amplitude)}
-        tangent = trials._replace(model=_TangentModel(trials.model, self.parameters))
+        return measure, trials._replace(model=_TangentModel(trials.model, self.parameters), points=points)
+
+    def solve(self, trials: Trials) -> dict[str, np.ndarray]:
+        measure, tangent = self._tangent(trials)
         _, stop = measure.steps(trials.dt, trials.n_steps)
-        found = tangent.simulate(measure, points, stop, trials.ceiling, trials.size)
+        found = tangent.simulate(measure, tangent.points, stop, trials.ceiling, trials.size)
         values = found.values[0]
         for name, array in values.items():
             array[found.status != OK] = 0.0

@@ -25,6 +25,7 @@ from gbaexplore import lock
 from gbaexplore.errors import UserError
 from gbaexplore.labels import FAILED, PENDING, STATUS
 from gbaexplore.places import exists, for_zarr, place, reason, remote
+from gbaexplore.recipe import course_hash, explained, upgraded
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 RECIPE = "gbaexplore_recipe"
 # Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
 CHECKSUMS = f"{STATUS}/checksums.json"
+_ADOPTED = f"{STATUS}/recipe.json"
+_INPUTS = {"connectomes": "connectome", "stimuli": "stimulus"}  # groups, and what a recipe calls what is in them
 _ORPHAN_S = 60.0
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of Linux's renameat2
 
@@ -156,11 +159,13 @@ def input_name(kind: str, identity: Any) -> str:
     return f"{kind}/{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]}"
 
 
-def read_input(path: Path, kind: str, identity: Any) -> xr.Dataset:
-    """Return a connectome (kind "connectomes") or stimulus ("stimuli") that a store was made with."""
+def read_input(path: Path, kind: str, label: str) -> xr.Dataset:
+    """Return the connectome (kind "connectomes") or stimulus ("stimuli") that a variant of a store was made with."""
     import xarray as xr
 
-    return xr.open_zarr(for_zarr(path), group=input_name(kind, identity), consolidated=False, chunks=None).load()
+    made = json.loads(attributes(path)[RECIPE])["variants"][label]
+    group = input_name(kind, made[_INPUTS[kind]])
+    return xr.open_zarr(for_zarr(path), group=group, consolidated=False, chunks=None).load()
 
 
 def _checksums(path: Path) -> dict[str, str]:
@@ -234,35 +239,51 @@ def attributes(path: Path) -> dict[str, Any]:
 
 
 def recipe(path: Path) -> dict[str, Any]:
-    """Return what made a store: see `Study.recipe`."""
-    return json.loads(attributes(path)[RECIPE])
+    """Return what makes a store's numbers: see `Study.recipe`."""
+    return _adopted(path).get("recipe") or json.loads(attributes(path)[RECIPE])
+
+
+def software(path: Path) -> dict[str, str]:
+    """Return the versions of what made a store's numbers, or was proved to give them."""
+    return _adopted(path).get("software") or json.loads(attributes(path).get("software", "{}"))
+
+
+def _adopted(path: Path) -> dict[str, Any]:
+    with contextlib.suppress(FileNotFoundError):
+        return json.loads((path / _ADOPTED).read_text())
+    return {}
+
+
+def adopt(path: Path, recipe: dict[str, Any], software: dict[str, str]) -> None:
+    """Let a store be one of another recipe, which has been proved to give its numbers with this software."""
+    text = json.dumps({"recipe": recipe, "software": software})
+    if remote(path):
+        (path / _ADOPTED).write_text(text)
+        return
+    new = path / f"{_ADOPTED}.{os.getpid()}.partial"
+    new.write_text(text)
+    os.replace(new, path / _ADOPTED)
+
+
+def recipe_for(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return a store's recipe in today's format, to be compared with that of a study."""
+
+    def course(label: str) -> str:
+        kept = read_input(path, "stimuli", label)
+        return course_hash(kept["edge"].values, kept["level"].values)
+
+    return upgraded(recipe(path), wanted, course)
 
 
 def check_same_recipe(path: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Raise UserError, naming the differences, unless two recipes, of the store at `path` and of a study, are one."""
-    found = list(differences(there, wanted))
+    found = explained(there, wanted)
     if found:
         shown = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
         raise UserError(
             f"{path} holds another study's results ({shown}); expected the same study: "
             "change the study's name, choose another --store, or remove the old one"
         )
-
-
-def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
-    """Yield a line for each thing in which two recipes differ."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(k for k in new if k not in old)]:
-            yield from differences(old.get(key), new.get(key), f"{where}.{key}" if where else key)
-    elif old != new:
-        yield f"{where}: {short(old)} there, {short(new)} here"
-
-
-def short(value: Any) -> str:
-    """Return a value of a recipe in a few words."""
-    if isinstance(value, list) and len(value) > 4:
-        return f"{len(value)} values from {value[0]} to {value[-1]}"
-    return json.dumps(value)[:80] if value is not None else "nothing"
 
 
 def variables(path: Path) -> list[str]:
@@ -272,7 +293,8 @@ def variables(path: Path) -> list[str]:
 
 def generation(path: Path) -> str:
     """Return what tells a store from another that takes its place: a hash of its recipe."""
-    return hashlib.sha256(attributes(path)[RECIPE].encode()).hexdigest()
+    made = attributes(path)[RECIPE], _adopted(path).get("recipe")
+    return hashlib.sha256(json.dumps(made).encode()).hexdigest()
 
 
 def status(path: Path) -> np.ndarray:

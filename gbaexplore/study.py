@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import graphlib
 import hashlib
@@ -18,14 +19,18 @@ import numpy as np
 
 from gbaexplore import checks, engine
 from gbaexplore.calibration import SolvedMeasure, Trials
+from gbaexplore.code import code_hash
 from gbaexplore.connectome import Connectome
 from gbaexplore.engine import AMPLITUDE
 from gbaexplore.errors import UserError
-from gbaexplore.identity import code_hash
+from gbaexplore.identity import made
 from gbaexplore.labels import AREA, STATUS, STATUS_ATTRS, canonical
 from gbaexplore.measures import Measure, SpectralAbscissa, StreamingMeasure, Variable
 from gbaexplore.models.base import Model, Network, checked_values
 from gbaexplore.noise import NOISE, SEED, coordinate_hashes
+from gbaexplore.programs import Programs, key
+from gbaexplore.recipe import course_hash
+from gbaexplore.revisions import FORMAT, REVISIONS
 from gbaexplore.stimulus import AbstractStimulus, Silence, dataset_of
 from gbaexplore.store import input_name
 from gbaexplore.table import Table, is_table, table
@@ -128,9 +133,9 @@ class Study:
         checks.objects(self, variants)
         checks.parameters(self, variants)
         for variant in variants:
-            checked_values(variant.model, self._all_values(variant))
+            checked_values(variant.model, self.all_values(variant))
             for measure in self.measures:
-                measure.check(variant.model, self._all_values(variant))
+                measure.check(variant.model, self.all_values(variant))
             self.plan(variant)
         checks.seeds(self)
         self.variables  # noqa: B018 - names that clash are found now
@@ -139,6 +144,7 @@ class Study:
     categorical: dict[str, dict[str, tuple[Any, ...]]] = field(init=False, repr=False)
     tables: dict[str, Table] = field(init=False, repr=False)
     _derived: dict[tuple[str, ...], dict[str, tuple[list[str], np.ndarray]]] = field(init=False, repr=False)
+    _programs: Programs | None = field(init=False, repr=False, default=None)
     source: tuple[str, str] | None = field(init=False, repr=False, default=None)
     """Path and SHA-256 of the file that the study was loaded from, if it was."""
 
@@ -147,9 +153,10 @@ class Study:
     @property
     def shape(self) -> tuple[int, ...]:
         """Number of values along each axis, in the order of `axes`."""
-        return tuple(len(self._labels(name)) for name in self.axes)
+        return tuple(len(self.labels(name)) for name in self.axes)
 
-    def _labels(self, axis: str) -> np.ndarray:
+    def labels(self, axis: str) -> np.ndarray:
+        """Return the labels along an axis: numbers or words."""
         if axis in self.categorical:
             return np.array(list(self.categorical[axis]), dtype=object)
         return self.tables[axis].labels if axis in self.tables else self.numeric[axis]
@@ -194,7 +201,7 @@ class Study:
         columns = {name: (axis, v) for axis, listed in self.tables.items() for name, v in listed.columns.items()}
         return {name: (name, values) for name, values in self.numeric.items()} | columns
 
-    def _base_values(self, variant: Variant) -> dict[str, float]:
+    def base_values(self, variant: Variant) -> dict[str, float]:
         """The value of every parameter that neither an axis nor a function gives."""
         values = {name: float(getattr(variant.model, name)) for name in type(variant.model).parameters()}
         values |= {AMPLITUDE: float(variant.stimulus.amplitude)}
@@ -204,13 +211,13 @@ class Study:
     @functools.cached_property
     def _varying(self) -> set[str]:
         """Parameters that variants differ in, and the amplitude: data to the program, so that all can share one."""
-        first, *others = (self._base_values(variant) for variant in self.variants())
+        first, *others = (self.base_values(variant) for variant in self.variants())
         return {name for name, value in first.items() if name == AMPLITUDE or any(o.get(name) != value for o in others)}
 
     @functools.cached_property
     def noisy(self) -> bool:
         """Whether the model draws random numbers, at any point of the study."""
-        return any(variant.model.draws(self._all_values(variant)) for variant in self.variants())
+        return any(variant.model.draws(self.all_values(variant)) for variant in self.variants())
 
     @functools.cached_property
     def _derivation(self) -> dict[str, tuple[list[str], list[str]]]:
@@ -237,10 +244,10 @@ class Study:
         key = tuple(variant.labels.values())
         if key in self._derived:
             return self._derived[key]
-        base = self._base_values(variant)
+        base = self.base_values(variant)
         found: dict[str, tuple[list[str], np.ndarray]] = {}
         for name, (arguments, axes) in self._derivation.items():
-            shape = tuple(len(self._labels(axis)) for axis in axes)
+            shape = tuple(len(self.labels(axis)) for axis in axes)
             values = np.empty(shape)
             for index in np.ndindex(*shape):
                 at = dict(zip(axes, index))
@@ -267,9 +274,9 @@ class Study:
             return float(values[tuple(at[axis] for axis in axes)])
         return base[name]
 
-    def _all_values(self, variant: Variant) -> dict[str, np.ndarray]:
+    def all_values(self, variant: Variant) -> dict[str, np.ndarray]:
         """Every value that each parameter takes."""
-        base = {name: np.asarray([value]) for name, value in self._base_values(variant).items()}
+        base = {name: np.asarray([value]) for name, value in self.base_values(variant).items()}
         return base | self._swept(variant)
 
     def _swept(self, variant: Variant) -> dict[str, np.ndarray]:
@@ -305,7 +312,7 @@ class Study:
         Raises:
             UserError: a derived parameter has a value there that the model refuses.
         """
-        base = self._base_values(variant)
+        base = self.base_values(variant)
         found = dict(at)
         for name, (arguments, _) in self._derivation.items():
             known = [
@@ -317,7 +324,7 @@ class Study:
         checked_values(variant.model, everywhere)
         # A plan is made for the grid's values: what is skipped there must be nothing here too.
         for exact in (variant.model.starts_at_rest, variant.model.homogeneous):
-            if exact(self._all_values(variant)) and not exact(everywhere):
+            if exact(self.all_values(variant)) and not exact(everywhere):
                 raise UserError(
                     f"{type(variant.model).__name__}.{exact.__name__} is True on the grid and False between its "
                     f"values; expected the same: give the axes values where {', '.join(self.derived)} show it"
@@ -368,8 +375,8 @@ class Study:
     def in_blocks(self, shape: tuple[int, ...]) -> Study:
         """Return this study with blocks of another shape: those of the store that it goes on in."""
         other = copy.copy(self)
-        for made in ("_blocks", "queue_points"):
-            vars(other).pop(made, None)
+        for old in ("_blocks", "queue_points"):
+            vars(other).pop(old, None)
         vars(other)["block_shape"] = shape
         return other
 
@@ -398,9 +405,40 @@ class Study:
 
     # Running.
 
+    def pinned(self) -> Study:
+        """Return this study for one run: what its model and measures reach is looked at once, now, and no more.
+
+        What is computed and what identifies it are then one. A study itself is looked at anew each time, because a
+        notebook may have changed a constant or a function since.
+        """
+        if self._programs is not None:
+            return self
+        other = copy.copy(self)
+        vars(other)["_programs"] = Programs()
+        return other
+
+    def on_grid_of(self, ds: xr.Dataset) -> Study:
+        """Return this study with the numbers of a store's axes and tables, and its own labels."""
+        import pandas as pd
+
+        axes = dict(self.axes)
+        for name in self.axes:
+            if name in self.numeric:
+                axes[name] = ds[name].values
+            elif name in self.tables:
+                columns = {column: ds[column].values for column in self.tables[name].columns}
+                axes[name] = pd.DataFrame(columns, index=ds[name].values)
+        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
+        return Study(**{**given, "axes": axes})
+
+    @property
+    def programs(self) -> Programs:
+        """The programs of this run, or of this moment."""
+        return self._programs or Programs()
+
     def plan(self, variant: Variant, early_end: bool = True) -> engine.Plan:
         """Return how the points of a variant are simulated."""
-        base = self._base_values(variant)
+        base = self.base_values(variant)
         return engine.plan(
             model=variant.model,
             measures=self._streaming,
@@ -443,7 +481,7 @@ class Study:
             (type(v.model), json.dumps(v.model.options(), default=repr)): v for v in reversed(list(self.variants()))
         }
         for variant in tried.values():
-            values = {name: v.flat[0] for name, v in self._all_values(variant).items()}
+            values = {name: v.flat[0] for name, v in self.all_values(variant).items()}
             engine.try_first_step(self.plan(variant), Network.of(variant.connectome), values)
             for measure in self.measures:
                 if isinstance(measure, SpectralAbscissa):
@@ -457,10 +495,11 @@ class Study:
     def _simulate(
         self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True
     ) -> engine.Results:
-        base = self._base_values(variant)
+        base = self.base_values(variant)
         points = points | {name: np.array([base[name]]) for name in self._varying & set(base)}
-        network = Network.of(variant.connectome)
-        return engine.simulate_batch(self.plan(variant, early_end), network, points, count, self.queue_points)
+        network, plan = Network.of(variant.connectome), self.plan(variant, early_end)
+        own = key(self.programs.of(plan.batch))
+        return engine.simulate_batch(plan, network, points, count, self.queue_points, own)
 
     def run_block(self, block: Block, early_end: bool = True) -> dict[str, np.ndarray]:
         """Return every variable of a block as an array, the grid's dimensions first; see `run_points`."""
@@ -485,7 +524,7 @@ class Study:
             if isinstance(measure, SpectralAbscissa):
                 found |= self._linear(measure, variant, points, count)
             elif isinstance(measure, SolvedMeasure):
-                solved = measure.solve(self._trials(variant, points, count))
+                solved = measure.solve(self.trials(variant, points, count))
                 found |= {name + measure.suffix: array for name, array in solved.items()}
         found[STATUS] = results.status
         dtypes = {STATUS: np.dtype("uint8")}
@@ -494,7 +533,7 @@ class Study:
     def _linear(
         self, measure: SpectralAbscissa, variant: Variant, points: dict[str, np.ndarray], count: int
     ) -> dict[str, np.ndarray]:
-        base = self._base_values(variant)
+        base = self.base_values(variant)
         plain = {name: values for name, values in points.items() if name != NOISE}
         sets = [
             SimpleNamespace(**base, **{name: float(values[i]) for name, values in plain.items()}) for i in range(count)
@@ -502,21 +541,23 @@ class Study:
         values = measure.compute(variant.model, sets, variant.connectome)
         return {name + measure.suffix: array for name, array in values.items()}
 
-    def _trials(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> Trials:
-        base = self._base_values(variant)
+    def trials(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> Trials:
+        """Return what a solved measure gets of some points."""
+        base = self.base_values(variant)
         varying = {name: np.full(count, base[name]) for name in self._varying & set(base)}
         return Trials(
             model=variant.model,
             connectome=variant.connectome,
             stimulus=variant.stimulus,
             points=points | varying,
-            values=self._all_values(variant),
+            values=self.all_values(variant),
             fixed={name: value for name, value in base.items() if name not in varying},
             dt=self.dt,
             n_steps=self.n_steps,
             ceiling=self.ceiling,
             precision=self.precision,
             size=self.queue_points,
+            programs=self.programs,
         )
 
     # What the result looks like.
@@ -565,7 +606,7 @@ class Study:
         ds = xr.Dataset()
         for name in self.axes:
             attrs = {"long_name": name} | ({"units": "1"} if name in self.tables else {})
-            ds.coords[name] = (name, self._labels(name), attrs)
+            ds.coords[name] = (name, self.labels(name), attrs)
         for name, (axis, values) in self.listed.items():
             values = values.astype(int if name == SEED else float)
             ds.coords[name] = (axis, values, self._attributes(name, variant))
@@ -611,7 +652,12 @@ class Study:
         return {"units": info.units, "long_name": info.doc}
 
     def recipe(self) -> dict[str, Any]:
-        """Return all that determines the numbers, as JSON data: two studies with one recipe give one result."""
+        """Return all that determines the numbers, as JSON data: two studies with one recipe give one result.
+
+        Raises:
+            UserError: a model or measure that can't be traced, or told from others.
+        """
+        study = self.pinned()
         axes: dict[str, Any] = {}
         for name in self.axes:
             if name in self.numeric:
@@ -619,8 +665,10 @@ class Study:
             elif name in self.tables:
                 axes[name] = self.tables[name].recipe()
             else:
-                axes[name] = {label: [_identity(o) for o in things] for label, things in self.categorical[name].items()}
-        variants = {}
+                axes[name] = {
+                    label: [_described(o) for o in things] for label, things in self.categorical[name].items()
+                }
+        variants, revisions = {}, {"engine": REVISIONS["engine"]}
         for variant in self.variants():
             # Derived values are a coordinate of the store, and may be many: a hash tells two apart.
             derived = {
@@ -628,15 +676,17 @@ class Study:
                 for name, (along, values) in self.derived_values(variant).items()
             }
             variants[variant_name(variant.labels)] = {
-                "model": _identity(variant.model),
-                "connectome": _identity(variant.connectome),
-                "stimulus": _identity(variant.stimulus),
-                "parameters": self._base_values(variant) | {k: float(v) for k, v in self.fixed.items() if k == SEED},
+                "model": _described(variant.model),
+                "connectome": _described(variant.connectome),
+                "stimulus": self._stimulus(variant),
+                "parameters": self.base_values(variant) | {k: float(v) for k, v in self.fixed.items() if k == SEED},
                 "derived": derived,
+                "made": made(study, variant, revisions),
             }
         found = {
+            "format": FORMAT,
             "name": self.name,
-            "code": self._code(),
+            "revisions": revisions,
             "axes": axes,
             # JSON objects have no order, but blocks do.
             "order": {"axes": list(self.axes), **{name: list(labels) for name, labels in self.categorical.items()}},
@@ -647,28 +697,22 @@ class Study:
             "ceiling": self.ceiling,
             "precision": self.precision,
         }
-        return json.loads(json.dumps(found, default=lambda number: number.item()))  # NumPy's numbers become plain
+        return json.loads(json.dumps(found, default=_plain))
+
+    def _stimulus(self, variant: Variant) -> dict[str, Any]:
+        """Return what identifies a stimulus: all levels and edges that the engine gets."""
+        pieces = variant.stimulus.pieces(variant.connectome, self.dt, self.n_steps)
+        return {**variant.stimulus.recipe(), "sha256": course_hash(*pieces)}
 
     def inputs(self) -> dict[str, xr.Dataset]:
         """Return the connectomes and stimuli as data, under the names that a store keeps them by."""
         found = {}
         for variant in self.variants():
             connectome, stimulus = variant.connectome, variant.stimulus
-            found[input_name("connectomes", _identity(connectome))] = connectome.to_dataset()
+            found[input_name("connectomes", _described(connectome))] = connectome.to_dataset()
             course = dataset_of(stimulus, connectome, self.dt, self.n_steps)
-            found[input_name("stimuli", _identity(stimulus))] = course
+            found[input_name("stimuli", json.loads(json.dumps(self._stimulus(variant), default=_plain)))] = course
         return found
-
-    def _code(self) -> dict[str, Any]:
-        """Return what tells versions of the code apart that the numbers come from."""
-        used: list[Any] = [part for variant in self.variants() for part in variant.model.code()]
-        used += [type(variant.stimulus) for variant in self.variants()]
-        used += [type(part) for measure in self.measures for part in measure.parts]
-        hashes: dict[str, list[str]] = {}
-        for thing in used:
-            hashes.setdefault(thing.__name__, []).append(code_hash(thing))
-        # One hash each, unless two of the user's own have one name.
-        return {"engine": engine.REVISION, **{name: "+".join(dict.fromkeys(h)) for name, h in hashes.items()}}
 
 
 def variant_name(labels: Mapping[str, str]) -> str:
@@ -676,7 +720,12 @@ def variant_name(labels: Mapping[str, str]) -> str:
     return " ".join(f"{axis}={label}" for axis, label in labels.items()) or "all"
 
 
-def _identity(thing: Any) -> Any:
+def _described(thing: Any) -> Any:
     if isinstance(thing, Connectome):
         return {"name": thing.name, "sha256": thing.content_hash}
     return thing.recipe()
+
+
+def _plain(value: Any) -> Any:
+    """Return something as JSON data: NumPy's numbers become plain, arrays and functions what tells them apart."""
+    return value.item() if isinstance(value, np.generic) else {"hash": code_hash(value)}

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from gbaexplore.code import is_own
 from gbaexplore.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -125,12 +126,18 @@ def load_study_file(path: str | Path) -> StudyFile:
     return StudyFile(path, study, getattr(module, "draw", None))
 
 
+_BESIDE: dict[str, tuple[Path, bytes]] = {}
+"""Modules of users' own that study files have imported: their files, and what was in them."""
+
+
 def _load_module(path: Path, digest: str) -> ModuleType:
     name = f"gbaexplore_study_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{digest[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None  # it ends with .py
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    _forget_others(path.parent)
+    before = set(sys.modules)
     # Before it is executed: dataclasses with postponed annotations look their module up there.
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))
@@ -141,7 +148,40 @@ def _load_module(path: Path, digest: str) -> ModuleType:
         raise UserError(_where(error, path)) from error
     finally:
         sys.path.remove(str(path.parent))
+        _remember(set(sys.modules) - before - {name})
     return module
+
+
+def _remember(names: set[str]) -> None:
+    """Note which modules of the user's own a study file has imported."""
+    for name in names:
+        module = sys.modules[name]
+        if is_own(module) and module.__file__:
+            with contextlib.suppress(OSError):
+                _BESIDE[name] = Path(module.__file__).resolve(), Path(module.__file__).read_bytes()
+
+
+def _forget_others(folder: Path) -> None:
+    """Let modules be imported anew unless all are as they were, and of this folder.
+
+    A session, or a worker, may outlive many versions of a file, and two studies may each have a `helpers.py` beside.
+    """
+
+    def current(file: Path, content: bytes) -> bool:
+        try:
+            return file.is_relative_to(folder.resolve()) and file.read_bytes() == content
+        except OSError:
+            return False
+
+    if all(current(*known) for known in _BESIDE.values()):
+        return
+    for name, (file, _) in _BESIDE.items():
+        sys.modules.pop(name, None)
+        # Python takes compiled code for that of any file of the same size and second.
+        with contextlib.suppress(OSError, NotImplementedError):
+            Path(importlib.util.cache_from_source(str(file))).unlink()
+    _BESIDE.clear()
+    importlib.invalidate_caches()
 
 
 def _where(error: BaseException, path: Path) -> str:

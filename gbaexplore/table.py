@@ -85,14 +85,9 @@ def _column(axis: str, name: str, series: Any) -> np.ndarray:
     return canonical(values)
 
 
-def tables(recipe: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the axes of a recipe that are tables, each with its parameters."""
-    axes, order = recipe["axes"], recipe["order"]
-    return {name: list(axes[name]["columns"]) for name in axes if isinstance(axes[name], dict) and name not in order}
-
-
 def tables_of(ds: xr.Dataset) -> dict[str, list[str]]:
     """Return the same of a Dataset, as far as it still has them; none of one that no store gave."""
+    from gbaexplore.recipe import tables
     from gbaexplore.store import RECIPE
 
     found = tables(json.loads(ds.attrs[RECIPE])) if RECIPE in ds.attrs else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import os
 import sys
 import time
@@ -13,14 +14,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from gbaexplore import provenance
 from gbaexplore import store as stores
-from gbaexplore.errors import UserError, raised_at
-from gbaexplore.identity import is_own
+from gbaexplore.code import is_own
+from gbaexplore.errors import UserError, one_line
 from gbaexplore.places import place
+from gbaexplore.recipe import identity
 from gbaexplore.study import Block, Study
 
 
@@ -30,6 +31,7 @@ class Source(NamedTuple):
     key: str
     generation: str  # of the store that it is for
     block_shape: tuple[int, ...]
+    identity: str  # of what computes the numbers
     file: tuple[str, str] | None
     software: tuple[tuple[str, str], ...]  # that the worker has to have too
 
@@ -50,17 +52,20 @@ HERE: dict[str, Study] = {}
 
 def source_of(study: Study, generation: str) -> Source:
     """Return how workers get a study."""
-    return Source(uuid.uuid4().hex, generation, study.block_shape, study.source, tuple(_software().items()))
+    software = tuple(_software().items())
+    return Source(uuid.uuid4().hex, generation, study.block_shape, _identity(study), study.source, software)
+
+
+def _identity(study: Study) -> str:
+    return hashlib.sha256(json.dumps(identity(study.recipe()), sort_keys=True).encode()).hexdigest()
 
 
 def _software() -> dict[str, str]:
     """Return the versions that bits depend on, and the Python that can load what another has pickled."""
     found = provenance.software()
-    files = sorted(Path(__file__).parent.rglob("*.py"))  # a checkout may be ahead of its version
     return {
         "python": ".".join(found["python"].split(".")[:2]),
-        "code": hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12],
-        **{name: found[name] for name in ("gbaexplore", "numpy", "jax", "jaxlib", "zarr", "brainpy")},
+        **{name: found[name] for name in ("code", "gbaexplore", "numpy", "jax", "jaxlib", "zarr", "brainpy")},
     }
 
 
@@ -111,7 +116,14 @@ def _load(source: Source, sent: bytes | None) -> Study:
     other = [f"{name} {ours[name]} instead of {version}" for name, version in source.software if ours[name] != version]
     if other:
         raise UserError(f"{_me()} has {', '.join(other)}; install the same versions there and here, and run again")
-    return (_from_file(source) or _unpickled(source, sent)).in_blocks(source.block_shape)
+    study = (_from_file(source) or _unpickled(source, sent)).pinned().in_blocks(source.block_shape)
+    # A worker that lives long may have modules in memory that are others on the disk by now.
+    if _identity(study) != source.identity:
+        raise UserError(
+            f"{_me()} has other code of the study's model, measures or what these use than this process; expected the "
+            "same: start the worker again, and run again"
+        )
+    return study
 
 
 def _from_file(source: Source) -> Study | None:
@@ -183,11 +195,3 @@ def simulated(study: Study, blocks: list[Block], todo: list[np.ndarray]) -> list
     found = study.run_points(study.variant_of(blocks[0]), points, int(ends[-1]))
     split = {name: np.split(array, ends[:-1]) for name, array in found.items()}
     return [{name: pieces[i] for name, pieces in split.items()} for i in range(len(blocks))]
-
-
-def one_line(error: BaseException) -> str:
-    """Say what was raised and in which line of whose code: the last one of the user's own."""
-    text = " ".join(str(error).split())[:300]
-    if isinstance(error, jax.errors.TracerBoolConversionError) or "truth value of an array" in text:
-        text = "if, and, or, not and while can't decide over arrays; use jnp.where, jnp.maximum or jnp.logical_and"
-    return f"{type(error).__name__}: {text}{raised_at(error)}"

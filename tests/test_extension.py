@@ -147,7 +147,7 @@ def test_a_crash_on_the_way_leaves_the_old_store(make_study, tmp_path, monkeypat
     def killed(*_):
         raise Killed
 
-    for module, moment in ((extensions, "_carried"), (stores, "_put")):
+    for module, moment in ((extensions, "carried"), (stores, "_put")):
         with monkeypatch.context() as patch:
             patch.setattr(module, moment, killed)
             with pytest.raises(Killed):

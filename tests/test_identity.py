@@ -1,86 +1,237 @@
-import textwrap
+"""What identifies a study's numbers: every change of them is noticed, and nothing else."""
+
+import sys
 
 import pytest
 
-from gbaexplore import ThresholdLinear, load_study
-from gbaexplore.identity import code_hash
+from gbaexplore import load_study
+from gbaexplore.recipe import explained, identity
 
-OWN = '''
+TRACED = """
+import functools
 from dataclasses import dataclass
+from types import SimpleNamespace
+import jax
+import jax.numpy as jnp
 import numpy as np
-import helper
-from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
-
-GAIN = 1.0
-
-def scaled(rate):
-    return rate * GAIN
+import gbaexplore as gba
+{before}
 
 @dataclass(frozen=True)
-class Own(ThresholdLinear):
-    """My model."""
+class Mine(gba.ODEModel):
+    tau: float = gba.parameter(0.05, units="s", doc="time constant", above=0)
+    observables = {{"r": "Hz"}}
+    {inside}
 
-    def step(self, x, p, network, stimulus, dt):
-        # as it was
-        return super().step(x, p, network, scaled(stimulus) + helper.more(0.0), dt)
+    def derivative(self, x, p, net, stimulus):
+        return {{"r": ({term} + stimulus - x.r) / p.tau}}
 
-study = Study(
-    name="own", model=Own(), axes={"muEE": [30.0]}, connectome=load_connectome("macaque29"),
-    stimulus=Pulse(area="V1", onset=2.0, duration=0.25, amplitude=1.0), measures=[Peak(window=(1.75, 2.5))],
+study = gba.Study(
+    name="mine", model=Mine(), connectome=gba.load_connectome("macaque29"), axes={{"tau": [0.02, 0.05]}},
+    measures=[gba.Final()], duration=0.1,
 )
-'''
+"""
 
 
 @pytest.fixture
-def hashed(tmp_path, monkeypatch):
-    """The hash of the model in a study file, with some text replaced."""
-    count = iter(range(100))
+def recipe_of(tmp_path, monkeypatch):
+    """The recipe of a study file; those that are loaded one after another have one path."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
-    def of(*replacements, helper="def more(x):\n    return x\n"):
-        folder = tmp_path / str(next(count))
-        folder.mkdir()
-        (folder / "helper.py").write_text(helper)
-        text = OWN
-        for old, new in replacements:
-            assert old in text
-            text = text.replace(old, new)
-        (folder / "own.py").write_text(text)
-        monkeypatch.delitem(__import__("sys").modules, "helper", raising=False)
-        return load_study(folder / "own.py").recipe()["code"]["Own"]
+    def of(text, **others):
+        for name, content in others.items():
+            (tmp_path / f"{name}.py").write_text(content)
+        (tmp_path / "own.py").write_text(text)
+        return load_study(tmp_path / "own.py").recipe()
 
-    return of
+    yield of
+    for name in [n for n, m in sys.modules.items() if str(getattr(m, "__file__", "")).startswith(str(tmp_path))]:
+        del sys.modules[name]
 
 
-def test_layout_comments_and_axes_do_not_count(hashed):
-    same = hashed()
-    assert hashed(("# as it was", "# said otherwise")) == same
-    assert hashed(('"""My model."""', '"""Mine."""')) == same
-    assert hashed(("[30.0]", "[30.0, 31.0]")) == same
-    assert hashed(("x, p, network, stimulus, dt)", "x, p, network,   stimulus, dt)")) == same
+def traced(term, before="", inside=""):
+    return TRACED.format(before=before, inside=inside, term=term)
+
+
+# What a derivative may find somewhere: (lines before the class, what it adds), with a number to be changed.
+REACHED = {
+    "float": ("K = {v}", "K"),
+    "array": ("K = np.array([{v}])", "K[0]"),
+    "JAX array": ("K = jnp.array([{v}])", "K[0]"),
+    "NumPy's number": ("K = np.float32({v})", "K"),
+    "list": ("K = [{v}]", "K[0]"),
+    "dictionary": ("K = dict(a={v})", 'K["a"]'),
+    "object": ("K = SimpleNamespace(a={v})", "K.a"),
+    "function": ("def f(x): return {v} * x", "f(1.0)"),
+    "jitted function": ("@jax.jit\ndef f(x): return {v} * x", "f(1.0)"),
+    "cached function": ("@functools.cache\ndef f(x): return {v} * x", "f(1.0)"),
+    "partial": ("def g(k, x): return k * x\nf = functools.partial(g, {v})", "f(1.0)"),
+    "vmap": ("def g(x): return {v} * x\nf = jax.vmap(g)", "f(jnp.ones(29))"),
+    "second lambda of a line": ("e, f = (lambda x: x), (lambda x: {v} * x)", "e(1.0) * f(1.0)"),
+    "second closure": (
+        "def scaled(k):\n    def f(x): return k * x\n    return f\ne, f = scaled(1.0), scaled({v})", "e(1.0) * f(1.0)"
+    ),
+    "closure over an array": ("def scaled(k):\n    return lambda x: k[0] * x\nf = scaled(np.array([{v}]))", "f(1.0)"),
+    "callable object": (
+        "class G:\n    def __init__(s, k): s.k = k\n    def __call__(s, x): return s.k * x\nf = G({v})", "f(1.0)"
+    ),
+    "default argument": ("def f(x, k=np.array([{v}])): return k[0] * x", "f(1.0)"),
+    "interpolated table": ("X, Y = np.arange(3.0), np.array([0.0, {v}, 9.0])", "jnp.interp(0.5 + 0 * x.r, X, Y)"),
+    "branch of values": ("", "jnp.where(x.r > 100, {v}, 1.0)"),
+    "branch of code": ("", "jax.lax.cond(x.r[0] > 100, lambda: {v}, lambda: 1.0)"),
+    "loop": ("", "jax.lax.fori_loop(0, 3, lambda i, a: a + {v} * x.r, x.r)"),
+    "scan": ("", "jax.lax.scan(lambda a, k: (a + k * x.r, None), x.r, jnp.array([1.0, {v}]))[0]"),
+    "while": ("", "jax.lax.while_loop(lambda a: a[0] < {v}, lambda a: a + 1.0, x.r)"),
+    "callback": (
+        "def host(a): return {v} * a",
+        "jax.pure_callback(host, jax.ShapeDtypeStruct((29,), jnp.float32), x.r, vmap_method='sequential')",
+    ),
+    "custom derivative": (
+        "@jax.custom_jvp\ndef f(a): return {v} * a\n@f.defjvp\ndef g(p, t): return f(p[0]), t[0]", "f(x.r)"
+    ),
+    "weights": ("W = np.eye(29) * {v}", "W @ x.r"),
+    "shape": ("N = int({v})", "jnp.ones(N).sum()"),
+    "integer": ("", "x.r ** int({v})"),
+    "set at the class": ("", "self.K"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REACHED)
+def test_a_number_counts_wherever_it_stands(recipe_of, kind):
+    before, term = REACHED[kind]
+    inside = "K = np.array([{v}] * 29)" if kind == "set at the class" else ""
+
+    def recipe(value):
+        return recipe_of(traced(*(part.replace("{v}", value) for part in (term, before, inside))))
+
+    one, other = recipe("1.0"), recipe("2.0")
+    assert identity(recipe("1.0")) == identity(one)
+    assert explained(one, other)
+    assert (
+        one["variants"]["all"]["made"]["code"]["model"]["step"]
+        != other["variants"]["all"]["made"]["code"]["model"]["step"]
+    )
+
+
+SAME = traced("scaled(x.r)", "K = 2.0\ndef scaled(rate):\n    return K * rate")
+UNCHANGED = {
+    "comment": SAME.replace("K = 2.0", "K = 2.0  # as measured"),
+    "documentation": SAME.replace("gba.ODEModel):", 'gba.ODEModel):\n    """Mine."""'),
+    "name of a class": SAME.replace("Mine", "Ours"),
+    "names of functions and variables": SAME.replace("scaled", "grown").replace("rate", "value"),
+    "name of a constant": SAME.replace("K", "GAIN"),
+    "a jit wrapper": SAME.replace("def scaled", "@jax.jit\ndef scaled"),
+    "a line in two": SAME.replace("return K * rate", "found = K * rate\n    return found"),
+    "unused code": SAME.replace("K = 2.0", "K = 2.0\nL = 3.0\ndef unused(x): return L"),
+    "a constant as an array": SAME.replace("K = 2.0", "K = np.float32(2.0)"),
+    "a message": SAME.replace(
+        "    return K", "    if rate is None:\n        raise ValueError('no rate')\n    return K"
+    ),
+    "a global with a local's name": SAME.replace("K = 2.0", "K = 2.0\nrate = 5.0\nx = 3.0"),
+    "another default of a parameter that is swept": SAME.replace("parameter(0.05", "parameter(0.06"),
+    "a new parameter that nothing uses": SAME.replace(
+        "    observables", '    other: float = gba.parameter(1.0, units="1", doc="new")\n    observables'
+    ),
+    "a helper elsewhere": SAME.replace("K = 2.0\ndef scaled(rate):\n    return K * rate", "from helper import scaled"),
+}
+
+
+@pytest.mark.parametrize("kind", UNCHANGED)
+def test_what_changes_no_number_does_not_count(recipe_of, kind):
+    helper = "K = 2.0\ndef scaled(rate):\n    return K * rate\n"
+    assert explained(recipe_of(SAME), recipe_of(UNCHANGED[kind], helper=helper)) == []
+
+
+def test_a_new_parameter_counts_where_it_is_used_or_changed(recipe_of):
+    new = UNCHANGED["a new parameter that nothing uses"]
+    used = new.replace("scaled(x.r)", "scaled(x.r) * p.other")
+    assert explained(recipe_of(SAME), recipe_of(used))
+    assert explained(recipe_of(SAME), recipe_of(new.replace("model=Mine()", "model=Mine(other=2.0)")))
+
+
+def test_a_helper_that_changes_counts_in_a_session_that_has_loaded_it(recipe_of):
+    text = traced("helper.gain()", "import helper")
+    one = recipe_of(text, helper="def gain(): return 1.0\n")
+    other = recipe_of(text, helper="def gain(): return 2.0\n")
+    assert explained(one, other)
+    assert explained(one, recipe_of(text, helper="def gain(): return 1.0\n")) == []
+
+
+@pytest.mark.parametrize("folder", ["my-site-packages-talk", f"mnt{sys.base_prefix}/proj"])
+def test_own_code_is_own_code_wherever_it_lies(tmp_path, folder):
+    place = tmp_path / folder.lstrip("/")
+    place.mkdir(parents=True)
+    found = []
+    for gain in "12":
+        (place / "helperz.py").write_text(f"def gain(): return {gain}.0\n")
+        (place / "own.py").write_text(UNTRACED.replace("from helper import", "from helperz import"))
+        found.append(load_study(place / "own.py").recipe())
+    assert explained(*found)
+
+
+# What is not traced: here, how a linearisation is made and what is computed from it.
+UNTRACED = """
+from dataclasses import dataclass
+import numpy as np
+import gbaexplore as gba
+from helper import gain
+SHIFT = np.array([1.0])
+
+@dataclass(frozen=True)
+class Mine(gba.ThresholdLinear):
+    def jacobian(self, p, net):
+        # as it was
+        matrix = super().jacobian(p, net)
+        if not matrix.shape:
+            raise ValueError("no matrix")
+        return gain() * matrix
+
+@dataclass(frozen=True)
+class Shifted(gba.SpectralAbscissa):
+    def compute(self, model, points, connectome):
+        \"\"\"Return it, shifted.\"\"\"
+        found = super().compute(model, points, connectome)
+        return {name: values + SHIFT for name, values in found.items()}
+
+study = gba.Study(
+    name="own", model=Mine(), axes={"muEE": [30.0]}, connectome=gba.load_connectome("macaque29"),
+    stimulus=gba.Pulse(area="V1", onset=0.1, duration=0.1, amplitude=1.0), duration=0.5,
+    measures=[gba.Peak(), Shifted()],
+)
+"""
+HELPER = "def gain(): return 1.0\n"
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("old", "new", "counts"),
     [
-        ("scaled(stimulus)", "scaled(2 * stimulus)"),
-        ("rate * GAIN", "rate + GAIN"),
-        ("GAIN = 1.0", "GAIN = 1.5"),
-        ("(ThresholdLinear)", "(ThresholdLinear, object)"),
+        ("gain() * matrix", "gain() * matrix + 0.5", True),
+        ("SHIFT = np.array([1.0])", "SHIFT = np.array([2.0])", True),
+        ("values + SHIFT", "values - SHIFT", True),
+        ("# as it was", "# said otherwise", False),
+        ("Return it, shifted.", "Another word.", False),
+        ("no matrix", "there is no matrix", False),
+        ("matrix = ", "matrix  =  ", False),
+        ("found", "values_by_name", False),
+        ("Shifted", "Moved", False),
+        ("SHIFT", "BY", False),
     ],
 )
-def test_what_it_does_counts_wherever_it_stands(hashed, change):
-    assert hashed(change) != hashed()
+def test_code_that_is_not_traced_counts_by_what_it_does(recipe_of, old, new, counts):
+    assert old in UNTRACED
+    found = explained(recipe_of(UNTRACED, helper=HELPER), recipe_of(UNTRACED.replace(old, new), helper=HELPER))
+    assert bool(found) == counts
 
 
-def test_a_helper_file_counts(hashed):
-    assert hashed(helper="def more(x):\n    return x + 1\n") != hashed()
+def test_what_it_uses_of_other_files_counts(recipe_of):
+    first = recipe_of(UNTRACED, helper=HELPER)
+    assert explained(first, recipe_of(UNTRACED, helper="def gain(): return 2.0\n"))
+    assert explained(first, recipe_of(UNTRACED, helper="def gain(): return 1.0  # one\n")) == []
+    assert explained(first, recipe_of(UNTRACED, helper="K = 1.0\ndef gain(): return K\n"))
 
 
-def test_classes_without_source_have_a_hash_too():
-    def made(line):
-        space = {"ThresholdLinear": ThresholdLinear}
-        exec(textwrap.dedent(f"class Own(ThresholdLinear):\n    def step(self, *a):\n        {line}\n"), space)
-        return code_hash(space["Own"])
-
-    assert made("return 1") != made("return 2")
-    assert made("return 1") == made("return 1")
+def test_nothing_not_traced_is_in_a_study_that_does_not_use_it(recipe_of):
+    plain = UNTRACED.replace(", Shifted()", "")
+    found = recipe_of(plain, helper=HELPER)
+    assert explained(found, recipe_of(plain, helper="def gain(): return 2.0\n")) == []
+    assert set(found["revisions"]) == {"engine"}

@@ -25,7 +25,7 @@ def test_the_page_tells_the_history(extended):
     assert "grid changed: 2 carried over, 1 new, 0 dropped" in page
     assert "1 points in 1 blocks in " in page
     assert "failed: ZeroDivisionError: too strong" in page
-    assert "ThresholdLinear=" in page
+    assert "revisions   engine=1" in page
 
 
 def test_a_failure_that_was_mended_is_not_shown(extended):

@@ -232,7 +232,7 @@ def test_an_average_over_seeds_is_that_of_the_axis(noisy, run_all):
     template = study.template()
     assert template.final_rate_variance.attrs["units"] == "Hz2"
     assert template.final_rate_quantile.dims == ("muEE", "seed_quantile", "area")
-    assert study.recipe()["code"].keys() >= {"AcrossSeeds", "Final", "Variance"}
+    assert study.recipe()["revisions"].keys() == {"engine", "noise", "AcrossSeeds"}
 
 
 def test_many_seeds_of_one_point_are_simulated_some_at_a_time(noisy, run_all, monkeypatch):

@@ -32,6 +32,7 @@ from gbaexplore import (
 )
 from gbaexplore.analysis import elasticity
 from gbaexplore.measures import Variable
+from gbaexplore.recipe import explained
 
 PARAMETERS = ("muEE", "omegaEI", "eta", "tauE", "muIE", "amplitude")
 WINDOW = (1.75, 3.0)
@@ -319,11 +320,23 @@ def test_it_is_a_labelled_variable_with_units(macaque, tmp_path):
     assert ds.parameter_units.values.tolist() == ["s", "Hz", "Hz", "Hz"]
 
 
-def test_the_measures_code_is_part_of_the_recipe(macaque):
+@dataclass(frozen=True)
+class TwiceSquares(Squares):
+    def finish(self, acc, rest, run):
+        return {name: 2 * value for name, value in super().finish(acc, rest, run).items()}
+
+
+def test_the_measures_program_is_part_of_the_recipe(macaque):
     recipe = study_of(Leaky(), macaque, [Squares()], ("tau",)).recipe()
     assert recipe["measures"][0]["measure"]["kind"] == "Squares"
     assert recipe["measures"][0]["parameters"] == ["tau"]
-    assert recipe["code"].keys() == {"engine", "Leaky", "Pulse", "Sensitivity", "Squares"}
+    assert recipe["revisions"].keys() == {"engine", "Sensitivity"}
+    other = study_of(Leaky(), macaque, [TwiceSquares()], ("tau",)).recipe()
+    assert explained(recipe, other) == ['measures.0.measure.kind: "Squares" there, "TwiceSquares" here']
+    for one in (recipe, other):
+        del one["measures"]
+    (line,) = explained({**recipe, "measures": []}, {**other, "measures": []})
+    assert line.startswith("variants.all.code.measures.0.programs")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gbaexplore import Pulse, Stimulus, UserError
+from gbaexplore.recipe import identity
 from gbaexplore.timing import whole_steps
 
 DT, STEPS = 2e-4, 50_000
@@ -28,12 +29,23 @@ def test_equal_steps_are_one_piece(macaque):
     np.testing.assert_array_equal(levels[:, 0], [1, 0, 1])
 
 
-def test_recipes_tell_courses_apart():
-    def recipe(f):
-        return Stimulus({"V1": f}, onset=2.0, duration=0.5).recipe()
+def test_recipes_tell_courses_apart(make_study):
+    def stored(f, **times):
+        stimulus = Stimulus({"V1": f}, **{"onset": 2.0, "duration": 0.5, **times})
+        return identity(make_study(axes={"muEE": [30.0]}, stimulus=stimulus).recipe())
 
-    assert recipe(lambda t: t) == recipe(lambda t: 1 * t)
-    assert recipe(lambda t: t) != recipe(lambda t: t + 1e-9)
+    assert stored(lambda t: t) == stored(lambda t: 1 * t)
+    assert stored(lambda t: t) != stored(lambda t: t + 1e-9)
+
+    def short_pulse(at):  # of 2 ms, somewhere in 2 s
+        return stored(lambda t: 400.0 * ((t > at - 1e-9) & (t < at + 0.002 - 1e-9)), onset=0.0, duration=2.0)
+
+    assert short_pulse(1.001) != short_pulse(1.1488)
+    # What it is made by does not count.
+    square = np.full(2500, 1.0)
+    assert stored(lambda t: 1 + 0 * t) == stored(square, duration=None)
+    pulse = make_study(axes={"muEE": [30.0]}, stimulus=Pulse("V1", 2.0, 0.5, 1.0))
+    assert stored(square, duration=None) == identity(pulse.recipe())
 
 
 @pytest.mark.parametrize(

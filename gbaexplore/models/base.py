@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, cast
@@ -47,6 +48,21 @@ class Network(NamedTuple):
     def of(cls, connectome: Connectome) -> Network:
         """Return a connectome's numbers."""
         return cls(connectome.hierarchy, connectome.fln, connectome.fln_inhibitory, connectome.wiring_mm)
+
+    @classmethod
+    def named(cls, values: Mapping[str, Any]) -> Network:
+        """Return the network of values by the names that stores know them by: see `WIRING`."""
+        return cls(**{field: values.get(name) for field, name in WIRING.items()})
+
+
+WIRING = {
+    "hierarchy": "hierarchy",
+    "fln": "weights",
+    "fln_inhibitory": "weights onto inhibitory",
+    "arriving": "arriving",
+    "arriving_inhibitory": "arriving at inhibitory",
+}
+"""What a step sees of a network, by names that outlive those of the fields: hashes in stores are made of them."""
 
 
 class Parameters:
@@ -171,6 +187,10 @@ class Model(ABC):
         """Return the linearised system's matrix in 1/s (float64), from parameters that are plain numbers."""
         raise UserError(f"{type(self).__name__} has no jacobian; SpectralAbscissa needs one: define it")
 
+    def linearised(self, net: Network) -> Callable[[Any], np.ndarray]:
+        """Return `jacobian` as a function of the parameters alone, for many points of one network."""
+        return functools.partial(self.jacobian, net=net)
+
     @classmethod
     def parameters(cls) -> dict[str, ParameterInfo]:
         """Return what is declared of each parameter, in order."""
@@ -192,10 +212,6 @@ class Model(ABC):
     def recipe(self) -> dict[str, Any]:
         """Return what identifies the model, its parameter values apart, as JSON data."""
         return {"kind": type(self).__name__, **self.options()}
-
-    def code(self) -> list[Callable[..., Any]]:
-        """Return the classes and functions that the numbers come from, of which a store keeps hashes."""
-        return [type(self)]
 
     @classmethod
     def known_parameter(cls, name: str, also: tuple[str, ...] = ()) -> None:

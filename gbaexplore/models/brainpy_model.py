@@ -24,8 +24,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gbaexplore.code import code_hash
 from gbaexplore.errors import UserError, did_you_mean
-from gbaexplore.identity import code_hash
 from gbaexplore.models.base import Model, Network, parameter
 
 UPDATE = "update"
@@ -181,10 +181,6 @@ class BrainPyModel(Model):
     def recipe(self) -> dict[str, Any]:
         """Return what identifies the model, its parameter values apart, as JSON data."""
         return {"kind": BrainPyModel.__name__, **self.options()}
-
-    def code(self) -> list[Callable[..., Any]]:
-        """Return what the numbers come from: this class, and the user's own."""
-        return [BrainPyModel, self.factory]
 
     @classmethod
     def known_parameter(cls, name: str, also: tuple[str, ...] = ()) -> None:

@@ -7,7 +7,8 @@ import math
 from abc import abstractmethod
 from collections import namedtuple
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import jax
@@ -15,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gbaexplore.errors import UserError, defined_at
-from gbaexplore.models.base import Model, Network, Parameters
+from gbaexplore.models.base import WIRING, Model, Network, Parameters
+from gbaexplore.traced import Traced, traced
 
 
 @dataclass(frozen=True)
@@ -113,15 +115,37 @@ class ODEModel(Model):
         Raises:
             UserError: the start is no fixed point at these values, so the matrix would say nothing.
         """
+        return self.linearised(net)(p)
+
+    def linearised(self, net: Network) -> Callable[[Any], np.ndarray]:
         with jax.enable_x64(True):
-            slope, matrix = map(np.asarray, _linearised(self)(*self._in_float64(p, net)))
-        if np.abs(slope).max() > 1e-9:
-            raise UserError(
-                f"{type(self).__name__} does not start in a fixed point, so its linearisation says nothing of its "
-                f"stability; expected derivatives of 0, found up to {np.abs(slope).max():.3g} /s: leave out what needs "
-                "its jacobian"
-            )
-        return matrix
+            program = _linearisation(_Told(self, self.linear_program(net).hash))
+
+        def jacobian(p: Any) -> np.ndarray:
+            with jax.enable_x64(True):
+                slope, matrix = map(np.asarray, program(*self._in_float64(p, net)))
+            if np.abs(slope).max() > 1e-9:
+                raise UserError(
+                    f"{type(self).__name__} does not start in a fixed point, so its linearisation says nothing of its "
+                    f"stability; expected derivatives of 0, found up to {np.abs(slope).max():.3g} /s: leave out what "
+                    "needs its jacobian"
+                )
+            return matrix
+
+        return jacobian
+
+    def linear_program(self, net: Network) -> Traced:
+        """Return the identity of what computes the jacobian, as the compiler gets it."""
+        with jax.enable_x64(True):
+            values, network = self._in_float64(SimpleNamespace(**dict.fromkeys(self.parameters(), 1.0)), net)
+            fields = {WIRING[name]: v for name, v in network._asdict().items() if name in WIRING and v is not None}
+            inputs = {f"p {name}": value for name, value in vars(values).items()}
+
+            def linearised(net: Mapping[str, Any], **p: Any) -> Any:
+                values = {name.removeprefix("p "): value for name, value in p.items()}
+                return _linearised(self, Parameters(values), Network.named(net))
+
+            return traced(linearised, net=fields, **inputs)
 
     def noise_covariance(self, p: Any, net: Network) -> np.ndarray:
         """Return the diagonal matrix of the squared strengths of the noise at the start, per second."""
@@ -172,18 +196,27 @@ def _state_class(names: tuple[str, ...]) -> Any:
     return namedtuple("State", names)
 
 
+@dataclass(frozen=True)
+class _Told:
+    """A model that is told from others by what the compiler gets of it."""
+
+    model: ODEModel = field(compare=False)
+    key: str
+
+
 @functools.lru_cache(maxsize=32)
-def _linearised(model: ODEModel) -> Any:
-    """Return a compiled function (p, net) -> the derivative at the start, (variables x areas,), and its matrix."""
+def _linearisation(told: _Told) -> Any:
+    """Return a compiled function (p, net) -> what `_linearised` gives."""
+    return jax.jit(functools.partial(_linearised, told.model))
 
-    def linearised(p: Parameters, net: Network) -> Any:
-        start = model.start(p, net)
-        stacked = jnp.stack(tuple(start))
 
-        def flat(x: Any) -> Any:
-            state = type(start)(*x.reshape(stacked.shape))
-            return jnp.stack(tuple(model._slope(state, p, net, jnp.zeros_like(net.hierarchy)))).ravel()
+def _linearised(model: ODEModel, p: Parameters, net: Network) -> Any:
+    """Return the derivative at the start, (variables x areas,), and its matrix."""
+    start = model.start(p, net)
+    stacked = jnp.stack(tuple(start))
 
-        return flat(stacked.ravel()), jax.jacfwd(flat)(stacked.ravel())
+    def flat(x: Any) -> Any:
+        state = type(start)(*x.reshape(stacked.shape))
+        return jnp.stack(tuple(model._slope(state, p, net, jnp.zeros_like(net.hierarchy)))).ravel()
 
-    return jax.jit(linearised)
+    return flat(stacked.ravel()), jax.jacfwd(flat)(stacked.ravel())
