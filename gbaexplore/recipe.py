@@ -74,7 +74,12 @@ def explained(there: Recipe, wanted: Recipe) -> list[str]:
     if identity(there) == identity(wanted):
         return []
     plain = list(differences(_without_hashes(there), _without_hashes(wanted)))
-    return plain or list(differences(identity(there), identity(wanted)))
+    return plain or [_in_words(line) for line in differences(identity(there), identity(wanted))]
+
+
+def _in_words(line: str) -> str:
+    where, _, _ = line.partition(": ")
+    return f"{where}: another program there" if ".code." in where else line
 
 
 def differing(one: Recipe, other: Recipe) -> Iterator[str]:

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from grids import STUDY, same
 
@@ -169,6 +170,36 @@ def test_a_worker_with_other_versions(study_file, tmp_path, cluster):
     )
     done = by_command(study_file, tmp_path / "remote", address)
     refused(done, tmp_path / "remote", "jaxlib 0.1 instead of ", "install the same versions")
+
+
+def test_a_worker_that_remembers_another_version_of_a_module(study_file, tmp_path, cluster):
+    """It was imported before any study file, by the worker's own set-up, and is not imported again."""
+    address, add_worker = cluster
+    beside = study_file.with_name("beside.py")
+    study_file.write_text(BESIDE)
+    doubled = "def finish(self, acc, rest, run): return {n: 2 * v for n, v in super().finish(acc, rest, run).items()}"
+    beside.write_text(MEASURE.replace("    pass", f"    {doubled}"))
+    add_worker(before=f"import sys; sys.path.insert(0, {str(study_file.parent)!r}); import beside")
+    beside.write_text(MEASURE)
+    done = by_command(study_file, tmp_path / "remote", address)
+    refused(
+        done, tmp_path / "remote", "the dask worker at tcp://127.0.0.1:", "has other code", "start the worker again"
+    )
+
+
+def test_a_worker_that_outlives_a_version_of_a_module_imports_the_new_one(study_file, tmp_path, cluster):
+    address, add_worker = cluster
+    beside = study_file.with_name("beside.py")
+    study_file.write_text(BESIDE)
+    beside.write_text(MEASURE)
+    add_worker()
+    assert by_command(study_file, tmp_path / "one", address).returncode == 0
+    doubled = "def finish(self, acc, rest, run): return {n: 2 * v for n, v in super().finish(acc, rest, run).items()}"
+    beside.write_text(MEASURE.replace("    pass", f"    {doubled}"))
+    assert by_command(study_file, tmp_path / "two", address).returncode == 0
+    one, two = (open_study(tmp_path / name / "grid.zarr") for name in ("one", "two"))
+    ok = (one.status == 1).values
+    np.testing.assert_array_equal(two.peak_rate.values[ok], 2 * one.peak_rate.values[ok])
 
 
 def test_a_study_file_that_changes_while_it_runs_is_refused(study_file, monkeypatch):
