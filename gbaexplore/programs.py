@@ -115,6 +115,9 @@ class Programs:
     def __init__(self) -> None:
         self._found: dict[Any, tuple[Batch, dict[str, Any]]] = {}
 
+    def __reduce__(self) -> tuple[type[Programs], tuple[()]]:
+        return Programs, ()  # objects have other addresses in another process
+
     def of(self, batch: Batch) -> dict[str, Any]:
         """Return what `program` does.
 

@@ -22,7 +22,7 @@ from gbaexplore.noise import SEED
 from gbaexplore.places import place
 from gbaexplore.recipe import tables
 from gbaexplore.revisions import EARLIER
-from gbaexplore.single import simulate
+from gbaexplore.single import one_point
 from gbaexplore.stimulus import AbstractStimulus, Recorded
 from gbaexplore.study import Study, variant_name
 from gbaexplore.timing import whole_steps
@@ -70,6 +70,7 @@ class Replay:
         self.study = study
         if study is not None:
             self._check(study)
+        self._programs = programs.Programs()
         self._parts: dict[str, tuple[Model, Connectome, AbstractStimulus]] = {}
 
     def _check(self, study: Study) -> None:
@@ -109,9 +110,9 @@ class Replay:
         values = {**entry["parameters"], **{a: v for a, v in coordinates.items() if not isinstance(v, str)}}
         values |= {name: self._at(name, at) for name in entry["derived"]}
         seed = int(values.pop(SEED, 0))
-        ds = simulate(
-            model, connectome, stimulus, window=window, every=every, dt=self.recipe["dt_s"], at=coordinates, seed=seed,
-            duration=self.recipe["duration_s"], precision=self.recipe["precision"], **values,
+        ds = one_point(
+            self._programs, model, connectome, stimulus, values, window=window, every=every, dt=self.recipe["dt_s"],
+            duration=self.recipe["duration_s"], precision=self.recipe["precision"], seed=seed, at=coordinates,
         )  # fmt: skip
         return ds.assign_attrs(rows | {axis: v for axis, v in point.items() if isinstance(v, str)})
 

@@ -14,6 +14,7 @@ from gbaexplore.labels import AREA, STATUS_MEANINGS
 from gbaexplore.measures import Trace
 from gbaexplore.models.base import Model, Network, checked_values
 from gbaexplore.noise import NOISE, SEED, coordinate_hashes
+from gbaexplore.programs import Programs, key
 from gbaexplore.stimulus import AbstractStimulus
 from gbaexplore.timing import whole_steps
 
@@ -55,6 +56,26 @@ def simulate(
     Raises:
         UserError: an unknown parameter or area, values or times that make no sense.
     """
+    given = dict(window=window, every=every, dt=dt, duration=duration, precision=precision, seed=seed, at=at)
+    return one_point(Programs(), model, connectome, stimulus, parameters, **given)  # type: ignore[arg-type]
+
+
+def one_point(
+    programs: Programs,
+    model: Model,
+    connectome: Connectome,
+    stimulus: AbstractStimulus,
+    parameters: Mapping[str, float],
+    *,
+    window: tuple[float, float] | None,
+    every: int,
+    dt: float,
+    duration: float,
+    precision: Literal["float32", "float64"],
+    seed: int,
+    at: Mapping[str, float | str] | None,
+) -> xr.Dataset:
+    """Return what `simulate` does, with programs that may have been looked at before."""
     import xarray as xr
 
     for name in parameters:
@@ -84,7 +105,7 @@ def simulate(
         precision=precision,
     )
     network = Network.of(connectome)
-    results = engine.simulate_batch(plan, network, points, 1, 1)
+    results = engine.simulate_batch(plan, network, points, 1, 1, key(programs.of(plan.batch)))
     rest = engine.rest(plan.batch.model, network, values)
     (time, (times, attrs)), *_ = traces[0].coordinates(connectome, dt, n_steps).items()
     ds = xr.Dataset(coords={time: (time, times, attrs)})

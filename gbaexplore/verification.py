@@ -160,6 +160,7 @@ def _feedback(macaque: Connectome) -> dict[str, Connectome]:
 def _computed(study: Study) -> dict[str, np.ndarray]:
     """Return every variable over the whole grid, without a store."""
     found: dict[str, np.ndarray] = {}
+    study = study.pinned()
     for block in study.blocks():
         for name, part in study.run_block(block).items():
             whole = found.setdefault(name, np.empty(study.shape + part.shape[len(study.shape) :], part.dtype))

@@ -1,11 +1,33 @@
 """What identifies a study's numbers: every change of them is noticed, and nothing else."""
 
 import sys
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
-from gbaexplore import load_study
+from gbaexplore import (
+    AcrossSeeds,
+    CalibratedAmplitude,
+    DelayedThresholdLinear,
+    Final,
+    LocalCircuit,
+    Model,
+    ODEModel,
+    Sensitivity,
+    SpectralAbscissa,
+    Study,
+    ThresholdLinear,
+    UserError,
+    WilsonCowan,
+    load_study,
+    open_study,
+    parameter,
+    run,
+    runner,
+)
 from gbaexplore.recipe import explained, identity
+from gbaexplore.revisions import REVISIONS
 
 TRACED = """
 import functools
@@ -231,3 +253,105 @@ def test_nothing_not_traced_is_in_a_study_that_does_not_use_it(recipe_of):
     found = recipe_of(plain, helper=HELPER)
     assert explained(found, recipe_of(plain, helper="def gain(): return 2.0\n")) == []
     assert set(found["revisions"]) == {"engine"}
+
+
+# In one session, as in a notebook.
+
+GAIN = {"of": 1.0}
+
+
+@dataclass(frozen=True)
+class Changing(ODEModel):
+    tau: float = parameter(0.05, units="s", doc="time constant", above=0)
+    table: object = None  # a field that has no hash
+
+    observables = {"r": "Hz"}
+
+    def derivative(self, x, p, net, stimulus):
+        return {"r": (GAIN["of"] + (0 if self.table is None else self.table) + stimulus - x.r) / p.tau}
+
+
+@pytest.fixture
+def changing(macaque):
+    def make(**parts):
+        given = dict(name="changing", model=Changing(), axes={"tau": [0.02, 0.05]}, measures=[Final()], duration=0.1)
+        return Study(**{**given, "connectome": macaque, **parts})
+
+    return make
+
+
+def test_a_session_gets_the_numbers_of_now(changing, tmp_path, monkeypatch):
+    study = changing()
+    one = run(study, store=tmp_path / "one").final_rate
+    monkeypatch.setitem(GAIN, "of", 2.0)
+    np.testing.assert_allclose(run(study, store=tmp_path / "two").final_rate, 2 * one, rtol=1e-6)
+    with pytest.raises(UserError, match="another study's results"):
+        run(study, store=tmp_path / "one")
+    with pytest.raises(UserError, match="another study's results"):
+        run(changing(axes={"tau": [0.02, 0.03, 0.05]}), store=tmp_path / "one")
+    monkeypatch.setitem(GAIN, "of", 1.0)
+    assert runner.execute(study, tmp_path / "one").computed == 0
+
+
+def test_one_look_at_a_study_is_one_program(changing, monkeypatch):
+    study = changing().pinned()
+    (block,) = study.blocks()
+    one = study.run_block(block)["final_rate"]
+    monkeypatch.setitem(GAIN, "of", 2.0)
+    np.testing.assert_array_equal(study.run_block(block)["final_rate"], one)
+    np.testing.assert_allclose(changing().run_block(block)["final_rate"], 2 * one, rtol=1e-6)
+    late = changing(duration=0.2).pinned()
+    late.recipe()
+    monkeypatch.setitem(GAIN, "of", 3.0)
+    with pytest.raises(UserError, match="Changing or a measure is another program than when it was first looked at"):
+        late.run_block(block)
+
+
+def test_models_that_hold_arrays_are_told_apart(changing):
+    tables = {f"table {i}": Changing(table=np.full(29, float(i))) for i in range(2)}
+    study = changing(model=None, axes={"tau": [0.05], "model": tables}).pinned()
+    values = [study.run_block(block)["final_rate"].ravel() for block in study.blocks()]
+    np.testing.assert_allclose(values[1], 2 * values[0], rtol=1e-6)
+    recipe = study.recipe()["variants"]
+    assert recipe["model=table 0"]["made"]["code"] != recipe["model=table 1"]["made"]["code"]
+
+
+def test_random_numbers_that_a_model_makes_itself_are_refused(changing, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        Changing, "derivative", lambda self, x, p, net, _: {"r": np.random.default_rng().normal() - x.r}
+    )
+    with pytest.raises(UserError, match="draw random numbers by `normal` alone"):
+        run(changing(), store=tmp_path)
+
+
+def test_noise_may_come_to_a_grid_that_had_none(make_study, tmp_path):
+    parts = dict(fixed={"muEE": 28.0, "restE": 20.0, "restI": 45.0}, duration=0.1, stimulus=None, measures=[Final()])
+    one = run(make_study(axes={"noise": [0.0]}, **parts), store=tmp_path).final_rate
+    report = runner.execute(make_study(axes={"noise": [0.0, 0.05]}, **parts), tmp_path)
+    assert (report.computed, report.carried.carried, report.proof) == (1, 1, None)
+    both = open_study(tmp_path / "small.zarr").final_rate
+    np.testing.assert_array_equal(both.sel(noise=0.0), one.sel(noise=0.0))
+    alone = make_study(axes={"noise": [0.0, 0.05]}, **parts, name="alone")
+    np.testing.assert_array_equal(run(alone, store=tmp_path).final_rate, both)
+
+
+def test_what_can_not_be_told_is_refused(changing, tmp_path):
+    file = (tmp_path / "file").open("w")
+
+    @dataclass(frozen=True)
+    class Kept(SpectralAbscissa):
+        def compute(self, model, points, connectome):
+            return super().compute(model, points[: 1 + file.tell()], connectome)
+
+    with pytest.raises(
+        UserError, match=r"_io.TextIOWrapper among what a model or measure uses can't be told from other"
+    ):
+        changing(measures=[Kept()]).recipe()
+    file.close()
+
+
+def test_every_part_that_is_not_traced_has_a_revision():
+    solved = [AcrossSeeds, CalibratedAmplitude, Sensitivity, SpectralAbscissa]
+    assert {cls.__name__ for cls in solved} <= REVISIONS.keys()
+    models = [ThresholdLinear, DelayedThresholdLinear, LocalCircuit, WilsonCowan, ODEModel, Model]
+    assert {cls.jacobian.__qualname__ for cls in models} <= REVISIONS.keys()
