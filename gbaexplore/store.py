@@ -137,11 +137,11 @@ def _recover(path: Path) -> None:
 
 
 def _encoding(template: xr.Dataset) -> dict[str, dict[str, Any]]:
-    from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
+    from zarr.codecs import BloscCodec, Crc32cCodec
 
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in template.data_vars.items():
-        blosc = BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.shuffle, typesize=variable.dtype.itemsize)
+        blosc = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle", typesize=variable.dtype.itemsize)
         # The checksum is zarr's own codec, so that any reader notices a damaged chunk.
         encoding[str(name)] = {
             "chunks": tuple(sizes[0] for sizes in variable.chunksizes.values()),

@@ -326,7 +326,7 @@ def test_random_numbers_that_a_model_makes_itself_are_refused(changing, tmp_path
 
 def test_noise_may_come_to_a_grid_that_had_none(make_study, tmp_path):
     parts = dict(fixed={"muEE": 28.0, "restE": 20.0, "restI": 45.0}, duration=0.1, stimulus=None, measures=[Final()])
-    one = run(make_study(axes={"noise": [0.0]}, **parts), store=tmp_path).final_rate
+    one = run(make_study(axes={"noise": [0.0]}, **parts), store=tmp_path).final_rate.load()
     report = runner.execute(make_study(axes={"noise": [0.0, 0.05]}, **parts), tmp_path)
     assert (report.computed, report.carried.carried, report.proof) == (1, 1, None)
     both = open_study(tmp_path / "small.zarr").final_rate
