@@ -6,6 +6,7 @@ code than its identity says. Names of variables, comments, documentation and wha
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import dis
 import functools
@@ -68,9 +69,12 @@ def is_own(module: ModuleType | None) -> bool:
     file = getattr(module, "__file__", None)
     if module.__name__ == "__main__":
         return True
-    if file is None or not file.endswith(".py"):
-        return False
-    return not any(Path(file).resolve().is_relative_to(folder) for folder in _installed())
+    return file is not None and file.endswith(".py") and not _is_installed(file)
+
+
+@functools.cache
+def _is_installed(file: str) -> bool:
+    return any(Path(file).resolve().is_relative_to(folder) for folder in _installed())
 
 
 def _own(thing: Any) -> bool:
@@ -79,6 +83,8 @@ def _own(thing: Any) -> bool:
     module = sys.modules.get(name) if isinstance(name, str) else None
     if is_shipped(thing):
         return False
+    if isinstance(thing, FunctionType) and _is_installed(thing.__code__.co_filename):
+        return False  # a wrapper, such as vmap's, that says to be of the module of what it wraps
     if module is None or (module.__name__ != "__main__" and getattr(module, "__file__", None) is None):
         inside = vars(thing).values() if isinstance(thing, type) else [thing]
         return any(isinstance(part, FunctionType) for part in inside)
@@ -97,8 +103,6 @@ class _Walk:
         """Return the hash of anything."""
         if thing is None or isinstance(thing, (bool, int, float, complex, str, bytes)) or thing is Ellipsis:
             return _digest(type(thing).__name__, repr(thing))
-        if isinstance(thing, ModuleType):
-            return _digest("module", thing.__name__)
         if id(thing) in self.found:
             return self.found[id(thing)]
         if id(thing) in self.inside:  # a function that calls itself, a method that names its class
@@ -112,14 +116,18 @@ class _Walk:
     def _of(self, thing: Any) -> str:
         if isinstance(thing, CodeType):
             return self._code(thing, {}, ())
+        if isinstance(thing, ModuleType):  # as a value: anything in it may be used
+            made = getattr(thing, "__file__", None) is None and getattr(thing, "__spec__", None) is None
+            inside = sorted(vars(thing).items()) if made or is_own(thing) else []
+            told = [_digest(name, self._if_told(value)) for name, value in inside if not name.startswith("__")]
+            return _digest("module", *(told or [thing.__name__]))
         if isinstance(thing, type):
             return self._class(thing)
         if isinstance(thing, FunctionType):
             return self._function(thing)
-        if isinstance(thing, (np.ndarray, np.generic)) or type(thing).__module__.startswith("jaxlib"):
-            found = self._array(thing)
-            if found:
-                return found
+        arrays = isinstance(thing, (np.ndarray, np.generic)) or type(thing).__module__.startswith("jaxlib")
+        if arrays and (found := self._array(thing)):
+            return found
         if isinstance(thing, (tuple, list)):
             return _digest("list", *map(self.of, thing))
         if isinstance(thing, (set, frozenset)):
@@ -139,6 +147,13 @@ class _Walk:
         if isinstance(thing, BuiltinFunctionType) and isinstance(thing.__self__, (ModuleType, type(None))):
             return _digest("named", _name(thing))
         return self._wrapped(thing) or self._object(thing)
+
+    def _if_told(self, thing: Any) -> str:
+        """The hash of something that may not be used at all: none if it has no identity."""
+        with contextlib.suppress(UserError):
+            return self.of(thing)
+        del self.inside[self.inside.index(id(thing)) :]
+        return ""
 
     def _array(self, array: Any) -> str | None:
         import jax
@@ -162,22 +177,18 @@ class _Walk:
     def _object(self, thing: Any) -> str:
         """The hash of any other object: its class', and of what it would be pickled by."""
         cls = type(thing)
-        content = getattr(thing, "content_hash", None)
-        if isinstance(content, str):  # a connectome says itself what it holds
-            return _digest("content", content)
-        if _own(cls) and hasattr(thing, "__dict__") and cls.__reduce__ is object.__reduce__:
-            state: Any = dict(vars(thing))
-        else:
-            try:
-                state = thing.__reduce_ex__(4)
-            except Exception:
-                raise UserError(
-                    f"{_name(cls)} among what a model or measure uses can't be told from others; expected numbers, "
-                    "text, arrays, functions or objects that can be pickled"
-                ) from None
-            if isinstance(state, str):
-                return _digest("named", _name(cls), state)
-            state = [list(part) if isinstance(part, Iterator) else part for part in state]
+        if is_shipped(cls) and hasattr(thing, "content_hash"):  # a connectome says itself what it holds
+            return _digest("content", thing.content_hash)
+        try:
+            state = thing.__reduce_ex__(4)
+        except Exception:
+            raise UserError(
+                f"{_name(cls)} among what a model or measure uses can't be told from others; expected numbers, "
+                "text, arrays, functions or objects that can be pickled"
+            ) from None
+        if isinstance(state, str):
+            return _digest("named", _name(cls), state)
+        state = [list(part) if isinstance(part, Iterator) else part for part in state]
         return _digest("object", self.of(cls), self.of(state))
 
     def _class(self, cls: type) -> str:
@@ -199,9 +210,9 @@ class _Walk:
     def _function(self, function: FunctionType) -> str:
         if not _own(function):
             revision = REVISIONS.get(function.__qualname__) if is_shipped(function) else None
-            inside = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
-            own = [part for part in inside if isinstance(part, (type, FunctionType)) and _own(part)]
-            return _digest("named", _name(function), revision, *map(self.of, own))
+            name = f"{'' if is_shipped(function) else function.__globals__['__name__']}.{function.__code__.co_qualname}"
+            inside = (cell.cell_contents for cell in function.__closure__ or () if _filled(cell))
+            return _digest("named", name, revision, *map(self._if_told, inside))
         free = {
             name: cell.cell_contents
             for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ())
@@ -225,7 +236,8 @@ class _Walk:
                 lines.append((name, self._code(value, free, function)))
             elif name in ("LOAD_GLOBAL", "LOAD_NAME") and value in outer:
                 module = outer[value] if isinstance(outer[value], ModuleType) else None
-                lines.append((name, "module" if module is not None else self.of(outer[value])))
+                looked_up = module is not None and instructions[i + 1].opname.startswith(("LOAD_ATTR", "LOAD_METHOD"))
+                lines.append((name, "module" if looked_up else self.of(outer[value])))
             elif name.startswith(("LOAD_ATTR", "LOAD_METHOD")) and before is not None and hasattr(before, value):
                 found = getattr(before, value)
                 module = found if isinstance(found, ModuleType) else None
