@@ -4,27 +4,27 @@ Both have the engine's number of lanes, and take as many steps; the product is F
 does it. The last line of each size says what other numbers of lanes would cost.
 """
 
+import functools
 import os
-from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from kernel import best
-from shell import say
+from shell import best, say, sized
 
-from gbaexplore import Connectome, Peak, Pulse, Study, ThresholdLinear, distance_rule, engine
+from gbaexplore import Connectome, Network, Peak, Pulse, Study, ThresholdLinear, distance_rule, engine
 
-SIZES = (29, 58, 116, 232, 464, 1000)
-OTHERS = (16, 64, 256)
-FLOP = 4e9  # of the products in one timing, at least: a tenth of a second
+SIZES = sized((29, 58, 116, 232, 464, 1000), (29,))
+OTHERS = sized((16, 64, 256), (16,))
+FLOP = sized(4e9, 1e6)  # of the products in one timing, at least: a tenth of a second
 REPEATS = 6
 
 
 def main() -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     for areas in SIZES:
-        connectome, lanes = distance_rule(areas, density=0.3), engine._lanes(areas)
+        connectome = distance_rule(areas, density=0.3)
+        lanes = planned(study_of(connectome, 1)).batch.lanes
         kernel, product = kernel_seconds(connectome, lanes), product_seconds(connectome, lanes)
         say(f"areas {areas}, {lanes} lanes, kernel, a point's step", f"{kernel * 1e9:,.0f} ns")
         say(f"areas {areas}, {lanes} lanes, XLA's product, a point's", f"{product * 1e9:,.0f} ns")
@@ -40,20 +40,32 @@ def steps_of(areas: int, lanes: int) -> int:
 
 def kernel_seconds(connectome: Connectome, lanes: int) -> float:
     """Return the kernel's seconds for a step of one point, all lanes busy, every step."""
-    steps = steps_of(len(connectome.areas), lanes)
-    with mock.patch.object(engine, "_lanes", return_value=lanes):
-        study = Study(
-            name="areas",
-            model=ThresholdLinear(),
-            connectome=connectome,
-            axes={"muEE": np.linspace(10, 15, lanes)},  # bounded
-            stimulus=Pulse(area=connectome.areas[0], onset=0.0, duration=0.01, amplitude=20.0),
-            measures=[Peak()],
-            duration=steps * 2e-4,
-            block_points=lanes,
-        )
-        (block,) = study.blocks()
-        return best(lambda: study.run_block(block, early_end=False), REPEATS) / (steps * lanes)
+    study = study_of(connectome, lanes, steps_of(len(connectome.areas), lanes))
+    plan, network = planned(study), Network.of(connectome)
+    plan = plan._replace(batch=plan.batch._replace(lanes=lanes))
+    (block,) = study.blocks()
+    points = study.points(block) | {engine.AMPLITUDE: np.array([study.stimulus.amplitude])}
+    run = functools.partial(engine.simulate_batch, plan, network, points, count=lanes, size=lanes)
+    return best(run, REPEATS) / (plan.steps * lanes)
+
+
+def study_of(connectome: Connectome, points: int, steps: int = 50) -> Study:
+    return Study(
+        name="areas",
+        model=ThresholdLinear(),
+        connectome=connectome,
+        axes={"muEE": np.linspace(10, 15, points)},  # bounded
+        stimulus=Pulse(area=connectome.areas[0], onset=0.0, duration=0.01, amplitude=20.0),
+        measures=[Peak()],
+        duration=steps * 2e-4,
+        block_points=points,
+    )
+
+
+def planned(study: Study) -> engine.Plan:
+    """Return how a study's points are simulated, every step of them."""
+    (variant,) = study.variants()
+    return study.plan(variant, early_end=False)
 
 
 def product_seconds(connectome: Connectome, lanes: int) -> float:

@@ -4,11 +4,10 @@ All three run every step of their points, float32, on all cores; what is compare
 """
 
 import sys
-import time
 from collections.abc import Callable
 
 import numpy as np
-from shell import ROOT, say
+from shell import ROOT, best, say, sized
 
 from gbaexplore import BrainPyModel, Model, Peak, Pulse, Study, ThresholdLinear, load_connectome, load_study
 
@@ -16,8 +15,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from brainpy_notebook import traces_batch
 
 MACAQUE = load_connectome("macaque29")
-POINTS, SECONDS, STEPS = 256, 2.0, 10_000
-TRACED, TRACED_STEPS = 64, 50_000  # the notebook's run, with its time courses
+POINTS, SECONDS, STEPS = sized(256, 2), 2.0, 10_000
+TRACED, TRACED_STEPS = sized(64, 2), 50_000  # the notebook's run, with its time courses
 
 
 def main() -> None:
@@ -49,12 +48,7 @@ def block(model: Model) -> None:
 
 def rate(function: Callable[[], object], steps: int) -> float:
     """Return steps per second, of the fastest of three runs; the first one compiled."""
-    seconds = []
-    for _ in range(3):
-        started = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - started)
-    return steps / min(seconds)
+    return steps / best(function, 3)
 
 
 if __name__ == "__main__":

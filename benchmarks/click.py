@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 from statistics import median
 
-from shell import MAP, gbaexplore, say
+from shell import gbaexplore, map_study, say, sized
 
 from gbaexplore.courses import Courses
 
-POINTS = [(31.0 + i, 22.0) for i in range(8)]
+POINTS = [(31.0 + i, 22.0) for i in range(sized(8, 2))]
 
 # Arms a stopwatch that goes from the next press of the mouse until the time courses are another array; where to press.
 ARM = """([x, y]) => {
@@ -32,7 +32,7 @@ ARM = """([x, y]) => {
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        gbaexplore("run", MAP, "--store", folder)
+        gbaexplore("run", map_study(), "--store", folder)
         store = Path(folder) / "gba_grid.zarr"
         simulated(store)
         clicked(store)
@@ -47,14 +47,18 @@ def simulated(store: Path) -> None:
         started = time.perf_counter()
         courses.course({"muEE": muEE, "omegaEI": omegaEI, "feedback": "on"}, "E")
         seconds.append(time.perf_counter() - started)
-    say("explorer, a point simulated, median and longest of 8", f"{median(seconds):.3f} s, {max(seconds):.3f} s")
+    say(f"explorer, a point simulated, median and longest of {len(POINTS)}", told(seconds))
 
 
 def clicked(store: Path) -> None:
     """Clicks in the browser, one after another."""
+    name = f"explorer, click to time courses, median and longest of {len(POINTS)}"
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        say(name, "not measured: no chromium on the PATH")
+        return
     from playwright.sync_api import sync_playwright
 
-    chromium = shutil.which("chromium")
     command = [Path(sys.executable).with_name("gbaexplore"), "explore", store, "--port", "0", "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -74,7 +78,11 @@ def clicked(store: Path) -> None:
     finally:
         process.terminate()
         process.wait()
-    say("explorer, click to time courses, median and longest of 8", f"{median(seconds):.3f} s, {max(seconds):.3f} s")
+    say(name, told(seconds))
+
+
+def told(seconds: list[float]) -> str:
+    return f"{median(seconds):.3f} s, {max(seconds):.3f} s"
 
 
 if __name__ == "__main__":

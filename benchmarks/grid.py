@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from shell import MAP, say
+from shell import map_study, say, sized
 
 from gbaexplore import Study
 from gbaexplore.dispatch import queues
@@ -16,7 +16,7 @@ Results = list[dict[str, np.ndarray]]
 
 
 def main() -> None:
-    {"threads": threads, "early_end": early_end}[sys.argv[1]](load_study(MAP))
+    {"threads": threads, "early_end": early_end}[sys.argv[1]](load_study(map_study()))
 
 
 def simulated(study: Study, workers: int, early_end: bool = True) -> tuple[float, Results]:
@@ -40,7 +40,7 @@ def queue(study: Study, task: list[int], early_end: bool = True) -> dict[str, np
 def threads(study: Study) -> None:
     """One thread against two, in turns, the best of two each."""
     rates = {1: 0.0, 2: 0.0}
-    for _ in range(2):
+    for _ in range(sized(2, 1)):
         for workers in rates:
             rates[workers] = max(rates[workers], simulated(study, workers)[0])
     for workers, rate in rates.items():

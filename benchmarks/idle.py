@@ -3,6 +3,6 @@
 from gbaexplore.worker import Outcome, Source
 
 
-def compute(source: Source, path: str, indices: list[int], sent: bytes | None = None) -> list[Outcome]:
+def compute(source: Source, path: str, indices: list[int], *_: object) -> list[Outcome]:
     """Return what `gbaexplore.worker.compute` would of blocks of one point."""
-    return [Outcome(index, 1, 0.0, None, "none") for index in indices]
+    return [Outcome(index, points=1, seconds=0.0, error=None, device="none") for index in indices]

@@ -6,7 +6,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import plain_jax
-from shell import say
+from shell import best, say, sized
 
 from gbaexplore import Final, Measure, Peak, Pulse, Study, ThresholdLinear, load_connectome
 
@@ -67,22 +66,13 @@ def all_cores() -> None:
     say(f"kernel, {cores} threads / jit(vmap), straightforward, all cores", f"{rate / plain:.1f}")
 
 
-def best(function: Callable[[], object], repeats: int) -> float:
-    """Return the shortest of two or more runs in seconds: the others compiled, or were disturbed."""
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
-
-
 def bounded_points(measure: Measure) -> Study:
     """1,024 points in the map's bounded region: four times the lanes, in one block."""
+    side = sized(32, 2)
     return Study(
         name="kernel",
         model=ThresholdLinear(),
-        axes={"muEE": np.linspace(31, 36, 32), "omegaEI": np.linspace(22, 26, 32)},
+        axes={"muEE": np.linspace(31, 36, side), "omegaEI": np.linspace(22, 26, side)},
         connectome=MACAQUE,
         stimulus=PULSE,
         measures=[measure],

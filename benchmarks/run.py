@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import whole
-from shell import program, say
+from shell import SMALLEST, program, say
 
 
 def kernel() -> None:
@@ -45,6 +45,11 @@ def sensitivity() -> None:
     program("sensitivity.py", NPROC="1")
 
 
+def noise_delays() -> None:
+    """What noise costs, and what delays cost, on one core."""
+    program("noise_delays.py", NPROC="1", OPENBLAS_NUM_THREADS="1")
+
+
 def brainpy() -> None:
     """A BrainPy class through BrainPyModel."""
     program("brainpy_model.py")
@@ -66,6 +71,7 @@ FIGURES = {
     "early_end": early_end,
     "explorer": explorer,
     "sensitivity": sensitivity,
+    "noise_delays": noise_delays,
     "brainpy": brainpy,
     "scale": scale,
 }
@@ -96,11 +102,14 @@ def busy_seconds() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=FIGURES, help="one group of figures (default: all)")
-    only = parser.parse_args().only
+    parser.add_argument("--smallest", action="store_true", help="a few seconds each: whether they run, not how fast")
+    args = parser.parse_args()
+    if args.smallest:
+        os.environ[SMALLEST] = "1"
     started = time.perf_counter()
     machine()
     for name, figure in FIGURES.items():
-        if only in (None, name):
+        if args.only in (None, name):
             measured(name, figure)
     say("benchmark, total", f"{time.perf_counter() - started:.0f} s")
 

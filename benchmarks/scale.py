@@ -15,21 +15,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import idle
 import numpy as np
 import psutil
-from shell import HERE, MAP, command, gbaexplore, say
+from shell import HERE, command, gbaexplore, map_study, say, sized
 
 from gbaexplore import Study, dispatch, runner, worker
 from gbaexplore import store as stores
 from gbaexplore.dispatch import queues
-from gbaexplore.interrupts import Interrupts
 from gbaexplore.studyfile import load_study
 
 WORKERS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 TOLD = (1, 10, 100, 1000)
-SAMPLED, WRITTEN, DISPATCHED = 6, 50, 1000  # queues, blocks, tasks
+SAMPLED, WRITTEN, DISPATCHED = sized((6, 50, 1000), (2, 2, 10))  # queues, blocks, tasks
+THREADS, IDLE, IDLE_S = sized(((1, 10, 100), 8, 10), ((1,), 1, 1))  # of a worker; idle workers, and for how long
+GRID = sized((2500, 2000), (100, 50))  # values along the axes of numbers: ten million points
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def main() -> None:
 def finer(across: int, up: int, block_points: int | None = None) -> Study:
     """Return the map's study on a grid of other numbers of values; two feedbacks double its points."""
     axes = {"muEE": np.linspace(31, 53, across), "omegaEI": np.linspace(19, 26, up)}
-    study = load_study(MAP)
+    study = load_study(map_study())
     return replace(study, axes=study.axes | axes, block_points=block_points)
 
 
@@ -87,7 +89,7 @@ def planned(folder: Path) -> Study:
 
     plan(finer(250, 200))  # what it imports is not the plan's
     memory = psutil.Process().memory_info().rss
-    seconds, (study, _) = timed(lambda: plan(finer(2500, 2000)))
+    seconds, (study, _) = timed(lambda: plan(finer(*GRID)))
     grown = (psutil.Process().memory_info().rss - memory) / 2**20
     say(f"scale, {study.size:,} points planned", f"{seconds:.2f} s, {grown:.1f} MiB")
     say("scale, blocks, points of each", f"{len(study.blocks()):,}, {np.prod(study.block_shape):,}")
@@ -136,7 +138,7 @@ def written(study: Study, path: Path, arrays: dict[str, np.ndarray], like: Any) 
 def reopened(folder: Path) -> None:
     """What going on in a store takes, of many blocks; only their status is looked at."""
     for block_points in (None, 1024):
-        study = finer(2500, 2000, block_points)
+        study = finer(*GRID, block_points)
         path = folder / f"{block_points}.zarr"
         stores.create(path, study.template(), study.inputs())
         import zarr
@@ -148,20 +150,21 @@ def reopened(folder: Path) -> None:
 
 
 @contextmanager
-def scheduler(folder: Path, workers: int, threads: int) -> Iterator[tuple[Any, psutil.Process]]:
-    """Yield a client and the process of a real dask scheduler with workers."""
+def scheduler(folder: Path, workers: int, threads: int, *options: str | Path) -> Iterator[tuple[str, psutil.Process]]:
+    """Yield the address and the process of a real dask scheduler with workers."""
     import distributed
 
     file, bin_ = folder / "scheduler.json", Path(sys.executable).parent
     quiet: dict[str, Any] = {"stderr": subprocess.DEVNULL}
     where = ["--scheduler-file", file, "--no-dashboard"]
     first = subprocess.Popen([bin_ / "dask", "scheduler", "--port", "0", *where], **quiet)
-    options = ["--nthreads", str(threads), "--no-nanny", "--preload", HERE / "idle.py"]
-    others = [subprocess.Popen([bin_ / "dask", "worker", *where, *options], **quiet) for _ in range(workers)]
+    worker = [bin_ / "dask", "worker", *where, "--no-nanny", "--nthreads", str(threads), "--local-directory", folder]
+    others = [subprocess.Popen([*worker, *options], **quiet) for _ in range(workers)]
     try:
         with distributed.Client(scheduler_file=str(file), set_as_default=False) as client:
-            client.wait_for_workers(workers)
-            yield client, psutil.Process(first.pid)
+            client.wait_for_workers(workers, timeout=600)
+            address = client.scheduler.address
+        yield address, psutil.Process(first.pid)
     finally:
         for process in [*others, first]:
             process.terminate()
@@ -171,36 +174,31 @@ def scheduler(folder: Path, workers: int, threads: int) -> Iterator[tuple[Any, p
 
 def dispatched(study: Study, folder: Path) -> tuple[float, float]:
     """Return what a task costs the scheduler and the process that runs the study, when it does nothing."""
-    path = folder / "dispatched.zarr"
-    stores.create(path, study.template(), study.inputs())
-    computing, dispatch.compute = dispatch.compute, idle.compute
-    found = {}
-    try:
-        for threads in (1, 10, 100):
-            with scheduler(folder, 1, threads) as (client, process):
-                passed(client, study, path, 3 * threads)  # the worker has imported what it needs
-                before, clock = cpu_seconds(process), time.perf_counter()
-                own = timed(lambda client=client: passed(client, study, path, DISPATCHED))[0]
-                found[threads] = (cpu_seconds(process) - before) / DISPATCHED, own / DISPATCHED
-                rate = DISPATCHED / (time.perf_counter() - clock)
-                text = "{:.2f} ms at the scheduler, {:.2f} ms at the run".format(*(1e3 * s for s in found[threads]))
-                say(f"scale, a task with {threads} threads at work", f"{text} ({rate:,.0f} tasks/s)")
-    finally:
-        dispatch.compute = computing
-    with scheduler(folder, 8, 1) as (_, process):
+    found = []
+    for threads in THREADS:
+        few = min(2 * threads, DISPATCHED // 2)
+        with scheduler(folder, 1, threads, "--preload", HERE / "idle.py") as (address, process):
+            passed(study, folder, address, process, few)  # from now on all is imported and compiled
+            begun, ended = (passed(study, folder, address, process, count) for count in (few, DISPATCHED))
+        at_scheduler, own, clock = (ended - begun) / (DISPATCHED - few)
+        found.append((at_scheduler, own))
+        text = f"{1e3 * at_scheduler:.2f} ms at the scheduler, {1e3 * own:.2f} ms at the run"
+        say(f"scale, a task with {threads} threads at work", f"{text} ({1 / clock:,.0f} tasks/s)")
+    with scheduler(folder, IDLE, 1) as (_, process):
         before = cpu_seconds(process)
-        time.sleep(10)
-        each = (cpu_seconds(process) - before) / 10 / 8
-        say("scale, one of 8 idle workers", f"{each * 1e3:.2f} ms at the scheduler each second")
-    return found[100]
+        time.sleep(IDLE_S)
+        each = (cpu_seconds(process) - before) / IDLE_S / IDLE
+        say(f"scale, one of {IDLE} idle workers", f"{each * 1e3:.2f} ms at the scheduler each second")
+    return found[-1]
 
 
-def passed(client: Any, study: Study, path: Path, count: int) -> None:
-    """Pass tasks of one block through a run's loop, its history included."""
-    with Interrupts() as interrupts:
-        sent = dispatch.outcomes(client, study, path, list(range(count)), interrupts)
-        report = runner.Report(path, count)
-        assert sum(1 for _ in runner._recorded(sent, study, path, report)) == count
+def passed(study: Study, folder: Path, address: str, process: psutil.Process, count: int) -> np.ndarray:
+    """Run so many blocks, each a task; return the seconds of the scheduler, of this process and of the clock."""
+    before = cpu_seconds(process), time.process_time(), time.perf_counter()
+    with mock.patch.object(dispatch, "compute", idle.compute):
+        report = runner.execute(study, folder, scheduler=address, only=list(range(count)))
+    assert report.computed == count, report.errors
+    return np.subtract((cpu_seconds(process), time.process_time(), time.perf_counter()), before)
 
 
 def started() -> tuple[float, float]:
@@ -208,10 +206,10 @@ def started() -> tuple[float, float]:
     run = "import gbaexplore.runner, gbaexplore.cluster, distributed"
     first = [
         f"{run}; from gbaexplore.studyfile import load_study as load",
-        f"study = load({str(MAP)!r}); study.prepare(study.variant_of(study.blocks()[0]))",
+        f"study = load({str(map_study())!r}); study.prepare(study.variant_of(study.blocks()[0]))",
     ]
-    cpu = min(children(lambda: command(sys.executable, "-c", "\n".join(first), NPROC="1")) for _ in range(2))
-    say("scale, a start: Python, imports, the program compiled", f"{cpu:.1f} s of processor time")
+    cpu = min(children(lambda: command(sys.executable, "-c", "\n".join(first), NPROC="1")) for _ in range(sized(2, 1)))
+    say("scale, a start (Python, imports, the program compiled)", f"{cpu:.1f} s of processor time")
     return cpu, cpu
 
 
@@ -263,8 +261,8 @@ def of_study(study: Study, workers: int, costs: Costs) -> float:
 
 def checked(costs: Costs) -> None:
     """The map itself, with one worker process and with two, as predicted and as it is."""
-    study = load_study(MAP)
-    for workers in (1, 2):
+    study = load_study(map_study())
+    for workers in sized((1, 2), (1,)):
         expected = of_study(study, workers, costs)
         clock, cpu = the_map(workers)
         say(
@@ -277,7 +275,7 @@ def the_map(workers: int) -> tuple[float, float]:
     """Run the map with worker processes; return the seconds by the clock and of processor time."""
     with tempfile.TemporaryDirectory() as store:
         clock = time.perf_counter()
-        cpu = children(lambda: gbaexplore("run", MAP, "--store", store, "--workers", str(workers)))
+        cpu = children(lambda: gbaexplore("run", map_study(), "--store", store, "--workers", str(workers)))
         return time.perf_counter() - clock, cpu
 
 

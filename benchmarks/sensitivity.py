@@ -3,8 +3,8 @@
 import os
 
 import numpy as np
-from kernel import best, bounded_points
-from shell import say
+from kernel import bounded_points
+from shell import best, say, sized
 
 from gbaexplore import Peak, Sensitivity, Study
 
@@ -15,7 +15,7 @@ PARAMETERS = ("muEE", "omegaEI", "eta", "tauE")
 def main() -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     plain = seconds(bounded_points(PEAK))
-    for count in (1, 2, 4):
+    for count in sized((1, 2, 4), (1,)):
         # The study simulates its points without derivatives too, to know their status.
         both = seconds(bounded_points(Sensitivity(PEAK, PARAMETERS[:count])))
         say(

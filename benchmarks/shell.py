@@ -1,4 +1,4 @@
-"""Running a command and saying what it took; printing a figure.
+"""Running a command and saying what it took; printing a figure; how large what is measured is.
 
 `run.py` and its modules import neither NumPy nor JAX: on Linux a process' peak memory starts at what its parent
 held when it was started, so a large parent would be measured in place of a small child.
@@ -10,12 +10,35 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-MAP = ROOT / "studies" / "gba_grid.py"
+SMALLEST = "GBAEXPLORE_SMALLEST_BENCHMARKS"  # in the environment, which reaches every program
+
+Size = TypeVar("Size")
+
+
+def sized(usual: Size, smallest: Size) -> Size:
+    """Return the size to measure with; with `run.py --smallest` the one that only shows that a program runs."""
+    return smallest if SMALLEST in os.environ else usual
+
+
+def map_study() -> Path:
+    """Return the study file of the propagation map."""
+    return sized(ROOT / "studies" / "gba_grid.py", HERE / "small_map.py")
+
+
+def best(function: Callable[[], object], repeats: int) -> float:
+    """Return the shortest of two or more runs in seconds: the others compiled, or were disturbed."""
+    seconds = []
+    for _ in range(sized(repeats, 1)):
+        started = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
 
 
 class Finished(NamedTuple):
@@ -54,8 +77,10 @@ def gbaexplore(*args: str | Path, **environment: str) -> Finished:
 
 
 def program(name: str, *args: str, **environment: str) -> None:
-    """Run a program of this folder that prints figures of its own."""
-    subprocess.run([sys.executable, HERE / name, *args], check=True, env=_environment(environment))
+    """Run a program of this folder that prints figures of its own; leave if it fails."""
+    ended = subprocess.run([sys.executable, HERE / name, *args], env=_environment(environment)).returncode
+    if ended:
+        sys.exit(f"{' '.join([name, *args])} ended with {ended}")
 
 
 def say(name: str, value: object) -> None:
@@ -65,4 +90,5 @@ def say(name: str, value: object) -> None:
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
     """The environment, without a cache of compiled programs: nothing that is measured may come from one."""
-    return {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"} | more
+    left_out = sized({"JAX_COMPILATION_CACHE_DIR"}, set())
+    return {k: v for k, v in os.environ.items() if k not in left_out} | more

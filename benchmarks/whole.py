@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from shell import HERE, MAP, Finished, command, gbaexplore, say
+from shell import HERE, Finished, command, gbaexplore, map_study, say, sized
 
 FIG2C = """
 import numpy as np
@@ -41,29 +41,30 @@ study = Study(
 
 def propagation_map() -> None:
     """The map from start to exit, nothing cached, against BrainPy run as the notebook runs it."""
-    first, again = [], []
-    for _ in range(3):
+    first, again, times = [], [], sized(3, 1)
+    for _ in range(times):
         with tempfile.TemporaryDirectory() as store:
-            first.append(gbaexplore("run", MAP, "--store", store))
-            again.append(gbaexplore("run", MAP, "--store", store))
+            first.append(gbaexplore("run", map_study(), "--store", store))
+            again.append(gbaexplore("run", map_study(), "--store", store))
     run = min(first, key=lambda run: run.seconds)
     rate = run.points / run.seconds
-    say("map, start to exit (best of 3)", f"{run.seconds:.2f} s")
-    say("map, peak memory (worst of 3)", f"{max(run.peak_mib for run in first):.0f} MiB")
+    say(f"map, start to exit (best of {times})", f"{run.seconds:.2f} s")
+    say(f"map, peak memory (worst of {times})", f"{max(run.peak_mib for run in first):.0f} MiB")
     say("map, whole process", f"{rate:,.0f} points/s")
     for line in run.output.splitlines():
         if re.search(r"points:|computed in", line):
             say("map, the command's own summary", line)
-    say("map, re-run when finished (best of 3)", f"{min(run.seconds for run in again):.2f} s")
+    say(f"map, re-run when finished (best of {times})", f"{min(run.seconds for run in again):.2f} s")
 
-    brainpy = float(command(sys.executable, HERE / "brainpy_rate.py").output)
-    say("BrainPy jit(vmap), 10 s with traces, batch of 64, all cores, compiled (best of 3)", f"{brainpy:.1f} points/s")
+    batch = sized(64, 2)
+    brainpy = float(command(sys.executable, HERE / "brainpy_rate.py", str(batch)).output)
+    say(f"BrainPy jit(vmap), 10 s with traces, batch of {batch}, all cores, best", f"{brainpy:.1f} points/s")
     say("map, whole process / BrainPy", f"{rate / brainpy:.1f}")
 
 
 def memory() -> None:
     """Peak memory of a study and of one with ten times the points, both large enough for the largest blocks."""
-    small, large = (_short_study(count) for count in (320, 3200))
+    small, large = (_short_study(count) for count in sized((320, 3200), (2, 20)))
     for run in (small, large):
         say(f"memory, {run.points:,} short points", f"{run.peak_mib:.0f} MiB ({run.seconds:.1f} s)")
     say("memory, ten times the points", f"{large.peak_mib / small.peak_mib:.3f}")
@@ -80,10 +81,10 @@ def size() -> None:
     """A million short points: planned (with --dry-run, which times blocks too), computed, looked at."""
     with tempfile.TemporaryDirectory() as folder:
         study = Path(folder, "short.py")
-        study.write_text(SHORT.replace("COUNT", "4902"))
+        study.write_text(SHORT.replace("COUNT", str(sized(4902, 20))))
         planned = gbaexplore("run", study, "--store", folder, "--dry-run")
-        say("size, a million short points planned, --dry-run", f"{planned.seconds:.1f} s")
         run = gbaexplore("run", study, "--store", folder)
+        say(f"size, {run.points:,} short points planned, --dry-run", f"{planned.seconds:.1f} s")
         say(f"size, {run.points:,} short points", f"{run.seconds:.1f} s, {run.peak_mib:.0f} MiB")
         told = gbaexplore("info", Path(folder, "short.zarr"))
         say("size, gbaexplore info of them", f"{told.seconds:.2f} s")
@@ -91,26 +92,28 @@ def size() -> None:
 
 def worker_processes() -> None:
     """The map with one worker process and with two, start included."""
-    seconds = {}
-    for workers in (1, 2):
+    counts, seconds = sized((1, 2), (2,)), {}
+    for workers in counts:
         with tempfile.TemporaryDirectory() as store:
-            seconds[workers] = gbaexplore("run", MAP, "--store", store, "--workers", str(workers)).seconds
+            seconds[workers] = gbaexplore("run", map_study(), "--store", store, "--workers", str(workers)).seconds
         say(f"workers, map with --workers {workers}, start to exit", f"{seconds[workers]:.2f} s")
-    say("workers, two processes / one, start to exit", f"{seconds[1] / seconds[2]:.2f}")
+    say(f"workers, 2 processes / {counts[0]}, start to exit", f"{seconds[counts[0]] / seconds[2]:.2f}")
 
 
 def small_things() -> None:
     """A small study, a finished one, and --help."""
+    times, help_times = sized((3, 5), (1, 1))
     with tempfile.TemporaryDirectory() as folder:
         study = Path(folder, "fig2c.py")
         study.write_text(FIG2C)
         arguments = ("run", study, "--store", folder)
         first = gbaexplore(*arguments)
-        again = min(gbaexplore(*arguments).seconds for _ in range(3))
+        again = min(gbaexplore(*arguments).seconds for _ in range(times))
         # What Python imports and what JAX compiles, by their own word.
         watched = gbaexplore(*arguments, PYTHONPROFILEIMPORTTIME="1", JAX_LOG_COMPILES="1").errors
     say(f"fig. 2C, {first.points} points from the shell", f"{first.seconds:.2f} s")
-    say("fig. 2C, re-run when finished (best of 3)", f"{again:.2f} s")
+    say(f"fig. 2C, re-run when finished (best of {times})", f"{again:.2f} s")
     say("re-run when finished, imports distributed", bool(re.search(r"\| +distributed$", watched, re.MULTILINE)))
     say("re-run when finished, compiles", "Compiling" in watched)
-    say("--help (best of 5)", f"{min(gbaexplore('--help').seconds for _ in range(5)):.3f} s")
+    shortest = min(gbaexplore("--help").seconds for _ in range(help_times))
+    say(f"--help (best of {help_times})", f"{shortest:.3f} s")
