@@ -123,12 +123,15 @@ def sampled(study: Study, folder: Path) -> tuple[tuple[float, ...], float]:
 
 def written(study: Study, path: Path, arrays: dict[str, np.ndarray], like: Any) -> float:
     """Return what a worker takes around the simulation of a block."""
-    same = [b for b in study.blocks() if b.size == like.size][:WRITTEN]
+    same, generation = [b for b in study.blocks() if b.size == like.size][:WRITTEN], stores.generation(path)
 
     def write() -> None:
         for block in same:
-            stores.made(path), stores.generation(path), stores.unfinished(path, block.slices)
-            stores.write_block(path, block.slices, arrays)
+            stores.made(path)
+            with stores.bound(path, generation) as there:
+                stores.unfinished(there, block.slices)
+            with stores.bound(path, generation) as there:
+                stores.write_block(there, block.slices, arrays)
 
     seconds = timed(write)[0] / len(same)
     say("scale, a block looked at and written", f"{seconds * 1e3:.1f} ms of processor time")

@@ -132,8 +132,9 @@ class _Dispatch:
         found = []
         for index in task:
             block = self.study.blocks()[index].slices
-            which = stores.unfinished(self.path, block)
-            stores.mark_failed(self.path, block, which)
+            with stores.bound(self.path, self._source.generation) as there:
+                which = stores.unfinished(there, block)
+                stores.mark_failed(there, block, which)
             found.append(Outcome(index, int(which.sum()), 0.0, why, ""))
         return found
 

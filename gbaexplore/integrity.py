@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gbaexplore import lock
 from gbaexplore import store as stores
 from gbaexplore.labels import OK, PENDING, STATUS
 from gbaexplore.places import for_zarr
@@ -80,9 +81,10 @@ def _check_block(
     if (state == PENDING).all():
         written = [name for name in arrays if name != STATUS and files[name].exists()]
         if written and stores.orphaned(files[written[0]]):
+            # By the time that they are removed, a late worker may have finished it: so its status goes first here too.
             yield Finding(
                 files[written[0]].relative_to(path), "a block that was not finished", where,
-                tuple(files[name] for name in written), harmless=True,
+                (files[STATUS], *(files[name] for name in written)), harmless=True,
             )  # fmt: skip
         return
     for name, array in arrays.items():
@@ -118,9 +120,9 @@ def repair(path: Path, findings: list[Finding]) -> int:
     """Remove what is damaged, so that the next run computes it again; return how many findings can't be mended.
 
     Raises:
-        UserError: a run is writing to the store.
+        UserError: a run is writing to the store, or a worker that a run has left behind.
     """
-    with stores.locked(path):
+    with stores.locked(path), lock.without_writers(path):
         for finding in findings:
             for file in finding.remove:
                 file.unlink(missing_ok=True)

@@ -23,7 +23,8 @@ from gbaexplore.extension import Extension, but_axes, extend, extension
 from gbaexplore.history import Log
 from gbaexplore.interrupts import Interrupts
 from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING
-from gbaexplore.places import place
+from gbaexplore.lock import own_folder, without_writers
+from gbaexplore.places import place, reason
 from gbaexplore.progress import Progress
 from gbaexplore.proof import Proof, prove
 from gbaexplore.recipe import identity, same_but_code, with_code
@@ -193,7 +194,8 @@ def proved(study: Study, path: Path) -> Proof:
 
 def _adopt(study: Study, path: Path, proof: Proof) -> None:
     """Let a store be what the study's code gives, and say so in its history."""
-    stores.adopt(path, study.recipe(), provenance.software())
+    with without_writers(path):
+        stores.adopt(path, study.recipe(), provenance.software())
     _tell_proof(path, proof)
 
 
@@ -270,9 +272,11 @@ def _compute(
                 for outcome in _recorded(found, todo.study, path, report):
                     if shown:
                         shown.add(outcome.points)
+            except FileNotFoundError:
+                raise stores.gone(path) from None
             except OSError as error:
                 raise UserError(
-                    f"{path} can't be written to: {error}; finished blocks are kept: mend it, run again"
+                    f"{path} can't be written to: {reason(error)}; finished blocks are kept: mend it, run again"
                 ) from None
             finally:
                 if shown:
@@ -298,24 +302,27 @@ def _template(study: Study) -> xr.Dataset:
 
 def _recorded(outcomes: Iterator[Outcome], study: Study, path: Path, report: Report) -> Iterator[Outcome]:
     """Pass outcomes on, and note them in the report and in the store's history."""
-    started, run = time.monotonic(), uuid.uuid4().hex[:8]
-    log = Log(path)
-    log.add("run", run=run, **provenance.of_run(study))
-    try:
-        for outcome in outcomes:
-            extent = [[s.start, s.stop] for s in study.blocks()[outcome.block].slices]
-            if outcome.error is None:
-                report.computed += outcome.points
-                seconds = round(outcome.seconds, 3)
-                log.add("block", run=run, block=extent, points=outcome.points, seconds=seconds, device=outcome.device)
-            else:
-                report.errors.append(outcome.error)
-                log.add("failed", run=run, block=extent, error=outcome.error)
-            yield outcome
-    finally:
-        with contextlib.suppress(OSError):  # the disk may be full, which is told elsewhere
-            log.add("end", run=run, seconds=round(time.monotonic() - started, 3), computed=report.computed)
-            log.flush()
+    started, run, generation = time.monotonic(), uuid.uuid4().hex[:8], stores.generation(path)
+    with own_folder(path) as folder:
+        log = Log(folder)
+        log.add("run", run=run, **provenance.of_run(study))
+        try:
+            for outcome in outcomes:
+                extent = [[s.start, s.stop] for s in study.blocks()[outcome.block].slices]
+                if outcome.error is None:
+                    report.computed += outcome.points
+                    done = {"points": outcome.points, "seconds": round(outcome.seconds, 3), "device": outcome.device}
+                    log.add("block", run=run, block=extent, **done)
+                else:
+                    report.errors.append(outcome.error)
+                    log.add("failed", run=run, block=extent, error=outcome.error)
+                yield outcome
+        finally:
+            with contextlib.suppress(OSError):  # the disk may be full, which is told elsewhere
+                log.add("end", run=run, seconds=round(time.monotonic() - started, 3), computed=report.computed)
+                log.flush()
+    with stores.bound(path, generation):
+        pass  # else what is reported now would be another store
 
 
 class _InBackground:

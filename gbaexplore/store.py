@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import hashlib
 import json
 import os
@@ -70,6 +71,8 @@ def staged(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | 
             if remote(path):  # made here, and then copied there
                 new = Path(stack.enter_context(tempfile.TemporaryDirectory())) / path.name
             else:
+                if exists(path):  # from now on nothing is written there that would not be carried over
+                    stack.enter_context(lock.without_writers(path))
                 new = path.with_name(f".{path.name}.{os.getpid()}.partial")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _sweep(path.parent, f".{path.name}.*.partial")
@@ -228,13 +231,19 @@ def attributes(path: Path) -> dict[str, Any]:
         UserError: it is not a store of gbaexplore's.
     """
     try:
-        metadata = json.loads((path / "zarr.json").read_text())
-        attrs = metadata["attributes"]
-        json.loads(attrs[RECIPE])
+        attrs = dict(_attributes((path / "zarr.json").read_text()))
         (path / STATUS / "zarr.json").stat()
     except (OSError, ValueError, KeyError, TypeError):
         found = "there is nothing there" if not made(path) else "it is something else"
         raise UserError(f"{path} is not a gbaexplore store: {found}; expected what `gbaexplore run` writes") from None
+    return attrs
+
+
+@functools.lru_cache(maxsize=4)
+def _attributes(text: str) -> dict[str, Any]:
+    # Looked at with every block that is written, and of many labels as long in the reading as the block.
+    attrs = json.loads(text)["attributes"]
+    json.loads(attrs[RECIPE])
     return attrs
 
 
@@ -292,9 +301,47 @@ def variables(path: Path) -> list[str]:
 
 
 def generation(path: Path) -> str:
-    """Return what tells a store from another that takes its place: a hash of its recipe."""
-    made = attributes(path)[RECIPE], _adopted(path).get("recipe")
+    """Return what tells a store from another that takes its place: a hash of its recipe and of its blocks' shape."""
+    made = attributes(path)[RECIPE], (path / STATUS / "zarr.json").read_text(), _adopted(path).get("recipe")
     return hashlib.sha256(json.dumps(made).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def bound(path: Path, planned: str) -> Iterator[Path]:
+    """Yield the store at `path`, for blocks of one generation to be written to it: until the end it stays that one.
+
+    In a folder nothing lands in another store, whatever is done to the place meanwhile: see `lock.own_folder`. In an
+    object store it is only looked at before.
+
+    Raises:
+        UserError: there is none at the place, or one of another generation.
+    """
+    folder = path
+    try:
+        with lock.among_writers(path) as folder:
+            if not _is(folder, planned):
+                raise gone(path)
+            yield folder
+    except Exception as error:  # zarr says in many ways that something has been removed
+        if isinstance(error, FileNotFoundError) or not _is(path, planned):
+            raise gone(path) from None
+        if isinstance(error, UserError):
+            raise UserError(str(error).replace(str(folder), str(path))) from None
+        raise
+
+
+def _is(path: Path, planned: str) -> bool:
+    try:
+        return generation(path) == planned
+    except (UserError, OSError):
+        return False
+
+
+def gone(path: Path) -> UserError:
+    """Return what is raised when a store is no longer what it was when its run was started."""
+    return UserError(
+        f"{path} has been replaced since the run was started, or removed; expected the store as it was: run again"
+    )
 
 
 def status(path: Path) -> np.ndarray:
@@ -337,6 +384,7 @@ def write_block(
     """Write variables of a block's points, and their status last.
 
     Args:
+        path: a store that nobody else knows of yet, or what `bound` yields.
         arrays: of each variable, the point first; of a whole block also in the block's shape.
         which: the points that these are, bool, the block's shape; all of them if None.
     """

@@ -166,21 +166,23 @@ def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | Non
     study, store, started = _load(source, sent), place(path), time.perf_counter()
     if not stores.made(store):
         raise UserError(f"{_me()} does not see {path}; expected a store in a folder that all workers see")
-    # A worker may outlive its run: what it then writes must not land in a store of another grid.
-    if stores.generation(store) != source.generation:
-        raise UserError(f"{path} has been replaced since the run was started; run it again")
     device = provenance.device()
     blocks = [study.blocks()[index] for index in indices]
-    todo = [stores.unfinished(store, block.slices) for block in blocks]
+    # A worker may outlive its run: what it then writes must not land in a store of another grid.
+    with stores.bound(store, source.generation) as there:
+        todo = [stores.unfinished(there, block.slices) for block in blocks]
     try:
         found = simulated(study, blocks, todo)
     except Exception as error:  # recorded with its message; the other blocks go on
         if len(indices) > 1:
             return [outcome for index in indices for outcome in compute(source, path, [index], sent)]
-        stores.mark_failed(store, blocks[0].slices, todo[0])
+        with stores.bound(store, source.generation) as there:
+            # Another may have been quicker.
+            stores.mark_failed(there, blocks[0].slices, todo[0] & stores.unfinished(there, blocks[0].slices))
         return [Outcome(indices[0], int(todo[0].sum()), time.perf_counter() - started, one_line(error), device)]
-    for block, which, arrays in zip(blocks, todo, found):
-        stores.write_block(store, block.slices, arrays, which)
+    with stores.bound(store, source.generation) as there:
+        for block, which, arrays in zip(blocks, todo, found):
+            stores.write_block(there, block.slices, arrays, which)
     counts = [int(which.sum()) for which in todo]
     share = (time.perf_counter() - started) / max(1, sum(counts))
     return [Outcome(index, count, count * share, None, device) for index, count in zip(indices, counts)]

@@ -8,6 +8,7 @@ from gbaexplore import Peak, SpectralAbscissa, UserError, integrity, open_study,
 from gbaexplore.cli import main
 
 LONG_AGO = 1e9
+NOT_READ = ("history.jsonl", "writing.lock", "checksums.json")
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,9 @@ def chunks(path):
 
 
 def around(path):
-    """Every other file but the history, which nothing depends on, and the checksums' own."""
+    """Every other file but the history and the lock, which nothing depends on, and the checksums' own."""
     others = set(path.rglob("*")) - set(chunks(path))
-    return sorted(f for f in others if f.is_file() and f.name not in ("history.jsonl", "checksums.json"))
+    return sorted(f for f in others if f.is_file() and f.name not in NOT_READ)
 
 
 def contents(path):
@@ -173,6 +174,23 @@ def test_what_a_killed_run_leaves_is_told_and_removed(store, capsys):
     assert main(["check", str(path), "--repair"]) == 0
     assert integrity.check(path) == []
     assert runner.execute(study, path.parent).computed == block.size
+
+
+def test_a_block_that_is_finished_while_it_is_looked_at_is_not_halved(store):
+    from gbaexplore import store as stores
+
+    study, path = store
+    whole, block = contents(path), study.blocks()[0]
+    (path / "status" / "c" / "0" / "0" / "0").unlink()
+    for file in path.rglob("*"):
+        os.utime(file, (LONG_AGO, LONG_AGO))
+    found = integrity.check(path)
+    assert [finding.what for finding in found] == ["a block that was not finished"]
+    stores.write_block(path, block.slices, study.run_block(block))  # by a worker that is late
+    integrity.repair(path, found)
+    assert integrity.check(path) == []
+    assert runner.execute(study, path.parent).computed == block.size
+    assert contents(path) == whole
 
 
 def test_a_value_that_is_no_number(store):

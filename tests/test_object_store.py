@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import xarray as xr
 from grids import HELD, STUDY, same
 
-from gbaexplore import UserError, load_study, open_study, run, runner
+from gbaexplore import UserError, load_study, open_study, run, runner, worker
 from gbaexplore import lock as locks
 from gbaexplore import store as stores
 from gbaexplore.places import place
@@ -129,6 +130,30 @@ def test_another_grid_is_refused(study_file, folder):
     study_file.write_text(WIDER)
     with pytest.raises(UserError, match="an object store can't change a store's grid in one step"):
         run(load_study(study_file), store=folder)
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_another_that_has_taken_the_place_is_not_written_to(study_file, s3, monkeypatch, raises):
+    folder = f"s3://bucket/taken-{raises}"
+    path, real = place(f"{folder}/grid.zarr"), worker.simulated
+    study_file.with_name("other.py").write_text(SMALL.replace("31, 53, 12", "32, 54, 12"))
+    other, replaced = load_study(study_file.with_name("other.py")), threading.Event()
+
+    def simulated(*args):
+        found = real(*args)
+        if not replaced.is_set():
+            replaced.set()
+            path.rmdir(recursive=True)
+            stores.create(path, other.template(), other.inputs())
+        if raises:
+            raise ZeroDivisionError("too strong")
+        return found
+
+    monkeypatch.setattr(worker, "simulated", simulated)
+    with pytest.raises(UserError, match=r"grid\.zarr has been replaced since the run was started, or removed"):
+        runner.execute(load_study(study_file), place(folder), only=[0])
+    assert (stores.status(path) == 0).all()
+    assert not [file for file in path.rglob("*") if "/c/" in str(file) and "peak" in str(file)]
 
 
 def test_the_lock_is_renewed(folder, monkeypatch):
