@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from gbaexplore.errors import UserError
 from gbaexplore.interrupts import watch
-from gbaexplore.places import place
+from gbaexplore.places import local, names_store, place
 
 _EXAMPLES = """examples:
   gbaexplore run studies/gba_grid.py               compute the map (or what is missing of it)
@@ -100,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
     plot = commands.add_parser("plot", help="draw a store: its map, or what suits it")
     plot.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
-    plot.add_argument("--out", metavar="FILE", type=Path, help=".png, .svg or .pdf (default: figures/NAME.png)")
+    plot.add_argument("--out", metavar="FILE", help=".png, .svg or .pdf (default: figures/NAME.png)")
     plot.set_defaults(command=_plot)
 
     explore = commands.add_parser("explore", help="look at a store in the browser: click a point, see its time courses")
@@ -139,9 +138,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_execution(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--store",
-        metavar="DIR",
+        metavar="PLACE",
         default="store",
-        help="folder for NAME.zarr, or s3://BUCKET/FOLDER (default: %(default)s)",
+        help="folder that holds NAME.zarr, or X.zarr, the store itself; or the URL of either, s3://BUCKET/FOLDER "
+        "(default: %(default)s)",
     )
     workers = command.add_mutually_exclusive_group()
     workers.add_argument("--workers", metavar="N", type=_count, help="N processes (default: a thread per core)")
@@ -173,15 +173,15 @@ def _run(args: argparse.Namespace) -> int:
     from gbaexplore.studyfile import load_study
 
     study = load_study(args.study)
-    folder = place(args.store)
+    store = place(args.store)
     if args.dry_run:
         if args.scheduler:
             raise UserError("--dry-run times blocks on this machine; expected no --scheduler with it")
         from gbaexplore.forecast import forecast
 
-        print(forecast(study, folder, args.workers, args.shrink))
+        print(forecast(study, store, args.workers, args.shrink))
         return 0
-    report = runner.execute(study, folder, args.workers, args.scheduler, progress=Progress, shrink=args.shrink)
+    report = runner.execute(study, store, args.workers, args.scheduler, progress=Progress, shrink=args.shrink)
     print(report)
     return 0 if report.complete else 1
 
@@ -227,7 +227,7 @@ def _check(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     from gbaexplore.export import export
 
-    export(place(args.store), place(args.out))
+    export(place(args.store), args.out)
     print(args.out)
     return 0
 
@@ -246,7 +246,7 @@ def _explore(args: argparse.Namespace) -> int:
     if args.html:
         from gbaexplore.standalone import write
 
-        print(write(args.store, Path(args.html)))
+        print(write(args.store, args.html))
         return 0
     from gbaexplore.explorer import serve
 
@@ -258,9 +258,11 @@ def _figure(args: argparse.Namespace) -> int:
     from gbaexplore import figures
     from gbaexplore.studyfile import shipped
 
-    failed = False
+    store, out, failed = place(args.store), local(args.out), False
+    if args.all and names_store(store):
+        raise UserError(f"{store} is one store; expected a folder, for a store of each study: choose another --store")
     for name in shipped() if args.all else [args.study]:
-        report, pictures = figures.make(name, place(args.store), Path(args.out), args.workers, args.scheduler)
+        report, pictures = figures.make(name, store, out, args.workers, args.scheduler)
         print(f"{report.path}: {report.computed:,} of {report.points:,} points computed")
         print(*(f"  {picture}" for picture in pictures), sep="\n", flush=True)
         failed |= bool(report.errors)
@@ -279,7 +281,7 @@ def _studies(args: argparse.Namespace) -> int:
 def _new(args: argparse.Namespace) -> int:
     from gbaexplore.studyfile import write_copy
 
-    path = write_copy(args.origin, Path(args.path))
+    path = write_copy(args.origin, args.path)
     print(f"{path} is yours to change; then: gbaexplore run {path}")
     return 0
 

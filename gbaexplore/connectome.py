@@ -15,6 +15,7 @@ import numpy as np
 from gbaexplore import layouts
 from gbaexplore.errors import UserError, did_you_mean, listing
 from gbaexplore.layouts import Anatomy, relative
+from gbaexplore.places import local
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,7 +184,7 @@ class Connectome:
             UserError: the folder has files already, or can't be written to.
         """
         matrices = {field: getattr(self, field) for field in _MATRICES if getattr(self, field) is not None}
-        return layouts.write_folder(Path(path), Anatomy(self.areas, self.hierarchy, matrices))
+        return layouts.write_folder(local(path), Anatomy(self.areas, self.hierarchy, matrices))
 
     def index(self, area: str) -> int:
         """Return the position of an area.
@@ -287,7 +288,7 @@ def load_connectome(source: str | Path) -> Connectome:
     Raises:
         UserError: no such connectome, files that do not match their checksum, labels or values that do not fit.
     """
-    path = Path(source)
+    path = local(source)
     if path.suffix.lower() == ".mat":
         return _ordered(path.stem, layouts.read_mat(path))
     if not path.is_dir():

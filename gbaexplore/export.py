@@ -22,7 +22,7 @@ from gbaexplore import store as stores
 from gbaexplore.errors import UserError
 from gbaexplore.history import history
 from gbaexplore.labels import STATUS, STATUS_MEANINGS
-from gbaexplore.places import exists, reason, remote
+from gbaexplore.places import check_writable, exists, local, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +33,7 @@ _JOGLEKAR = "Joglekar, Mejias, Yang & Wang (2018), Neuron 98:222-234"
 _REFERENCES = {"ThresholdLinear": _JOGLEKAR, "LocalCircuit": _JOGLEKAR}
 
 
-def export(path: Path, out: Path) -> None:
+def export(path: Path, out: str | Path) -> None:
     """Write a store's results, with labels, units and what made them, to a new `out`; its ending says as what.
 
     - .nc: NetCDF-4 that follows CF-1.11. Labels are characters, numeric axes are in order, `time` is called
@@ -48,14 +48,14 @@ def export(path: Path, out: Path) -> None:
         UserError: another ending; a package is missing; something is at `out`, or it can't be written; no store, a
             damaged one, one that is replaced meanwhile; variables that do not fit into one table.
     """
+    out = local(out)
     if out.suffix not in _FORMATS:
         raise UserError(f"{out}: its name does not say as what to write; expected an ending {', '.join(_FORMATS)}")
     write, package = _FORMATS[out.suffix]
-    if remote(out):
-        raise UserError(f"{out} is in an object store; expected a place on this machine: export it there, and copy it")
     if importlib.util.find_spec(package) is None:
         raise UserError(f'{out} needs {package}, which is not installed; pip install "gbaexplore[export]"')
     _refuse(out)
+    check_writable(out)
     generation = stores.generation(path)
     for finding in (f for f in integrity.check(path) if not f.harmless):
         raise UserError(f"{path} is {finding}; expected it as it was written: see `gbaexplore check {path}`")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gbaexplore import runner
 from gbaexplore.errors import UserError
+from gbaexplore.places import check_writable
 from gbaexplore.progress import Progress
 from gbaexplore.store import open_study
 from gbaexplore.studyfile import load_study_file
@@ -22,13 +23,14 @@ def make(
     file = load_study_file(name)
     if file.draw is None:
         raise UserError(f"{file.path} has no figure; expected `def draw(ds)` that returns a matplotlib Figure")
+    pictures = [out / f"{file.study.name}.{ending}" for ending in ("png", "svg")]
+    check_writable(pictures[0])  # before it takes long
     report = runner.execute(file.study, store, workers, scheduler, progress=Progress)
 
     import matplotlib as mpl
 
     mpl.use("agg")  # files are wanted, and there may be no display
     figure = file.draw(open_study(report.path))
-    pictures = [out / f"{file.study.name}.{ending}" for ending in ("png", "svg")]
     try:
         out.mkdir(parents=True, exist_ok=True)
         for picture in pictures:

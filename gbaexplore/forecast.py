@@ -48,7 +48,7 @@ class Forecast:
         return "\n".join(lines)
 
 
-def forecast(study: Study, folder: Path, workers: int | None = None, shrink: bool = False) -> Forecast:
+def forecast(study: Study, store: Path, workers: int | None = None, shrink: bool = False) -> Forecast:
     """Return what `run` would take with threads in this process, or with a number of worker processes.
 
     A block for each worker is really computed, all at once, into a temporary folder.
@@ -56,7 +56,7 @@ def forecast(study: Study, folder: Path, workers: int | None = None, shrink: boo
     Raises:
         UserError: as `run` does.
     """
-    path = runner.store_path(study, folder)
+    path = runner.store_path(study, store)
     todo = runner.outstanding(study, path, shrink)
     blocks = todo.study.blocks()
     at_once = min(workers or os.cpu_count() or 1, max(1, len(todo.blocks)))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gbaexplore.errors import UserError, listing
+from gbaexplore.places import check_writable
 
 _SUMS = "SHA256SUMS"
 _RAW, _RELATIVE = "hierarchy_raw", "hierarchy"
@@ -55,6 +56,7 @@ def write_folder(folder: Path, anatomy: Anatomy) -> Path:
     Raises:
         UserError: the folder has files already, or can't be written to.
     """
+    check_writable(folder / _SUMS)
     areas, hierarchy, matrices = anatomy
     tables = {"areas": [["area", _RELATIVE], *zip(areas, hierarchy.tolist())]}
     for field, matrix in matrices.items():

@@ -19,7 +19,7 @@ from typing import Any
 
 from gbaexplore.errors import UserError
 from gbaexplore.labels import STATUS
-from gbaexplore.places import exists, remote
+from gbaexplore.places import exists, real, remote
 
 _RENEWED_S, _DEAD_S = 20.0, 90.0
 # Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
@@ -29,13 +29,14 @@ _PATIENCE_S = 10.0  # a block is written in milliseconds, on a busy file system 
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Hold the lock of a store.
+    """Hold the lock of a store, which is one for it and all links to it.
 
     Raises:
         UserError: another process holds it.
         OSError: its folder can't be written to.
     """
-    place = path.with_name(f".{path.name}.lock")
+    there = real(path)
+    place = there.with_name(f".{there.name}.lock")
     with _object(place, path) if remote(path) else _file(place, path):
         yield
 
@@ -56,7 +57,7 @@ def _refusal(path: Path, holder: str) -> UserError:
 @contextlib.contextmanager
 def _file(place: Path, path: Path) -> Iterator[None]:
     """The operating system's lock on a file: it ends with its process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with place.open("a+") as file:
             try:

@@ -17,7 +17,7 @@ import numpy as np
 from gbaexplore.analysis import propagation_ratio
 from gbaexplore.errors import UserError, did_you_mean, listing
 from gbaexplore.labels import AREA, DIVERGED, FAILED, OK, PENDING, STATUS, STATUS_MEANINGS, thinned
-from gbaexplore.places import place, reason
+from gbaexplore.places import check_writable, local, place, reason
 from gbaexplore.store import RECIPE, open_study
 from gbaexplore.table import tables_of
 
@@ -436,7 +436,7 @@ def overview(ds: xr.Dataset) -> Figure:
     return fig
 
 
-def store(path: Path | str, out: Path | None = None) -> Path:
+def store(path: Path | str, out: Path | str | None = None) -> Path:
     """Draw a store (see `overview`) to a file, PNG, SVG or PDF by its ending; return the file's path.
 
     Args:
@@ -447,9 +447,10 @@ def store(path: Path | str, out: Path | None = None) -> Path:
         UserError: it is no store, or a damaged one; `out` has another ending or can't be written to; as `overview`.
     """
     path = place(path)
-    out = Path("figures", f"{path.absolute().stem}.png") if out is None else out
+    out = Path("figures", f"{path.absolute().stem}.png") if out is None else local(out)
     if out.suffix.lower() not in _ENDINGS:
         raise UserError(f"{out} names no kind of picture that can be made; expected an ending: {', '.join(_ENDINGS)}")
+    check_writable(out)
     fig = _drawn(path)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

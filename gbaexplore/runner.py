@@ -24,7 +24,7 @@ from gbaexplore.history import Log
 from gbaexplore.interrupts import Interrupts
 from gbaexplore.labels import DIVERGED, FAILED, OK, PENDING
 from gbaexplore.lock import own_folder, without_writers
-from gbaexplore.places import place, reason
+from gbaexplore.places import check_writable, names_store, place, reason
 from gbaexplore.progress import Progress
 from gbaexplore.proof import Proof, prove
 from gbaexplore.recipe import identity, same_but_code, with_code
@@ -85,7 +85,8 @@ def run(
     """Compute what is missing of a study and return its Dataset.
 
     Args:
-        store: the folder that holds `<name>.zarr`, or its URL in an object store.
+        store: the folder that holds `<name>.zarr`, or the store itself if it ends in .zarr; or a URL of either in an
+            object store. `~` is the home folder.
         workers: None for threads in this process (one per core), else that many processes; a script that
             asks for processes needs the usual `if __name__ == "__main__":` around it.
         scheduler: address of a running dask scheduler, "tcp://host:port".
@@ -100,9 +101,9 @@ def run(
     return stores.open_study(report.path)
 
 
-def store_path(study: Study, folder: Path) -> Path:
-    """Return where a study's store is in a folder."""
-    return folder / f"{study.name}.zarr"
+def store_path(study: Study, store: Path) -> Path:
+    """Return where a study's store is: at a path that is a store's, or in a folder of stores."""
+    return store if names_store(store) else store / f"{study.name}.zarr"
 
 
 class Todo(NamedTuple):
@@ -122,9 +123,10 @@ def outstanding(study: Study, path: Path, shrink: bool = False, proof: Proof | N
         proof: what an earlier look has proved of the store.
 
     Raises:
-        UserError: what is at `path` is not this study's store, whatever values its axes have.
+        UserError: what is at `path` is not this study's store, whatever values its axes have; none can be made there.
     """
     if not stores.made(path):
+        check_writable(path)
         return Todo(study, list(range(len(study.blocks()))), study.size)
     stores.check_unchanged(path)
     study = study.pinned()
@@ -205,7 +207,7 @@ def _tell_proof(path: Path, proof: Proof) -> None:
 
 def execute(
     study: Study,
-    folder: Path,
+    store: Path,
     workers: int | None = None,
     scheduler: str | None = None,
     progress: Callable[[int], Progress] | None = None,
@@ -219,7 +221,7 @@ def execute(
         only: compute just these blocks, in a store of their own.
         shrink: whether values that the study no longer has may be dropped from the store.
     """
-    path = store_path(study, folder)
+    path = store_path(study, store)
     if workers is not None and workers < 1:
         raise UserError(f"workers = {workers}; expected at least 1, or None for threads in this process")
 

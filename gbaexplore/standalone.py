@@ -17,7 +17,7 @@ from gbaexplore import charts, views
 from gbaexplore import store as stores
 from gbaexplore.errors import UserError
 from gbaexplore.labels import AREA, STATUS, STATUS_MEANINGS, thinned
-from gbaexplore.places import place
+from gbaexplore.places import check_writable, local, place
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MOST_BYTES = 200 * 2**20
 
 
-def write(store: str | Path, out: Path) -> Path:
+def write(store: str | Path, out: str | Path) -> Path:
     """Write a store's page to a file and return its path.
 
     Every variable over the first two axes is in it, at every label of the others; a click shows the profile along
@@ -34,7 +34,8 @@ def write(store: str | Path, out: Path) -> Path:
     Raises:
         UserError: it is not a store, has no two axes or is too large, or the file can't be written.
     """
-    path = place(store)
+    path, out = place(store), local(out)
+    check_writable(out)
     ds = stores.open_study(path)
     axes = views.axes(ds)
     if len(axes) < 2:

@@ -25,7 +25,7 @@ import numpy as np
 from gbaexplore import lock
 from gbaexplore.errors import UserError
 from gbaexplore.labels import FAILED, PENDING, STATUS
-from gbaexplore.places import exists, for_zarr, place, reason, remote
+from gbaexplore.places import exists, for_zarr, place, real, reason, remote
 from gbaexplore.recipe import course_hash, explained, upgraded
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def made(path: Path) -> bool:
     Raises:
         UserError: that can't be told.
     """
-    return exists(path / "zarr.json") if remote(path) else exists(path)
+    return exists(path / "zarr.json") if remote(path) else exists(real(path))
 
 
 def create(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | None = None) -> None:
@@ -67,22 +67,23 @@ def staged(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | 
         UserError: the place can't be written to.
     """
     with contextlib.ExitStack() as stack:
+        there = real(path)  # a link stays one
         try:
-            if remote(path):  # made here, and then copied there
-                new = Path(stack.enter_context(tempfile.TemporaryDirectory())) / path.name
+            if remote(there):  # made here, and then copied there
+                new = Path(stack.enter_context(tempfile.TemporaryDirectory())) / there.name
             else:
-                if exists(path):  # from now on nothing is written there that would not be carried over
-                    stack.enter_context(lock.without_writers(path))
-                new = path.with_name(f".{path.name}.{os.getpid()}.partial")
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _sweep(path.parent, f".{path.name}.*.partial")
+                if exists(there):  # from now on nothing is written there that would not be carried over
+                    stack.enter_context(lock.without_writers(there))
+                new = there.with_name(f".{there.name}.{os.getpid()}.partial")
+                there.parent.mkdir(parents=True, exist_ok=True)
+                _sweep(there.parent, f".{there.name}.*.partial")
                 stack.callback(shutil.rmtree, new, ignore_errors=True)
             template.to_zarr(new, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
             for name, ds in (inputs or {}).items():
                 ds.to_zarr(new, group=name, zarr_format=3, consolidated=False, encoding=_coordinates_encoding(ds))
             (new / CHECKSUMS).write_text(json.dumps(_checksums(new), indent=1))
             yield new
-            (_copy if remote(path) else _put)(new, path)
+            (_copy if remote(there) else _put)(new, there)
         except OSError as error:
             raise UserError(f"{path} can't be written to: {reason(error)}; choose another --store") from None
 
@@ -124,8 +125,10 @@ def locked(path: Path) -> Iterator[None]:
         try:
             stack.enter_context(lock.held(path))
             if not remote(path):
-                _recover(path)
-        except OSError as error:
+                _recover(real(path))
+        except UserError:
+            raise
+        except Exception as error:  # of an object store's client: any
             raise UserError(f"{path} can't be written to: {reason(error)}; choose another --store") from None
         yield
 

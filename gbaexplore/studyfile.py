@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from gbaexplore.code import is_own
 from gbaexplore.errors import UserError, did_you_mean
+from gbaexplore.places import check_writable, local
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,7 +64,7 @@ def find(name: str) -> Path:
     Raises:
         UserError: neither.
     """
-    path = Path(name).absolute()
+    path = local(name).absolute()
     with contextlib.suppress(OSError):  # a name that no file can have
         if path.is_file() and path.suffix == ".py":
             return path
@@ -76,15 +77,16 @@ def find(name: str) -> Path:
     )
 
 
-def write_copy(origin: str, path: Path) -> Path:
+def write_copy(origin: str, path: str | Path) -> Path:
     """Write a copy of a study file, renamed, for a user to change; return its path.
 
     Raises:
         UserError: there is something at `path`, or it can't be written to.
     """
-    source = find(origin)
+    source, path = find(origin), local(path)
     if path.suffix != ".py" or not path.stem.isidentifier():
         raise UserError(f"{path}: expected the name of a Python file, such as my_study.py")
+    check_writable(path)
     head = _HEAD.format(origin=source.stem, name=path.stem)
     # The study's name names its store: a copy must not be taken for the original.
     text = source.read_text(encoding="utf-8").replace(f'name="{source.stem}"', f'name="{path.stem}"')

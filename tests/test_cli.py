@@ -145,7 +145,7 @@ def test_mistakes_with_stores_and_paths(folder):
         (("run", "nothing.py"), "no study file"),
         (("run", "store"), "no study file"),
         (("run", "tiny.py"), "not a gbaexplore store: it is something else"),
-        (("run", "tiny.py", "--store", "file"), "can't be written to"),
+        (("run", "tiny.py", "--store", "file"), "file is no folder; expected a folder for tiny.zarr"),
         (("info", "nothing.zarr"), "not a gbaexplore store: there is nothing there"),
         (("run", "tiny.py", "--workers", "0"), "not a whole number of at least 1"),
         (("run",), "required"),

@@ -80,6 +80,16 @@ def test_a_run_from_the_shell(study_file, tmp_path, folder, s3, workers):
     assert command("diff", f"{folder}/grid.zarr", tmp_path / "grid.zarr", env=s3).stdout == "no difference\n"
 
 
+def test_a_store_by_its_own_url(study_file, folder):
+    study = load_study(study_file)
+    ds = run(study, store=f"{folder}/map.zarr/")
+    assert (ds.status != 0).all()
+    same(open_study(f"{folder}/map.zarr"), ds)
+    with pytest.raises(UserError, match=rf"{folder}/map\.zarr/in/grid\.zarr would be inside {folder}/map\.zarr, which"):
+        run(study, store=f"{folder}/map.zarr/in")
+    assert [path.name for path in place(folder).iterdir()] == ["map.zarr"]
+
+
 def test_killed_it_goes_on(tmp_path, folder, s3, monkeypatch):
     study_file = tmp_path / "held.py"
     study_file.write_text(HELD)

@@ -40,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study", metavar="STUDY.py", help="a study file, or the name of a shipped study")
     parser.add_argument("--jobs", metavar="N", type=int, default=2, help="default: %(default)s")
-    parser.add_argument("--store", metavar="DIR", default="store", help="where all jobs can write (default: store)")
+    parser.add_argument("--store", metavar="DIR", default="store", help="folder, or X.zarr, that all jobs can write to")
     parser.add_argument("--interface", metavar="NAME", help="such as ib0 (default: what dask guesses)")
     args = parser.parse_args()
 
