@@ -34,7 +34,8 @@ def step_seconds(model: Model) -> float:
     study = Study(
         name="step",
         model=model,
-        axes={"muEE": np.linspace(31, 36, POINTS)},  # bounded
+        axes={"muEE": np.linspace(31, 36, POINTS)},
+        fixed={"omegaEI": 24.0},  # bounded
         connectome=load_connectome("macaque29"),
         stimulus=Pulse(area="V1", onset=0.0, duration=0.05, amplitude=22.05 * 1.9),
         measures=[Peak()],

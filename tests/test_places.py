@@ -11,10 +11,11 @@ import pytest
 from grids import HELD, same
 
 import gbaexplore as gba
-from gbaexplore import UserError, open_study, places, runner
+from gbaexplore import UserError, figures, open_study, places, runner
 from gbaexplore import store as stores
 from gbaexplore.cli import main
 from gbaexplore.places import local, names_store, place, real
+from gbaexplore.standalone import write
 
 STUDY = """
 import gbaexplore as gba
@@ -387,6 +388,20 @@ def test_a_folder_that_may_not_be_changed(folder, capsys, monkeypatch):
     for given in ("closed", "closed/a.zarr", "closed/a/b"):
         assert said in refused(capsys, folder, "run", "three.py", "--store", given)
     assert said in refused(capsys, folder, "figure", "three.py", "--out", "closed/pictures")
+
+
+def test_what_only_writing_tells(store):
+    """A folder where a file is to go, a name that no folder can have."""
+    for name in ("three.png", "map.html"):
+        Path(name).mkdir()
+    with pytest.raises(UserError, match=r"three\.png can't be written to: Is a directory; choose another --out"):
+        gba.plots.store(store, "three.png")
+    with pytest.raises(UserError, match=r"map\.html can't be written to: Is a directory; choose another place"):
+        write(store, "map.html")
+    with pytest.raises(UserError, match=r"can't be written to: Is a directory; choose another --out"):
+        figures.make("three.py", store, Path())
+    with pytest.raises(UserError, match="can't be written to: File name too long; choose another folder"):
+        gba.load_study("three.py").connectome.to_folder("x" * 300)
 
 
 def test_a_url_that_can_only_be_read(folder, monkeypatch):
