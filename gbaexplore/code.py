@@ -179,6 +179,11 @@ class _Walk:
         cls = type(thing)
         if is_shipped(cls) and hasattr(thing, "content_hash"):  # a connectome says itself what it holds
             return _digest("content", thing.content_hash)
+        home = sys.modules.get(cls.__module__)
+        if home is not None and not _own(cls):  # os.environ, or the generator that random.random draws from
+            for name, value in vars(home).items():
+                if value is thing:
+                    return _digest("named", cls.__module__, name)
         try:
             state = thing.__reduce_ex__(4)
         except Exception:
@@ -241,7 +246,7 @@ class _Walk:
             elif name.startswith(("LOAD_ATTR", "LOAD_METHOD")) and before is not None and hasattr(before, value):
                 found = getattr(before, value)
                 module = found if isinstance(found, ModuleType) else None
-                lines.append((name, "module" if module is not None else self.of(found)))
+                lines.append((name, "module" if module is not None else self._attribute(before, value, found)))
             elif name in ("IMPORT_NAME", "IMPORT_FROM"):
                 lines.append((name, value, self._imported(code, value, outer) if name == "IMPORT_NAME" else ""))
             elif isinstance(value, str) and value in free and ("DEREF" in name or "CLOSURE" in name):
@@ -259,6 +264,13 @@ class _Walk:
             else:
                 lines.append((name, str(value)))
         return _digest("code", code.co_argcount, code.co_kwonlyargcount, lines)
+
+    def _attribute(self, module: ModuleType, name: str, value: Any) -> str:
+        """The hash of what a module holds; what an installed one holds beside code may change, such as os.environ."""
+        made = getattr(module, "__file__", None) is None and getattr(module, "__spec__", None) is None
+        if made or is_own(module) or module.__name__.split(".")[0] == _OURS or isinstance(value, (type, FunctionType)):
+            return self.of(value)
+        return _digest("named", module.__name__, name)
 
     def _imported(self, code: CodeType, name: str, outer: Mapping[str, Any]) -> list[str]:
         """The hashes of what code uses of a module of the user's own that it imports itself."""

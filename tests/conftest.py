@@ -1,9 +1,14 @@
+import signal
+
 import numpy as np
 import pytest
 
 from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
 
 collect_ignore = ["brainpy_notebook.py"]  # a program of its own; looking for doctests would import brainpy
+
+# A shell that starts the tests in the background makes them, and all that they start, deaf to an interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

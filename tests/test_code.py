@@ -90,6 +90,28 @@ print(code_hash(f))
     assert len(found) == 1
 
 
+CHANGES = {
+    "environment": ("import os\ndef f(x): return os.environ.get('A')", "os.environ['A'] = {v}"),
+    "environ by name": ("from os import environ as e\ndef f(x): return e.get('A')", "e['A'] = {v}"),
+    "arguments": ("import sys\ndef f(x): return sys.argv[-1]", "sys.argv.append({v})"),
+    "random numbers": ("import numpy as np\ndef f(x): return np.random.uniform()", "np.random.uniform()"),
+    "random by name": ("from random import gauss\ndef f(x): return gauss(0, 1)", "gauss(0, 1)"),
+    "random of numpy": ("from numpy.random import normal\ndef f(x): return normal()", "normal()"),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_what_a_process_keeps_does_not_count(kind, monkeypatch):
+    monkeypatch.delenv("A", raising=False)
+    monkeypatch.setattr(sys, "argv", ["gbaexplore"])
+    text, changed = CHANGES[kind]
+    there = {}
+    exec(text, there)
+    before = code_hash(there["f"])
+    exec(changed.format(v="'1'"), there)
+    assert code_hash(there["f"]) == before
+
+
 def test_what_can_not_be_told(tmp_path):
     with (tmp_path / "file").open("w") as file:
         space = {"file": file}

@@ -20,6 +20,7 @@ import zarr
 from gbaexplore import Peak, UserError, integrity, load_study, open_study, provenance, run, runner, worker
 from gbaexplore import lock as locks
 from gbaexplore import store as stores
+from gbaexplore.extension import extend, extension
 
 COMMAND = str(Path(sys.executable).with_name("gbaexplore"))
 LONG_S = 600.0  # nothing here takes as long, unless it hangs; however busy the machine
@@ -355,12 +356,11 @@ def planned():
     while True:
         try:
             generation = stores.generation(path)
-            labels, shape = zarr.open_array(path / "muEE", mode="r")[:], stores.block_shape(path)
-            start = shape[0] * int(rng.integers(-(-len(labels) // shape[0])))
-            block = (slice(start, min(start + shape[0], len(labels))),)
-            todo = stores.unfinished(path, block)
-            if stores.generation(path) == generation:
-                return generation, block, truth(labels[block]), todo
+            with stores.bound(path, generation) as there:
+                labels, shape = zarr.open_array(there / "muEE", mode="r")[:], stores.block_shape(there)
+                start = shape[0] * int(rng.integers(-(-len(labels) // shape[0])))
+                block = (slice(start, min(start + shape[0], len(labels))),)
+                return generation, block, truth(labels[block]), stores.unfinished(there, block)
         except Exception:
             time.sleep(0.01)  # there is none just now
 
@@ -407,8 +407,9 @@ def remove_by_force(path):
 
 def test_whoever_comes_first_no_value_is_at_another_point(make_study, tmp_path):
     rng = np.random.default_rng(1)
-    grids = [rng.choice(np.arange(20.0, 60.0), size, replace=False) for size in (17, 20, 23, 20)]
-    studies = [make_study(axes={"muEE": grid}, block_points=5, **SHORT) for grid in grids]
+    labels = [rng.choice(np.arange(20.0, 60.0), size, replace=False) for size in (20, 20, 20, 23)]
+    studies = [make_study(axes={"muEE": some}, block_points=5, **SHORT) for some in labels]
+    grids = [(study.recipe(), study.template()) for study in studies]
     path, done = tmp_path / "store" / "small.zarr", tmp_path / "done"
     words = [sys.executable, "-c", WORKERS, path]
     workers = [
@@ -418,6 +419,7 @@ def test_whoever_comes_first_no_value_is_at_another_point(make_study, tmp_path):
     try:
         end, carried, removed = None, 0, 0
         while end is None or time.monotonic() < end:
+            assert [process.poll() for process in workers] == [None, None]
             if path.exists() and rng.random() < 0.2:
                 remove_by_force(path)
                 removed += 1
@@ -426,11 +428,14 @@ def test_whoever_comes_first_no_value_is_at_another_point(make_study, tmp_path):
             if rng.random() < 0.5:
                 stopped.send_signal(signal.SIGSTOP)
                 threading.Timer(0.1, stopped.send_signal, [signal.SIGCONT]).start()
-            study = studies[rng.integers(len(studies))]
+            recipe, template = grids[rng.integers(len(grids))]
             with stores.locked(path):
-                todo = runner.outstanding(study, path, shrink=True)
-                runner._prepare_store(path, todo, runner.Report(path, study.size))
-            carried += todo.change.carried if todo.change else 0
+                if not path.exists():
+                    stores.create(path, template)
+                else:
+                    change = extension(path, stores.recipe(path), recipe, template, shrink=True)
+                    extend(path, template, {}, change)
+                    carried += change.carried
             time.sleep(rng.uniform(0, 0.1))
             if assert_true(path) and end is None:  # the workers have started
                 end = time.monotonic() + STRESS_S
