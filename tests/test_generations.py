@@ -143,7 +143,7 @@ def test_an_interrupted_cell_computes_on(make_study, tmp_path, monkeypatch):
 
     def simulated(study, *args):
         found = real(study, *args)
-        if study is first:
+        if study.axes["muEE"][0] == 30.0:
             reached.set()
             go.wait(LONG_S)
             late.append(threading.current_thread())
@@ -154,7 +154,7 @@ def test_an_interrupted_cell_computes_on(make_study, tmp_path, monkeypatch):
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(worker, "simulated", simulated)
-    thread = threading.Thread(target=interrupt)
+    thread = threading.Thread(target=interrupt, daemon=True)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
         runner.execute(first, tmp_path)
