@@ -77,7 +77,7 @@ def clicked(store: Path) -> None:
             browser.close()
     finally:
         process.terminate()
-        process.wait()
+        process.communicate()
     say(name, told(seconds))
 
 

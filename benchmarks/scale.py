@@ -158,13 +158,18 @@ def scheduler(folder: Path, workers: int, threads: int, *options: str | Path) ->
     import distributed
 
     file, bin_ = folder / "scheduler.json", Path(sys.executable).parent
-    quiet: dict[str, Any] = {"stderr": subprocess.DEVNULL}
+    said = folder / "scheduler.log"
     where = ["--scheduler-file", file, "--no-dashboard"]
-    first = subprocess.Popen([bin_ / "dask", "scheduler", "--port", "0", *where], **quiet)
+    with said.open("wb") as log:
+        first = subprocess.Popen([bin_ / "dask", "scheduler", "--port", "0", *where], stderr=log)
+    while not file.exists():  # a client would wait for it for ever
+        if first.poll() is not None:
+            raise RuntimeError(f"the scheduler ended with exit code {first.returncode}: {said.read_text()[-2000:]}")
+        time.sleep(0.01)
     worker = [bin_ / "dask", "worker", *where, "--no-nanny", "--nthreads", str(threads), "--local-directory", folder]
-    others = [subprocess.Popen([*worker, *options], **quiet) for _ in range(workers)]
+    others = [subprocess.Popen([*worker, *options], stderr=subprocess.DEVNULL) for _ in range(workers)]
     try:
-        with distributed.Client(scheduler_file=str(file), set_as_default=False) as client:
+        with distributed.Client(scheduler_file=str(file), set_as_default=False, timeout=60) as client:
             client.wait_for_workers(workers, timeout=600)
             address = client.scheduler.address
         yield address, psutil.Process(first.pid)

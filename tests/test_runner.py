@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -98,15 +99,12 @@ def test_another_study_under_the_same_name_is_refused(make_study, tmp_path):
 
 @dataclass(frozen=True)
 class Fragile(ThresholdLinear):
-    """A model of a user's that fails at some points."""
+    """A model of a user's that fails at some points, as long as something outside of its code is missing."""
 
     def jacobian(self, p, net):
-        if p.muEE > 33 and not Fragile.mended:
+        if p.muEE > 33 and "MENDED" not in os.environ:
             raise ZeroDivisionError("too strong")
         return super().jacobian(p, net)
-
-
-Fragile.mended = False
 
 
 def test_a_block_that_fails_is_recorded_and_the_rest_is_done(make_study, tmp_path, monkeypatch):
@@ -125,7 +123,7 @@ def test_a_block_that_fails_is_recorded_and_the_rest_is_done(make_study, tmp_pat
     assert f"{int(failed.sum()):,} failed" in str(report)
     with pytest.raises(RuntimeError, match=r"points failed in .*too strong"):
         run(study, store=tmp_path)
-    monkeypatch.setattr(Fragile, "mended", True)
+    monkeypatch.setenv("MENDED", "1")
     assert (run(study, store=tmp_path).status != 3).all()
 
 
