@@ -12,7 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from shell import best, say, sized
 
-from gbaexplore import Connectome, Network, Peak, Pulse, Study, ThresholdLinear, distance_rule, engine
+from gbaexplore import Connectome, Network, Peak, Pulse, Study, ThresholdLinear, distance_rule
+from gbaexplore.basics.points import AMPLITUDE
+from gbaexplore.engine.plan import Plan
+from gbaexplore.engine.queue import simulate_batch
 
 SIZES = sized((29, 58, 116, 232, 464, 1000), (29,))
 OTHERS = sized((16, 64, 256), (16,))
@@ -44,8 +47,8 @@ def kernel_seconds(connectome: Connectome, lanes: int) -> float:
     plan, network = planned(study), Network.of(connectome)
     plan = plan._replace(batch=plan.batch._replace(lanes=lanes))
     (block,) = study.blocks()
-    points = study.points(block) | {engine.AMPLITUDE: np.array([study.stimulus.amplitude])}
-    run = functools.partial(engine.simulate_batch, plan, network, points, count=lanes, size=lanes)
+    points = study.points(block) | {AMPLITUDE: np.array([study.stimulus.amplitude])}
+    run = functools.partial(simulate_batch, plan, network, points, count=lanes, size=lanes)
     return best(run, REPEATS) / (plan.steps * lanes)
 
 
@@ -62,7 +65,7 @@ def study_of(connectome: Connectome, points: int, steps: int = 50) -> Study:
     )
 
 
-def planned(study: Study) -> engine.Plan:
+def planned(study: Study) -> Plan:
     """Return how a study's points are simulated, every step of them."""
     (variant,) = study.variants()
     return study.plan(variant, early_end=False)

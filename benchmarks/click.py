@@ -10,7 +10,7 @@ from statistics import median
 
 from shell import gbaexplore, map_study, say, sized
 
-from gbaexplore.courses import Courses
+from gbaexplore.plots.explorer.courses import Courses
 
 POINTS = [(31.0 + i, 22.0) for i in range(sized(8, 2))]
 

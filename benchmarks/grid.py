@@ -8,9 +8,9 @@ import numpy as np
 from shell import map_study, say, sized
 
 from gbaexplore import Study
-from gbaexplore.dispatch import queues
-from gbaexplore.labels import OK, STATUS
-from gbaexplore.studyfile import load_study
+from gbaexplore.basics.names import OK, STATUS
+from gbaexplore.running.dispatch import queues
+from gbaexplore.study.file import load_study
 
 Results = list[dict[str, np.ndarray]]
 

@@ -22,10 +22,11 @@ import numpy as np
 import psutil
 from shell import HERE, command, gbaexplore, map_study, say, sized
 
-from gbaexplore import Study, dispatch, runner, worker
-from gbaexplore import store as stores
-from gbaexplore.dispatch import queues
-from gbaexplore.studyfile import load_study
+from gbaexplore import Study
+from gbaexplore.running import dispatch, runner, worker
+from gbaexplore.running.dispatch import queues
+from gbaexplore.store import making, stores
+from gbaexplore.study.file import load_study
 
 WORKERS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 TOLD = (1, 10, 100, 1000)
@@ -99,7 +100,7 @@ def planned(folder: Path) -> Study:
 def sampled(study: Study, folder: Path) -> tuple[tuple[float, ...], float]:
     """Compute and write blocks from all over the grid; return the cost of a point in each, and of writing a block."""
     path = folder / "sampled.zarr"
-    stores.create(path, study.template(), study.inputs())
+    making.create(path, study.template(), study.inputs())
     blocks = [study.blocks()[i] for i in np.linspace(0, len(study.blocks()) - 1, SAMPLED).astype(int)]
     for variant in {b.slices[-1].start: b for b in blocks}.values():
         study.prepare(study.variant_of(variant))
@@ -127,7 +128,7 @@ def written(study: Study, path: Path, arrays: dict[str, np.ndarray], like: Any) 
 
     def write() -> None:
         for block in same:
-            stores.made(path)
+            making.made(path)
             with stores.bound(path, generation) as there:
                 stores.unfinished(there, block.slices)
             with stores.bound(path, generation) as there:
@@ -143,7 +144,7 @@ def reopened(folder: Path) -> None:
     for block_points in (None, 1024):
         study = finer(*GRID, block_points)
         path = folder / f"{block_points}.zarr"
-        stores.create(path, study.template(), study.inputs())
+        making.create(path, study.template(), study.inputs())
         import zarr
 
         zarr.open_array(path / "status", mode="r+")[:] = 1
@@ -211,9 +212,9 @@ def passed(study: Study, folder: Path, address: str, process: psutil.Process, co
 
 def started() -> tuple[float, float]:
     """Return the processor time of a start: of a run on processes without its first block, and of a worker."""
-    run = "import gbaexplore.runner, gbaexplore.cluster, distributed"
+    run = "import gbaexplore.running.runner, gbaexplore.running.cluster, distributed"
     first = [
-        f"{run}; from gbaexplore.studyfile import load_study as load",
+        f"{run}; from gbaexplore.study.file import load_study as load",
         f"study = load({str(map_study())!r}); study.prepare(study.variant_of(study.blocks()[0]))",
     ]
     cpu = min(children(lambda: command(sys.executable, "-c", "\n".join(first), NPROC="1")) for _ in range(sized(2, 1)))

@@ -38,7 +38,7 @@ def public() -> dict[str, Any]:
         module = importlib.import_module(f"gbaexplore.{name}")
         for own, thing in vars(module).items():
             kind = inspect.isfunction(thing) or inspect.isclass(thing)
-            if kind and not own.startswith("_") and thing.__module__ == module.__name__:
+            if kind and not own.startswith("_") and f"{thing.__module__}.".startswith(f"{module.__name__}."):
                 found[f"{name}.{own}"] = thing
     return found
 

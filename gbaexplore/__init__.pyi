@@ -1,38 +1,37 @@
 from . import analysis as analysis, designs as designs, plots as plots, verification as verification
-from .boundary import Boundary as Boundary, find_boundary as find_boundary
-from .calibration import CalibratedAmplitude as CalibratedAmplitude
-from .connectome import (
-    Connectome as Connectome,
-    lesions as lesions,
-    load_connectome as load_connectome,
-    pathway_scalings as pathway_scalings,
-)
-from .errors import UserError as UserError
-from .explorer import Explorer as Explorer
-from .fluctuations import Quantile as Quantile, Spectrum as Spectrum, Variance as Variance
-from .generators import distance_rule as distance_rule, erdos_renyi as erdos_renyi, shuffled as shuffled
-from .measures import (
-    Final as Final,
-    Mean as Mean,
-    Measure as Measure,
-    Peak as Peak,
-    SpectralAbscissa as SpectralAbscissa,
-    StreamingMeasure as StreamingMeasure,
-    Trace as Trace,
-)
-from .models.base import Model as Model, Network as Network, parameter as parameter
-from .models.brainpy_model import BrainPyModel as BrainPyModel
+from .analysis.search import Boundary as Boundary, find_boundary as find_boundary
+from .basics.errors import UserError as UserError
+from .measures.across_seeds import AcrossSeeds as AcrossSeeds
+from .measures.base import Measure as Measure, StreamingMeasure as StreamingMeasure
+from .measures.calibrated_amplitude import CalibratedAmplitude as CalibratedAmplitude
+from .measures.final import Final as Final
+from .measures.mean import Mean as Mean
+from .measures.peak import Peak as Peak
+from .measures.quantile import Quantile as Quantile
+from .measures.sensitivity import Sensitivity as Sensitivity
+from .measures.spectral_abscissa import SpectralAbscissa as SpectralAbscissa
+from .measures.spectrum import Spectrum as Spectrum
+from .measures.trace import Trace as Trace
+from .measures.variance import Variance as Variance
+from .models.base import Model as Model
+from .models.brainpy.model import BrainPyModel as BrainPyModel
 from .models.delayed import DelayedThresholdLinear as DelayedThresholdLinear
+from .models.equations import ODEModel as ODEModel
 from .models.local_circuit import LocalCircuit as LocalCircuit
-from .models.ode import ODEModel as ODEModel
+from .models.parameters import parameter as parameter
 from .models.threshold_linear import ThresholdLinear as ThresholdLinear
 from .models.wilson_cowan import WilsonCowan as WilsonCowan
-from .recall import replay as replay
-from .runner import run as run
-from .seeds import AcrossSeeds as AcrossSeeds
-from .sensitivity import Sensitivity as Sensitivity
-from .single import simulate as simulate
-from .stimulus import Pulse as Pulse, Stimulus as Stimulus
-from .store import open_study as open_study
-from .study import Study as Study
-from .studyfile import load_study as load_study
+from .networks.axes import lesions as lesions, pathway_scalings as pathway_scalings
+from .networks.connectome import Connectome as Connectome, load_connectome as load_connectome
+from .networks.generators import distance_rule as distance_rule, erdos_renyi as erdos_renyi, shuffled as shuffled
+from .networks.seen import Network as Network
+from .plots.explorer.page import Explorer as Explorer
+from .running.replay import replay as replay
+from .running.runner import run as run
+from .running.simulate import simulate as simulate
+from .stimuli.base import AbstractStimulus as AbstractStimulus, Pieces as Pieces
+from .stimuli.course import Stimulus as Stimulus
+from .stimuli.pulse import Pulse as Pulse
+from .store.stores import open_study as open_study
+from .study.file import StudyFile as StudyFile, load_study as load_study, load_study_file as load_study_file
+from .study.study import Study as Study

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from gbaexplore.errors import UserError
-from gbaexplore.interrupts import watch
-from gbaexplore.places import local, names_store, place
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.places import local, names_store, place
+from gbaexplore.running.interrupts import watch
 
 _EXAMPLES = """examples:
   gbaexplore run studies/gba_grid.py               compute the map (or what is missing of it)
@@ -168,16 +168,16 @@ def _count(text: str) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from gbaexplore import runner
-    from gbaexplore.progress import Progress
-    from gbaexplore.studyfile import load_study
+    from gbaexplore.running import runner
+    from gbaexplore.running.progress import Progress
+    from gbaexplore.study.file import load_study
 
     study = load_study(args.study)
     store = place(args.store)
     if args.dry_run:
         if args.scheduler:
             raise UserError("--dry-run times blocks on this machine; expected no --scheduler with it")
-        from gbaexplore.forecast import forecast
+        from gbaexplore.running.forecast import forecast
 
         print(forecast(study, store, args.workers, args.shrink))
         return 0
@@ -187,14 +187,14 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
-    from gbaexplore import info
+    from gbaexplore.store import info
 
     print(info.as_json(place(args.store)) if args.json else info.describe(place(args.store)))
     return 0
 
 
 def _diff(args: argparse.Namespace) -> int:
-    from gbaexplore.diff import diff
+    from gbaexplore.store.diff import diff
 
     found = diff(place(args.first), place(args.second))
     print(*(found or ["no difference"]), sep="\n")
@@ -202,7 +202,7 @@ def _diff(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from gbaexplore import integrity
+    from gbaexplore.store import integrity
 
     path = place(args.store)
     findings = integrity.check(path)
@@ -210,8 +210,8 @@ def _check(args: argparse.Namespace) -> int:
     damaged = sum(not finding.harmless for finding in findings)
     print(f"{path}: {damaged} damaged, {len(findings) - damaged} left over")
     if args.against and not damaged:
-        from gbaexplore import runner
-        from gbaexplore.studyfile import load_study
+        from gbaexplore.running import runner
+        from gbaexplore.study.file import load_study
 
         print(f"{path}: {runner.proved(load_study(args.against), path)}")
     if not args.repair or not findings:
@@ -225,7 +225,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from gbaexplore.export import export
+    from gbaexplore.store.export import export
 
     export(place(args.store), args.out)
     print(args.out)
@@ -240,23 +240,23 @@ def _plot(args: argparse.Namespace) -> int:
 
 
 def _explore(args: argparse.Namespace) -> int:
-    from gbaexplore.studyfile import load_study
+    from gbaexplore.study.file import load_study
 
     study = load_study(args.study) if args.study else None
     if args.html:
-        from gbaexplore.standalone import write
+        from gbaexplore.plots.explorer.one_file import write
 
         print(write(args.store, args.html))
         return 0
-    from gbaexplore.explorer import serve
+    from gbaexplore.plots.explorer.page import serve
 
     serve(args.store, study, args.address, args.port, show=not args.no_browser)
     return 0
 
 
 def _figure(args: argparse.Namespace) -> int:
-    from gbaexplore import figures
-    from gbaexplore.studyfile import shipped
+    from gbaexplore.running import figures
+    from gbaexplore.study.file import shipped
 
     store, out, failed = place(args.store), local(args.out), False
     if args.all and names_store(store):
@@ -270,7 +270,7 @@ def _figure(args: argparse.Namespace) -> int:
 
 
 def _studies(args: argparse.Namespace) -> int:
-    from gbaexplore.studyfile import shipped
+    from gbaexplore.study.file import shipped
 
     listed = shipped()
     width = max(map(len, listed))
@@ -279,7 +279,7 @@ def _studies(args: argparse.Namespace) -> int:
 
 
 def _new(args: argparse.Namespace) -> int:
-    from gbaexplore.studyfile import write_copy
+    from gbaexplore.study.file import write_copy
 
     path = write_copy(args.origin, args.path)
     print(f"{path} is yours to change; then: gbaexplore run {path}")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.errors import UserError, did_you_mean
-from gbaexplore.labels import canonical
+from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.names import canonical
 
 if TYPE_CHECKING:
     import pandas as pd

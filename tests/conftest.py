@@ -1,11 +1,18 @@
+import os
 import signal
+from pathlib import Path
+
+# What one test's process has compiled, another loads: half of the time that a short program takes. Before JAX is
+# imported, and for all processes that tests start.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import numpy as np
 import pytest
 
 from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
 
-collect_ignore = ["brainpy_notebook.py"]  # a program of its own; looking for doctests would import brainpy
+collect_ignore = ["verification/brainpy_notebook.py"]  # a program of its own; looking for doctests would import brainpy
 
 # A shell that starts the tests in the background makes them, and all that they start, deaf to an interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,7 +12,7 @@ from scipy.stats import qmc, sobol_indices, uniform
 
 from gbaexplore import Connectome, Final, Model, Study, UserError, designs, open_study, parameter, run
 from gbaexplore.analysis import sobol_indices as indices_of
-from gbaexplore.labels import canonical
+from gbaexplore.basics.names import canonical
 
 RANGES = {"muEE": (31, 53), "omegaEI": (0.1, 1000), "muIE": (-1, 1)}
 ALL = [designs.latin_hypercube, designs.halton, designs.sobol, designs.saltelli]

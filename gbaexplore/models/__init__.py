@@ -1,1 +1,1 @@
-"""One model per file; `base.py` says what a model is."""
+"""What is simulated, one model a file; `base.py` says what a model is."""

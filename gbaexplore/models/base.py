@@ -6,82 +6,13 @@ import dataclasses
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, cast
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from gbaexplore.connectome import Connectome
-from gbaexplore.errors import UserError, defined_at, did_you_mean
-
-
-@dataclasses.dataclass(frozen=True)
-class ParameterInfo:
-    """What is declared of a parameter, once: attributes, labels, `info` and checks derive from it."""
-
-    name: str
-    default: float
-    units: str
-    doc: str
-    minimum: float
-    above: float
-
-
-def parameter(default: float, *, units: str, doc: str, minimum: float = -np.inf, above: float = -np.inf) -> Any:
-    """Declare a parameter of a model: its default, unit, meaning and smallest value (`above`: excluded)."""
-    meta = {"units": units, "doc": doc, "minimum": minimum, "above": above}
-    return dataclasses.field(default=default, metadata={"parameter": meta})
-
-
-class Network(NamedTuple):
-    """A connectome as a model's step sees it."""
-
-    hierarchy: Any  # (area,)
-    fln: Any  # (area, area) row = target, column = source, so that fln @ rates is what each area receives
-    fln_inhibitory: Any = None  # (area, area) the same onto inhibitory populations, where it is another one
-    wiring_mm: Any = None  # (area, area) wiring distance, mm; a step does not see it
-    arriving: Any = None  # (area,) what arrives now of what `Model.travels` names: late, weighted by fln, summed
-    arriving_inhibitory: Any = None  # (area,) the same by fln_inhibitory
-
-    @classmethod
-    def of(cls, connectome: Connectome) -> Network:
-        """Return a connectome's numbers."""
-        return cls(connectome.hierarchy, connectome.fln, connectome.fln_inhibitory, connectome.wiring_mm)
-
-    @classmethod
-    def named(cls, values: Mapping[str, Any]) -> Network:
-        """Return the network of values by the names that stores know them by: see `WIRING`."""
-        return cls(**{field: values.get(name) for field, name in WIRING.items()})
-
-
-WIRING = {
-    "hierarchy": "hierarchy",
-    "fln": "weights",
-    "fln_inhibitory": "weights onto inhibitory",
-    "arriving": "arriving",
-    "arriving_inhibitory": "arriving at inhibitory",
-}
-"""What a step sees of a network, by names that outlive those of the fields: hashes in stores are made of them."""
-
-
-class Parameters:
-    """The parameters of a point by name, as attributes: what a model's functions get as `p`."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.__dict__.update(values)
-
-    def __getattr__(self, name: str) -> Any:
-        # An AttributeError, so that the line of the model's code that asked can be told.
-        known = list(self.__dict__)
-        raise AttributeError(f'no parameter "{name}"{did_you_mean(name, known) or ";"} Parameters: {", ".join(known)}')
-
-
-jax.tree_util.register_pytree_node(
-    Parameters,
-    lambda p: (tuple(vars(p).values()), tuple(vars(p))),
-    lambda names, values: Parameters(dict(zip(names, values))),
-)
+from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.models.parameters import ParameterInfo
+from gbaexplore.networks.seen import Network
 
 
 class Model(ABC):
@@ -222,87 +153,3 @@ class Model(ABC):
                 f'no parameter "{name}" in {cls.__name__}{did_you_mean(name, known) or ";"} '
                 f"Parameters: {', '.join(known)}"
             )
-
-
-def checked_values(model: Model, values: Mapping[str, np.ndarray]) -> None:
-    """Raise UserError for a parameter value below what its declaration allows, or that `model.check` refuses."""
-    for name, found in values.items():
-        if not np.isfinite(found).all():
-            raise UserError(f"{name} has a value that is not a finite number; expected finite numbers")
-    for name, info in type(model).parameters().items():
-        low = np.min(values[name])
-        if low < info.minimum or low <= info.above:
-            bound = f"at least {info.minimum:g}" if np.isfinite(info.minimum) else f"above {info.above:g}"
-            raise UserError(f"{name} = {low:g} {info.units}; expected {bound}: {info.doc}")
-    model.check(values)
-
-
-def checked_start(model: Model, x: Any, areas: int) -> Any:
-    """Return the state that `model.start` made.
-
-    Raises:
-        UserError: it is no NamedTuple with the observables in it, (area,) each.
-    """
-    where = defined_at(type(model).start)
-    if not hasattr(x, "_fields") or not all(hasattr(x, name) for name in model.observables):
-        raise UserError(
-            f"{type(model).__name__}.start returns {_fields_of(x)}; expected a NamedTuple with the observables among "
-            f"its fields: {', '.join(model.observables)}{where}"
-        )
-    for name in model.observables:
-        if any(np.shape(array) != (areas,) for array in jax.tree.leaves(getattr(x, name))):
-            raise UserError(
-                f"{type(model).__name__}.start makes {name} of shape {np.shape(getattr(x, name))}; expected one number "
-                f"per area: ({areas},){where}"
-            )
-    return x
-
-
-def checked_rest(model: Model, rates: Any, areas: int) -> Any:
-    """Return the rates that `model.rest` gave.
-
-    Raises:
-        UserError: they are not (area,) of each observable.
-    """
-    where, kind = defined_at(type(model).rest), type(model).__name__
-    if not isinstance(rates, Mapping) or not set(model.observables) <= set(rates):
-        raise UserError(
-            f"{kind}.rest returns {_fields_of(rates)}; expected {{observable: rates}} for "
-            f"{', '.join(model.observables)}{where}"
-        )
-    for name in model.observables:
-        if np.shape(rates[name]) != (areas,):
-            raise UserError(
-                f"{kind}.rest makes {name} of shape {np.shape(rates[name])}; expected one number per area: "
-                f"({areas},){where}"
-            )
-    return rates
-
-
-def checked_step(model: Model, x: Any, new: Any) -> Any:
-    """Return the state `new` that `model.step` made of `x`.
-
-    Raises:
-        UserError: it is not a state like the one before: other fields, shapes or types of number.
-    """
-    where = defined_at(type(model).step)
-    structure: Any = jax.tree.structure(x)
-    if structure != jax.tree.structure(new):
-        raise UserError(
-            f"{type(model).__name__}.step returns {_fields_of(new)}; expected a {type(x).__name__} as it got: "
-            f"{', '.join(x._fields)}{where}"
-        )
-    for name, before, after in zip(x._fields, x, new):
-        for a, b in zip(jax.tree.leaves(before), jax.tree.leaves(after)):
-            if np.shape(a) != np.shape(b) or jnp.result_type(a) != jnp.result_type(b):
-                raise UserError(
-                    f"{type(model).__name__}.step makes {name} {jnp.result_type(b)} of shape {np.shape(b)}; expected "
-                    f"{jnp.result_type(a)} of shape {np.shape(a)}, as before the step{where}"
-                )
-    return new
-
-
-def _fields_of(x: Any) -> str:
-    if hasattr(x, "_fields"):
-        return f"{type(x).__name__}({', '.join(x._fields)})"
-    return f"a {type(x).__name__}" + (f" of {', '.join(map(str, x))}" if isinstance(x, Mapping) else "")

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from gbaexplore.errors import UserError
-from gbaexplore.models.base import Network, parameter
+from gbaexplore.basics.errors import UserError
+from gbaexplore.models.parameters import parameter
 from gbaexplore.models.threshold_linear import ThresholdLinear
+from gbaexplore.networks.seen import Network
 
 
 class DelayedState(NamedTuple):

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from gbaexplore.models.base import Model, Network, parameter
+from gbaexplore.models.base import Model
+from gbaexplore.models.parameters import parameter
+from gbaexplore.networks.seen import Network
 
 
 class LocalState(NamedTuple):

@@ -10,8 +10,10 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from gbaexplore.errors import UserError
-from gbaexplore.models.base import Model, Network, parameter
+from gbaexplore.basics.errors import UserError
+from gbaexplore.models.base import Model
+from gbaexplore.models.parameters import parameter
+from gbaexplore.networks.seen import Network
 
 
 class State(NamedTuple):

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
-from gbaexplore.models.base import Network, parameter
-from gbaexplore.models.ode import ODEModel
+from gbaexplore.models.equations import ODEModel
+from gbaexplore.models.parameters import parameter
+from gbaexplore.networks.seen import Network
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,10 @@ import pandas as pd
 import xarray as xr
 
 import gbaexplore as gba
-from gbaexplore import analysis, designs, noise
-from gbaexplore.labels import STATUS, canonical
+from gbaexplore import analysis, designs
+from gbaexplore.basics import points
+from gbaexplore.basics.names import STATUS, canonical
+from gbaexplore.engine import noise
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -633,13 +635,13 @@ def simulated() -> dict[str, np.ndarray]:
 @case
 def random_numbers() -> dict[str, np.ndarray]:
     """The generator's bits, from seed and coordinates to what a step gets."""
-    hashes = noise.coordinate_hashes({"seed": np.arange(5.0), "muEE": np.linspace(28, 34, 5), "feedback": "on"})
+    hashes = points.coordinate_hashes({"seed": np.arange(5.0), "muEE": np.linspace(28, 34, 5), "feedback": "on"})
     keys = noise.keys(hashes)
     counter = jnp.arange(5, dtype=jnp.uint32)
     bits, normals = jax.jit(
         lambda k: (noise.threefry(*k, counter, jnp.uint32(7)), noise.normals(k, jnp.int32(12), 3, 29))
     )(keys.T)
-    reseeded = noise.reseeded(hashes, 3)
+    reseeded = points.reseeded(hashes, 3)
     return {"hashes": hashes, "reseeded": reseeded, "keys": keys, "bits": np.stack(bits), "normals": normals}
 
 

@@ -126,7 +126,7 @@ def main(names: list[str]) -> None:
         if lines and identity and identity == old.get("identity"):
             sys.exit(
                 f"{name}: numbers have changed, but neither a traced program nor a revision: stores would not notice; "
-                "expected a higher revision in gbaexplore/revisions.py of what has changed"
+                "expected a higher revision in gbaexplore/identity/revisions.py of what has changed"
             )
         found[name] = {"variables": variables, "identity": identity}
     ordered = {name: found[name] for name in cases.CASES if name in found}

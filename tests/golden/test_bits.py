@@ -27,7 +27,7 @@ def test_bits(name, exact):
     lines = list(record.moved(name, RECORDED["cases"][name]["variables"], found, exact))
     if lines:
         noticed = cases.identity(name) != RECORDED["cases"][name]["identity"]
-        seen = "stores notice" if noticed else "no store would notice: raise a revision in gbaexplore/revisions.py"
+        seen = "stores notice" if noticed else "no store would notice: raise a revision in identity/revisions.py"
         how = "bits of this very environment" if exact else "values of another environment, to rounding"
         pytest.fail(
             f"{name} is not what was recorded ({how}; {seen}):\n  " + "\n  ".join(lines) + "\nIf a change was meant to "

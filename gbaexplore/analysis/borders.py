@@ -1,0 +1,89 @@
+"""Where in a map a network turns unstable: contours of the spectral abscissa and of divergence."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import DIVERGED, OK, STATUS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+# Stability boundaries. Two, because they differ: the linearised network has every rectifier open.
+
+
+def linear_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.DataArray:
+    """Return where the linearised network loses its stability: the curves of spectral abscissa 0.
+
+    The zero contour of `spectral_abscissa`, linear between neighbouring points of the grid (marching squares),
+    so its error is of second order in the grid's spacing.
+
+    Returns:
+        The values of `y` along `vertex`; beside them, along `vertex` too, the coordinates `x`, `curve` (number
+        of the curve: vertices with the same one are neighbours in this order) and the label of every other
+        axis of the grid. A boundary that does not exist has no vertices. All in the units of their axes.
+
+    Raises:
+        UserError: no spectral abscissa in the Dataset, or `x` or `y` is no numeric axis of two values or more.
+    """
+    if "spectral_abscissa" not in ds:
+        raise UserError(
+            f"no spectral_abscissa among {', '.join(map(str, ds.data_vars))}; "
+            "the study needs SpectralAbscissa() as a measure"
+        )
+    known = ds.spectral_abscissa.where(ds[STATUS].isin([OK, DIVERGED]))
+    return _contours(known, 0.0, x, y).assign_attrs(long_name=f"{y} where the linearised network turns unstable")
+
+
+def divergence_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.DataArray:
+    """Return the border between points that stayed bounded and points that diverged.
+
+    It runs half-way between neighbouring points of the grid, so it is right to half the grid's spacing; points
+    that are pending or have failed are gaps in it.
+
+    Returns:
+        Curves as `linear_boundary` does.
+
+    Raises:
+        UserError: `x` or `y` is no numeric axis of two values or more.
+    """
+    status = ds[STATUS]
+    diverged = (status == DIVERGED).astype(float).where(status.isin([OK, DIVERGED]))
+    return _contours(diverged, 0.5, x, y).assign_attrs(long_name=f"{y} where the network starts to run away")
+
+
+def _contours(field: xr.DataArray, level: float, x: str, y: str) -> xr.DataArray:
+    import xarray as xr
+    from contourpy import contour_generator
+
+    for name in (x, y):
+        if name not in field.dims or field[name].dtype.kind not in "iuf" or field.sizes[name] < 2:
+            numeric = [str(d) for d in field.dims if field[d].dtype.kind in "iuf" and field.sizes[d] > 1]
+            raise UserError(
+                f'"{name}" can\'t be an axis of a boundary; expected a numeric axis of at least two values: '
+                f"{', '.join(numeric) or 'this Dataset has none'}"
+            )
+    others = [str(dim) for dim in field.dims if dim not in (x, y)]
+    columns: dict[str, list[Any]] = {name: [] for name in (x, y, "curve", *others)}
+    curves = itertools.count()
+    for labels in itertools.product(*(field[dim].values for dim in others)):
+        plane = field.sel(dict(zip(others, labels))).transpose(y, x)
+        z = np.ma.masked_invalid(plane.values.astype(np.float64))
+        for line in contour_generator(plane[x].values, plane[y].values, z).lines(level):
+            vertices = np.asarray(line)
+            columns[x] += vertices[:, 0].tolist()
+            columns[y] += vertices[:, 1].tolist()
+            columns["curve"] += [next(curves)] * len(vertices)
+            for dim, label in zip(others, labels):
+                columns[dim] += [label] * len(vertices)
+    coords = {
+        name: ("vertex", np.array(columns[name], field[name].dtype), dict(field[name].attrs)) for name in (x, *others)
+    }
+    coords["curve"] = ("vertex", np.array(columns["curve"], int), {"long_name": "number of the curve", "units": "1"})
+    units = {"units": field[y].attrs.get("units", "1")}
+    return xr.DataArray(np.array(columns[y], float), dims="vertex", coords=coords, name=y, attrs=units)

@@ -1,0 +1,82 @@
+"""Numbers of a Dataset's points: how far activity propagates, how much a parameter changes it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING
+
+from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.names import AREA, OK, STATUS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def propagation_ratio(ds: xr.Dataset, target: str = "24c", source: str = "V1") -> xr.DataArray:
+    """Return peak(target) / peak(source) at every point that was computed and stayed bounded, else NaN.
+
+    Raises:
+        UserError: no peaks in the Dataset, or no such area.
+    """
+    if "peak_rate" not in ds:
+        raise UserError(f"no peak_rate among {', '.join(map(str, ds.data_vars))}; the study needs Peak() as a measure")
+    known = [str(area) for area in ds[AREA].values]
+    for area in (target, source):
+        if area not in known:
+            raise UserError(f'no area "{area}"{did_you_mean(area, known) or ";"} Areas: {", ".join(known)}')
+    peak = ds.peak_rate.where(ds[STATUS] == OK)
+    low = peak.sel(area=source, drop=True)
+    ratio = (peak.sel(area=target, drop=True) / low).where(low > 0)
+    return ratio.rename("propagation_ratio").assign_attrs(long_name=f"peak({target}) / peak({source})", units="1")
+
+
+def elasticity(ds: xr.Dataset, of: str = "peak_rate", parameters: str = "parameter") -> xr.DataArray:
+    """Return relative sensitivities, (p / y) dy/dp: by how many per cent y changes if a parameter p does by one.
+
+    Args:
+        ds: of a study that measures y and its `Sensitivity`.
+        of: the variable y.
+        parameters: the dimension of the parameters in `d_` y.
+
+    Returns:
+        Values without unit along the dimensions of the derivative; NaN where y is 0, and at points that are not
+        computed or have diverged.
+
+    Raises:
+        UserError: y or its derivative is not in the Dataset, or the label of an axis of labels is missing in it.
+    """
+    import xarray as xr
+
+    for name in (of, f"d_{of}"):
+        if name not in ds:
+            raise UserError(
+                f"no {name} among {', '.join(map(str, ds.data_vars))}; the study needs both the measure and its "
+                "Sensitivity(...)"
+            )
+    slopes = ds[f"d_{of}"]
+    values = [_parameter_values(ds, str(name)) for name in slopes[parameters].values]
+    value = xr.concat(xr.broadcast(*values), slopes[parameters], coords="minimal", compat="override")
+    y = ds[of].where((ds[STATUS] == OK) & (ds[of] != 0))
+    found = (value * slopes / y).transpose(*slopes.dims)
+    return found.rename("elasticity").assign_attrs(long_name=f"elasticity of {of}", units="1")
+
+
+def _parameter_values(ds: xr.Dataset, name: str) -> xr.DataArray:
+    """Return a parameter's value at each point: a coordinate, or what the study's recipe says of each variant."""
+    import xarray as xr
+
+    from gbaexplore.study.variants import variant_name
+
+    if name in ds.coords:
+        return ds[name].reset_coords(drop=True)
+    recipe = json.loads(ds.attrs["gbaexplore_recipe"])
+    labels = {axis: known for axis, known in recipe["order"].items() if axis != "axes"}
+    for axis in labels:
+        if axis not in ds.coords:
+            raise UserError(f'no coordinate "{axis}" in the Dataset, which the value of {name} depends on; keep it')
+    found = xr.DataArray(0.0, dims=list(labels), coords=labels)
+    for at in itertools.product(*labels.values()):
+        point = dict(zip(labels, at))
+        found.loc[point] = recipe["variants"][variant_name(point)]["parameters"][name]
+    return found.sel({axis: ds[axis] for axis in labels}).reset_coords(drop=True)

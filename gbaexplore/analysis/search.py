@@ -1,0 +1,380 @@
+"""Where something changes, in two or three parameters, without a full grid: labelled points and curves."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from gbaexplore.analysis.mesh import Edge, Mesh, Point
+from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.names import DIVERGED, OK, STATUS, canonical
+from gbaexplore.basics.points import SEED
+from gbaexplore.store.recipe import explained
+from gbaexplore.study.study import Study
+from gbaexplore.study.variants import Variant, variant_name
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+POINT, VERTEX, TRIANGLE = "point", "vertex", "triangle"
+CRITERION, CURVE, CORNERS = "criterion", "curve", "corners"
+
+_SHARE = 1e-3  # of an axis' range: its tolerance where none is given
+_QUEUE_LANES = 4  # lanes' worth of points in a queue: enough to keep the lanes busy, few enough for several threads
+
+
+class Boundary(NamedTuple):
+    """What `find_boundary` found."""
+
+    points: xr.Dataset
+    """Every point that was computed, along `point`: a study's variables, its parameters and labels as coordinates,
+    and `criterion`, the value whose sign was looked at (plus or minus infinity for True or False)."""
+
+    curves: xr.Dataset
+    """The boundary along `vertex`: the parameters and labels as coordinates, `curve` (the number of the curve), and
+    for each parameter `NAME_width`, how far apart the two computed points are that have the boundary between them."""
+
+    def sel(self, **labels: str) -> Boundary:
+        """Return the part of some labels, as in `found.sel(feedback="on")`.
+
+        Raises:
+            UserError: no such axis of labels, or no such label.
+        """
+        for axis, label in labels.items():
+            axes = [str(name) for name, c in self.points.coords.items() if c.dims == (POINT,) and c.dtype.kind in "OUT"]
+            known = list(dict.fromkeys(self.points[axis].values.tolist())) if axis in axes else axes
+            if axis not in axes or label not in known:
+                shown = ", ".join(map(str, known)) or "none"
+                raise UserError(f'no label "{label}" on an axis "{axis}"; expected one of {shown}')
+        of_points = np.logical_and.reduce([self.points[axis].values == label for axis, label in labels.items()])
+        kept = np.logical_and.reduce([self.curves[axis].values == label for axis, label in labels.items()])
+        curves = self.curves.isel({VERTEX: kept})
+        if CORNERS in curves:
+            corners = self.curves[CORNERS]
+            curves = curves.isel({TRIANGLE: kept[corners.values[:, 0]]})
+            curves[CORNERS] = curves[CORNERS].copy(data=(np.cumsum(kept) - 1)[curves[CORNERS].values])
+        return Boundary(self.points.isel({POINT: of_points}), curves)
+
+
+def find_boundary(
+    study: Study,
+    of: str | Callable[[xr.Dataset], xr.DataArray] = "diverged",
+    *,
+    tolerance: Mapping[str, float] | None = None,
+    start: int = 9,
+    most: int = 20_000,
+    known: xr.Dataset | None = None,
+) -> Boundary:
+    """Return where a criterion changes over a study's two or three axes of numbers, for each combination of labels.
+
+    The axes give the ranges. A mesh of triangles (tetrahedra) over `start` values of each is refined where the
+    criterion changes, and nowhere else, until the boundary is known to the tolerance. So it finds boundaries of any
+    shape, folded, closed or in several pieces, as long as the first mesh has points on both sides of each piece: an
+    island that lies between all of its points is not seen, and neither is what an edge of the mesh crosses twice. More
+    values at the start see more. The points are those of a grid that held them: every bit of them is the same.
+
+    Args:
+        study: its axes of labels are taken in full; the values of its axes of numbers matter for their range, and for
+            how they are spaced.
+        of: "diverged", or a function of a Dataset of points (along `point`) that returns a value for each: True or
+            False, or a number, which is looked at for where it turns positive. A number is better than a yes or no: it
+            says how far off the boundary is. Infinite ones count for their sign.
+        tolerance: how far off the boundary may be along an axis, in its unit, as {"muEE": 0.01}. Everywhere, the true
+            boundary is expected within it of the one returned, along the axis that crosses it best in tolerances. An
+            axis that is left out gets the smallest share of its range that is given of another; without any, 1/1000.
+        start: how many values of each axis the search starts from, evenly among the axis' own.
+        most: after so many points nothing is refined further; what was begun is ended, and the attribute `complete`
+            of the curves is 0.
+        known: points of an earlier search of this study, which are not computed again. So a search goes on: with
+            a larger `most`, a smaller tolerance, or another criterion.
+
+    Returns:
+        The points and the curves. In two dimensions, the vertices of a curve follow each other in their order; a
+        closed one ends where it begins. In three, a `curve` is a surface, of the triangles `corners`, (triangle,
+        corner), whose numbers are positions along `vertex`; seen from its positive side, each turns anticlockwise. No
+        boundary has no vertices. The order is always the same.
+
+    Raises:
+        UserError: not two or three axes of numbers; a tolerance of no axis, or not above 0; a criterion that is not a
+            number for each point; points that another study knows.
+    """
+    _checked_axes(study)
+    if not isinstance(start, int) or start < 2:
+        raise UserError(f"start = {start!r}; expected a whole number of at least 2: values of each axis")
+    axes = [_spread(np.sort(values), start) for values in study.numeric.values()]
+    tolerances = _tolerances(study, tolerance or {})
+    evaluated = _Evaluated(study, of)
+    if known is not None:
+        evaluated.add_known(known)
+    meshes = [Mesh(axes, tolerances) for _ in evaluated.variants]
+    complete = evaluated.search(meshes, most)
+    curves = _curves(study, evaluated.variants, meshes)
+    shown = {f"tolerance_{name}": value for name, value in zip(study.numeric, tolerances.tolist())}
+    return Boundary(evaluated.dataset(), curves.assign_attrs(title=study.name, complete=int(complete), **shown))
+
+
+def _checked_axes(study: Study) -> None:
+    listed = [*study.tables, *(name for name in study.numeric if name == SEED)]
+    if listed:
+        raise UserError(
+            f'axis "{listed[0]}" has no values between its own; expected axes of numbers and of labels: leave it out, '
+            "or give it as fixed"
+        )
+    single = [name for name, values in study.numeric.items() if len(values) < 2]
+    if single:
+        raise UserError(
+            f'axis "{single[0]}" has one value; expected a range: give it as fixed={{"{single[0]}": '
+            f"{study.numeric[single[0]][0]:g}}}"
+        )
+    if len(study.numeric) not in (2, 3):
+        raise UserError(
+            f"{len(study.numeric)} axes of numbers ({', '.join(study.numeric) or 'none'}); expected two or three that "
+            "span the boundary"
+        )
+
+
+def _spread(values: np.ndarray, count: int) -> np.ndarray:
+    """Return `count` values, evenly by position along an axis: where its values are dense, they are."""
+    return canonical(np.interp(np.linspace(0, len(values) - 1, count), np.arange(len(values)), values))
+
+
+def _tolerances(study: Study, given: Mapping[str, float]) -> np.ndarray:
+    for name, value in given.items():
+        if name not in study.numeric:
+            raise UserError(
+                f'tolerance of "{name}"{did_you_mean(name, list(study.numeric)) or ";"} '
+                f"Axes of numbers: {', '.join(study.numeric)}"
+            )
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
+            raise UserError(f"the tolerance of {name} is {value!r}; expected a finite number above 0")
+    ranges = {name: float(np.ptp(values)) for name, values in study.numeric.items()}
+    share = min((value / ranges[name] for name, value in given.items()), default=_SHARE)
+    return np.array([float(given.get(name, share * length)) for name, length in ranges.items()])
+
+
+class _Evaluated:
+    """The points that were computed, each once, and the criterion's value at each."""
+
+    def __init__(self, study: Study, of: str | Callable[[xr.Dataset], xr.DataArray]) -> None:
+        if of != "diverged" and not callable(of):
+            raise UserError(f'of = {of!r}; expected "diverged" or a function of a Dataset, such as propagation_ratio')
+        self.of: Any = (lambda ds: ds[STATUS] == DIVERGED) if of == "diverged" else of
+        self.variants = list(study.variants())
+        self.lanes = study.plan(self.variants[0]).batch.lanes
+        self.study = study.pinned().in_queues(_QUEUE_LANES * self.lanes)
+        self.template = study.template()
+        self.values: list[dict[Point, float]] = [{} for _ in self.variants]
+        self.parts: list[xr.Dataset] = []
+
+    def search(self, meshes: list[Mesh], most: int) -> bool:
+        """Compute what meshes ask for until they ask for nothing; return whether they might go as far as they want."""
+        refused = []
+
+        def goes_on() -> bool:
+            refused.append(self.count >= most)
+            return not refused[-1]
+
+        asking = {i: mesh.proposals(self.lanes, goes_on) for i, mesh in enumerate(meshes)}
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            while asking:
+                wanted = {i: next(proposals, None) for i, proposals in asking.items()}
+                asking = {i: proposals for i, proposals in asking.items() if wanted[i] is not None}
+                self.compute({i: points for i, points in wanted.items() if points}, pool)
+                for i in asking:
+                    meshes[i].values.update({point: self.values[i][point] for point in wanted[i] or ()})
+        return not any(refused)
+
+    @property
+    def count(self) -> int:
+        """How many points there are."""
+        return sum(map(len, self.values))
+
+    def compute(self, wanted: dict[int, list[Point]], pool: ThreadPoolExecutor) -> None:
+        """Compute the points that are not known, by variant, in batches that the simulator likes."""
+        new = {i: [p for p in dict.fromkeys(points) if p not in self.values[i]] for i, points in wanted.items()}
+        share = -(-sum(map(len, new.values())) // (os.cpu_count() or 1))
+        size = min(self.study.queue_points, max(self.lanes, -(-share // self.lanes) * self.lanes))
+        jobs = [(i, points[at : at + size]) for i, points in new.items() for at in range(0, len(points), size)]
+        if not jobs:
+            return
+        if not self.parts:
+            # One compiles; the others then find it.
+            self.study.prepare(self.variants[0])
+        for (i, points), part in zip(jobs, list(pool.map(lambda job: self.simulated(*job), jobs))):
+            self.add(part, [i] * len(points), points)
+
+    def simulated(self, number: int, points: list[Point]) -> xr.Dataset:
+        """Return points of a variant, as a part of the result."""
+        variant = self.variants[number]
+        at = dict(zip(self.study.numeric, np.array(points).T))
+        parameters = self.study.points_at(variant, at)
+        found = self.study.run_points(variant, parameters, len(points))
+        return self.labelled(variant, parameters, found, len(points))
+
+    def labelled(
+        self, variant: Variant, parameters: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray], count: int
+    ) -> xr.Dataset:
+        """Return what the study's own Dataset says of these points."""
+        import xarray as xr
+
+        like = self.template
+        of_grid = {*self.study.axes, *self.study.derived}
+        coords: dict[str, Any] = {str(n): c.variable for n, c in like.coords.items() if n not in of_grid}
+        for name, values in parameters.items():
+            coords[name] = (POINT, values, like[name].attrs)
+        for name, label in variant.labels.items():
+            coords[name] = (POINT, np.full(count, label, object), like[name].attrs)
+        dims = {name: variable.dims for name, variable in self.study.variables.items()}
+        names = map(str, like.data_vars)
+        data = {name: ((POINT, *dims.get(name, ())), found[name], like[name].attrs) for name in names}
+        return xr.Dataset(data, coords, dict(like.attrs))
+
+    def add(self, part: xr.Dataset, numbers: list[int], points: list[Point]) -> None:
+        """Take in points, of the variants `numbers`."""
+        values = _criterion(self.of, part)
+        part[CRITERION] = (POINT, values, {"long_name": "what changes its sign at the boundary", "units": "1"})
+        self.parts.append(part)
+        for number, point, value in zip(numbers, points, values.tolist()):
+            self.values[number][point] = value
+
+    def add_known(self, known: xr.Dataset) -> None:
+        """Take in the finished points of an earlier search."""
+        recipe = known.attrs.get("gbaexplore_recipe")
+        if recipe is None or POINT not in known.dims:
+            raise UserError(
+                "known is no Dataset of points of a search; expected find_boundary(...).points, or its file"
+            )
+        there = json.loads(recipe)
+        if "format" not in there:
+            raise UserError(
+                "the known points were computed by an earlier gbaexplore, and do not say by which program; expected "
+                "points of this one: search without known"
+            )
+        others = explained(there, self.study.recipe())
+        if others:
+            raise UserError(
+                f"the known points are another study's ({'; '.join(others[:3])}); expected those of this one: "
+                "search without known, or with the study that they are of"
+            )
+        known = known.drop_vars(CRITERION, errors="ignore").load()
+        known = known.isel({POINT: np.isin(known[STATUS], [OK, DIVERGED])})
+        names = {variant_name(variant.labels): i for i, variant in enumerate(self.variants)}
+        labels = [known[axis].values.tolist() for axis in self.study.categorical]
+        rows = zip(*labels) if labels else itertools.repeat((), known.sizes[POINT])
+        numbers = [names[variant_name(dict(zip(self.study.categorical, row)))] for row in rows]
+        points = list(zip(*(known[axis].values.tolist() for axis in self.study.numeric)))
+        if points:
+            self.add(known, numbers, points)
+
+    def dataset(self) -> xr.Dataset:
+        """Return all points."""
+        import xarray as xr
+
+        return xr.concat(
+            self.parts, POINT, data_vars="minimal", coords="minimal", compat="override", join="override",
+            combine_attrs="override",
+        )  # fmt: skip
+
+
+def _criterion(of: Callable[[xr.Dataset], xr.DataArray], part: xr.Dataset) -> np.ndarray:
+    """Return the criterion's value at each point: above 0 on one side, and infinite if it only says yes or no."""
+    found = of(part)
+    if getattr(found, "dims", None) != (POINT,) or found.dtype.kind not in "biuf":
+        what = f"{found.dtype} along {found.dims}" if hasattr(found, "dims") else type(found).__name__
+        raise UserError(
+            f'the criterion returned {what}; expected True or False, or a number, for each point, along ("{POINT}",): '
+            'select the others, as in lambda ds: ds.peak_rate.sel(area="V1") - 100'
+        )
+    if found.dtype.kind == "b":
+        return np.where(found.values, np.inf, -np.inf)
+    values = found.values.astype(np.float64)
+    if np.isnan(values).any():
+        raise UserError(
+            f"the criterion is NaN at {np.isnan(values).sum()} of {len(values)} points; expected to know on which side "
+            "they are: give them one, as in .fillna(np.inf)"
+        )
+    return values
+
+
+# What was found, as curves.
+
+
+def _curves(study: Study, variants: list[Variant], meshes: list[Mesh]) -> xr.Dataset:
+    import xarray as xr
+
+    template = study.template()
+    names = list(study.numeric)
+    at, width = np.empty((0, len(names))), np.empty((0, len(names)))
+    curve = np.empty(0, int)
+    triangles = np.empty((0, 3), int)
+    labels: dict[str, list[str]] = {name: [] for name in study.categorical}
+    for variant, mesh in zip(variants, meshes):
+        crossings, facets = mesh.crossings(), list(mesh.facets())
+        pieces = _lines(facets) if len(names) == 2 else _surfaces(facets)
+        for edges, corners in pieces:
+            triangles = np.vstack([triangles, np.array(corners, int).reshape(-1, 3) + len(at)])
+            at = np.vstack([at, [crossings[edge].at for edge in edges]])
+            width = np.vstack([width, [crossings[edge].width for edge in edges]])
+            curve = np.append(curve, np.full(len(edges), curve[-1] + 1 if curve.size else 0))
+            for name, label in variant.labels.items():
+                labels[name] += [label] * len(edges)
+    coords: dict[str, Any] = {name: (VERTEX, at[:, i], template[name].attrs) for i, name in enumerate(names)}
+    coords |= {name: (VERTEX, np.array(values, object), template[name].attrs) for name, values in labels.items()}
+    coords[CURVE] = (VERTEX, curve, {"long_name": "number of the curve", "units": "1"})
+    data: dict[str, Any] = {}
+    for i, name in enumerate(names):
+        attrs = {"long_name": f"width of the bracket in {name}", "units": template[name].attrs["units"]}
+        data[f"{name}_width"] = (VERTEX, width[:, i], attrs)
+    if len(names) == 3:
+        attrs = {"long_name": "vertices of a triangle of the surface", "units": "1"}
+        data[CORNERS] = ((TRIANGLE, "corner"), triangles, attrs)
+    return xr.Dataset(data, coords, {"Conventions": template.attrs["Conventions"]})
+
+
+def _lines(segments: list[list[Edge]]) -> list[tuple[list[Edge], list[list[int]]]]:
+    """Return segments as lines, each in order."""
+    beside: dict[Edge, list[Edge]] = {}
+    for a, b in segments:
+        beside.setdefault(a, []).append(b)
+        beside.setdefault(b, []).append(a)
+    found: list[tuple[list[Edge], list[list[int]]]] = []
+    left = dict.fromkeys(beside)
+    # Open lines first: a closed one may begin anywhere.
+    for first in sorted(beside, key=lambda edge: len(beside[edge])):
+        if first not in left:
+            continue
+        line = [first]
+        del left[first]
+        while following := [edge for edge in beside[line[-1]] if edge in left]:
+            line.append(following[0])
+            del left[following[0]]
+        closed = len(line) > 2 and first in beside[line[-1]]
+        found.append((line + [first] * closed, []))
+    return found
+
+
+def _surfaces(triangles: list[list[Edge]]) -> list[tuple[list[Edge], list[list[int]]]]:
+    """Return triangles by the surface that they are a part of, each as positions among its crossings."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not triangles:
+        return []
+    number = {edge: i for i, edge in enumerate(dict.fromkeys(itertools.chain(*triangles)))}
+    corners = np.array([[number[edge] for edge in triangle] for triangle in triangles])
+    a, b = corners[:, [0, 1]].T.ravel(), corners[:, [1, 2]].T.ravel()
+    count, part = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(len(number),) * 2), directed=False)
+    edges = list(number)
+    found = []
+    for surface in range(count):
+        own = np.flatnonzero(part == surface)
+        position = np.empty(len(edges), int)
+        position[own] = np.arange(len(own))
+        found.append(([edges[i] for i in own], position[corners[part[corners[:, 0]] == surface]].tolist()))
+    return found

@@ -1,0 +1,153 @@
+"""Where things may be: on this machine, or in an object store, which has no locks, no renaming and no appending."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, cast
+
+from gbaexplore.basics.errors import UserError
+
+_URL = re.compile(r"([a-z][a-z0-9+.:-]*):/+(.*)", re.IGNORECASE | re.DOTALL)
+_OF_ZARR = ("zarr.json", ".zgroup", ".zarray")  # a group or an array, of format 3 or 2, is a folder with one of these
+
+
+def place(where: str | Path) -> Path:
+    """Return a path as its user gives it, or a URL such as s3://bucket/folder, as a path; `~` is the home folder.
+
+    Raises:
+        UserError: an empty path, a user that there is not, a URL that can't be used.
+    """
+    text = str(where)
+    url = _URL.fullmatch(text)
+    if url is None:
+        return _path(text)
+    if _of_file(url):
+        return _path_of(text)
+    try:
+        from upath import UPath
+
+        path = UPath(text.rstrip("/") if isinstance(where, str) and url[2] else where)
+        path.fs  # noqa: B018 - what it needs is imported now
+        why = "" if remote(cast(Path, path)) else "no such kind of URL is known"
+    except Exception as error:  # of a package for some kind of URL: any
+        why = " ".join(str(error).split())
+    if why:
+        raise UserError(
+            f"{where} can't be used ({why}); expected a folder, or a URL of an object store, as text, "
+            'whose package is installed: for s3:// pip install "gbaexplore[s3]"'
+        )
+    return cast(Path, path)
+
+
+def local(where: str | Path) -> Path:
+    """Return the path of something on this machine as its user gives it; `~` is the home folder.
+
+    Raises:
+        UserError: as `place`; a URL of an object store.
+    """
+    url = _URL.fullmatch(str(where))
+    if url is not None and not _of_file(url):
+        raise UserError(f"{where} is in an object store; expected a place on this machine")
+    return place(where)
+
+
+def _path(text: str) -> Path:
+    if not text or "\0" in text:
+        raise UserError(f"{text!r} is no path; expected the name of a file or folder")
+    expanded = os.path.expanduser(text)
+    if expanded.startswith("~"):
+        user = text[1:].partition("/")[0]
+        raise UserError(f"{text}: there is no user {user} on this machine; for a file of that name, write ./{text}")
+    path = Path(expanded)
+    # Path forgets the dot of "./~", which must not mean another place when it comes here again.
+    return path.absolute() if str(path).startswith("~") or _URL.match(str(path)) else path
+
+
+def _of_file(url: re.Match[str]) -> bool:
+    return url[1].lower() in ("file", "local")
+
+
+def _path_of(url: str) -> Path:
+    from urllib.parse import unquote, urlsplit
+
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise UserError(f"{url} is on the machine {parts.netloc}; expected file:///FOLDER, or just the path")
+    return _path(unquote(parts.path))
+
+
+def remote(path: Path) -> bool:
+    """Return whether a path is in an object store."""
+    return not isinstance(path, Path)
+
+
+def for_zarr(path: Path) -> Any:
+    """Return a path as zarr and xarray take it."""
+    return str(path) if remote(path) else path
+
+
+def real(path: Path) -> Path:
+    """Return where a symbolic link leads; any other path as it is, whatever links there are above it.
+
+    Raises:
+        UserError: the link leads back to itself.
+    """
+    if remote(path) or not os.path.islink(path):
+        return path
+    found = Path(os.path.realpath(path))
+    if os.path.islink(found):
+        raise UserError(f"{path} is a link that leads back to itself; expected one that leads to a store or a file")
+    return found
+
+
+def names_store(path: Path) -> bool:
+    """Return whether a path is that of a store, NAME.zarr or a link to it; any other is that of a folder of stores."""
+    return ".zarr" in (path.suffix, real(path).suffix)
+
+
+def check_writable(path: Path) -> None:
+    """Raise UserError if nothing can be written at a path: it is inside a store, or there can be no such folder."""
+    folders = real(path).parents
+    if not remote(path):
+        above = next((folder for folder in folders if os.path.lexists(folder)), Path("/"))
+        if not os.path.isdir(above):
+            what = f"a link to {os.readlink(above)}, which is no folder" if above.is_symlink() else "no folder"
+            raise UserError(f"{above} is {what}; expected a folder for {path.name}: choose another place")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise UserError(f"{above} can't be written to: no permission; choose another place for {path.name}")
+        folders = (above.resolve() / path.name).parents
+    for folder in folders:
+        if any(_seen(folder / name) for name in _OF_ZARR):
+            raise UserError(f"{path} would be inside {folder}, which is a zarr store; choose a place outside of it")
+
+
+def _seen(path: Path) -> bool:
+    # Of an object store only a part may be open to us.
+    try:
+        return path.exists()
+    except Exception:  # of an object store's client: any
+        return False
+
+
+def exists(path: Path) -> bool:
+    """Return whether there is something at a path.
+
+    Raises:
+        UserError: that can't be told (a name that is too long, a folder that can't be searched, a URL without access).
+    """
+    try:
+        if remote(path):
+            return path.exists()
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except Exception as error:  # of an object store's client: any
+        raise UserError(f"{path} can't be looked at: {reason(error)}; choose another name or --store") from None
+    return True
+
+
+def reason(error: Exception) -> str:
+    """Return why a place can't be used, in a few words."""
+    return getattr(error, "strerror", None) or " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,0 +1,39 @@
+"""Names of a point's values beside its parameters, and the hash of its coordinates, which keys its noise."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+AMPLITUDE = "amplitude"
+VELOCITY = "velocity"
+SEED = "seed"
+NOISE = "noise key"
+"""Among a point's values: its hash, from `coordinate_hashes`; no parameter can have this name."""
+
+
+def coordinate_hashes(coordinates: Mapping[str, Any]) -> np.ndarray:
+    """Return a hash of each point's coordinates, uint64, (point,): the same whatever the order of the axes.
+
+    Args:
+        coordinates: axis -> values (point,), numbers to 12 digits or labels; or one value for all points.
+    """
+    total = np.zeros(1, np.uint64)
+    for axis, values in coordinates.items():
+        different, at = np.unique(np.atleast_1d(values), return_inverse=True)
+        hashes = np.array([_hash(axis, value) for value in different.tolist()], dtype=np.uint64)
+        total = total + hashes[at]
+    return total
+
+
+def reseeded(hashes: np.ndarray, seed: int) -> np.ndarray:
+    """Return the hashes of points with seed 0 as those of the same points with another seed."""
+    return hashes - np.uint64(_hash(SEED, 0.0)) + np.uint64(_hash(SEED, float(seed)))
+
+
+def _hash(axis: str, value: Any) -> int:
+    text = f"{axis}={value}" if isinstance(value, str) else f"{axis}={float(value) + 0.0:.12g}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")

@@ -1,0 +1,64 @@
+"""A model's first step and its rest, before anything is compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gbaexplore.basics.errors import UserError, defined_at, raised_at
+from gbaexplore.basics.points import AMPLITUDE
+from gbaexplore.engine.plan import Plan
+from gbaexplore.models.base import Model
+from gbaexplore.models.checks import checked_rest, checked_start, checked_step
+from gbaexplore.models.parameters import Parameters
+from gbaexplore.networks.seen import Network
+
+
+def try_first_step(plan: Plan, network: Network, values: Mapping[str, float]) -> None:
+    """Take one step of one point, without stimulus.
+
+    Args:
+        values: of the parameters; those that are the same at all points may be left out.
+
+    Raises:
+        UserError: the state is no state, or not finite; and whatever the model raises.
+    """
+    batch = plan.batch
+    areas = len(network.hierarchy)
+
+    def first(p: Parameters, net: Network) -> Any:
+        checked_rest(batch.model, batch.model.rest(p, net), areas)
+        x = checked_start(batch.model, batch.model.start(p, net), areas)
+        nothing = jnp.zeros_like(net.hierarchy)
+        normal = [jnp.zeros((batch.draws, areas), batch.dtype)] if batch.draws else []
+        net = net._replace(arriving=nothing, arriving_inhibitory=None if net.fln_inhibitory is None else nothing)
+        return x, checked_step(batch.model, x, batch.model.step(x, p, net, nothing, batch.dt, *normal))
+
+    with jax.enable_x64(batch.dtype == "float64"):
+        net = jax.tree.map(lambda a: jnp.asarray(a, batch.dtype), network._replace(wiring_mm=None))
+        p = Parameters({k: jnp.full(areas, v, batch.dtype) for k, v in (dict(batch.fixed) | dict(values)).items()})
+        if all(np.isfinite(a).all() for a in jax.tree.leaves(jax.jit(first)(p, net))):
+            return
+        swept = {name: value for name, value in values.items() if name not in {AMPLITUDE, *dict(batch.fixed)}}
+        kind, at = type(batch.model).__name__, ", ".join(f"{name} = {value:g}" for name, value in swept.items())
+        where = defined_at(type(batch.model).start)
+        try:
+            with jax.debug_nans(True), jax.debug_infs(True), jax.disable_jit():  # now in the line where it happens
+                first(p, net)
+        except FloatingPointError as error:
+            where = raised_at(error)
+        raise UserError(
+            f"{kind} is not finite (NaN or infinite) from the start{at and f', at {at}'}; expected finite numbers in "
+            f"its first step{where}"
+        )
+
+
+def resting(model: Model, network: Network, values: Mapping[str, float]) -> dict[str, np.ndarray]:
+    """Return the rates that a point's changes are changes from: {observable: (area,)}, float64."""
+    with jax.enable_x64(True):
+        p = Parameters({name: np.full(len(network.hierarchy), value) for name, value in values.items()})
+        return {name: np.asarray(v) for name, v in model.rest(p, network).items()}

@@ -1,0 +1,317 @@
+"""Lanes: points that are simulated side by side, slice by slice, refilled when one is over."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.experimental.layout import Layout, with_layout_constraint
+
+from gbaexplore.basics.names import DIVERGED, OK
+from gbaexplore.basics.points import AMPLITUDE
+from gbaexplore.engine.noise import normals
+from gbaexplore.engine.plan import SETTLED, Batch
+from gbaexplore.measures.base import Now, StreamingMeasure
+from gbaexplore.measures.peak import Peak
+from gbaexplore.models.checks import checked_start, checked_step
+from gbaexplore.models.parameters import Parameters
+from gbaexplore.networks.seen import Network
+
+
+class _Lanes(NamedTuple):
+    """What is carried from slice to slice; per lane unless it says otherwise."""
+
+    point: Any  # (lanes,) which point each lane works on; `size` for none
+    clock: Any  # (lanes,) its next slice
+    ended: Any  # (lanes,) bool, it has diverged
+    x: Any  # the model's state
+    line: Any  # (depth, area, lanes) the last values of what travels, the one of `tick` at row tick % depth; or None
+    tick: Any  # () steps that all lanes have made
+    top: Any  # the largest value of all that has to come back to zero, seen between slices
+    accs: Any  # the measures' accumulators
+    queued: Any  # () the next point of the queue
+    out: Any  # the accumulators of finished points, (size + 1, ...)
+    status: Any  # (size + 1,)
+    slices: Any  # () how many have been run
+
+
+class _Sweep:
+    """A queue of points through a batch's lanes; its methods are traced once per program."""
+
+    def __init__(
+        self, batch: Batch, size: int, n_slices: int, points: Any, noise: Any, count: Any, network: Network, tables: Any
+    ) -> None:
+        self.batch, self.size, self.n_slices = batch, size, n_slices
+        self.points, self.noise, self.count = points, noise, count
+        self.network, self.tables = network, tables
+        self.areas = len(batch.runs[0].areas)
+
+    def run(self) -> Any:
+        """Return (values of each measure, status, slices run)."""
+        done = jax.lax.while_loop(lambda c: jnp.any(c.point < self.count), self.next_slice, self.first_lanes())
+        return self.finished(done.out), done.status, done.slices
+
+    def first_lanes(self) -> _Lanes:
+        lanes = self.batch.lanes
+        point = jnp.minimum(jnp.arange(lanes, dtype=jnp.int32), self.size)
+        x = self.start(point)
+        accs = self.opened(jax.tree.map(jnp.zeros_like, x))
+        return _Lanes(
+            point=point,
+            clock=jnp.zeros(lanes, jnp.int32),
+            ended=jnp.zeros(lanes, bool),
+            x=x,
+            line=self.line(x),
+            tick=jnp.asarray(0, jnp.int32),
+            top=jax.tree.map(jnp.zeros_like, self.batch.model.away(x)),
+            accs=accs,
+            queued=jnp.asarray(lanes, jnp.int32),
+            out=[jax.tree.map(self.nothing_finished, acc) for acc in self.lanes_first(accs)],
+            status=jnp.zeros(self.size + 1, jnp.uint8),
+            slices=jnp.asarray(0, jnp.int32),
+        )
+
+    def nothing_finished(self, acc: Any) -> Any:
+        return jnp.zeros((self.size + 1, *acc.shape[1:]), acc.dtype)
+
+    def lanes_first(self, accs: list[Any]) -> list[Any]:
+        return [
+            jax.tree.map(functools.partial(jnp.moveaxis, source=_lane_axis(measure), destination=0), acc)
+            for measure, acc in zip(self.batch.measures, accs)
+        ]
+
+    # One point's functions, for all lanes.
+
+    def spread(self, values: Any) -> Any:
+        """Per lane (lanes,), per area (area, 1) or one number -> (area, lanes); XLA fuses it into its use."""
+        return jnp.broadcast_to(jnp.asarray(values), (self.areas, self.batch.lanes))
+
+    def swept(self, point: Any) -> dict[str, Any]:
+        return {name: v[jnp.minimum(point, self.size - 1)] for name, v in self.points.items()}
+
+    def parameters(self, swept: dict[str, Any]) -> Parameters:
+        fixed = {name: jnp.asarray(value, self.batch.dtype) for name, value in self.batch.fixed}
+        return Parameters({name: self.spread(v) for name, v in {**fixed, **swept}.items()})
+
+    def with_network(self, function: Any, **arriving: Any) -> Any:
+        """Return function(*args, network) for a point as one for all lanes; `arriving` are (area, lanes)."""
+        own = {"hierarchy": self.spread(self.network.hierarchy[:, None]), **arriving}
+        mapped = _each(lambda own, *args: function(*args, self.network._replace(**own)))
+        return functools.partial(mapped, own)
+
+    def start(self, point: Any) -> Any:
+        def one(p: Any, network: Network) -> Any:
+            return checked_start(self.batch.model, self.batch.model.start(p, network), self.areas)
+
+        return self.with_network(one)(self.parameters(self.swept(point)))
+
+    # What is under way from area to area.
+
+    def line(self, x: Any) -> Any:
+        """What has been before the start: the start, for ever."""
+        if not self.batch.depth:
+            return None
+        return jnp.broadcast_to(
+            getattr(x, self.batch.model.travels or ""), (self.batch.depth, self.areas, self.batch.lanes)
+        )
+
+    def on_its_way(self, line: Any, x: Any, tick: Any) -> Any:
+        """The line with what leaves now."""
+        if not self.batch.depth:
+            return None
+        leaving = getattr(x, self.batch.model.travels or "")
+        return jax.lax.dynamic_update_index_in_dim(line, leaving, tick % self.batch.depth, 0)
+
+    def arriving(self, line: Any, tick: Any) -> dict[str, Any]:
+        """What arrives now in each area, {field of the network: (area, lanes)}."""
+        if not self.batch.depth:
+            return {}
+        # All lanes have the same delays: whole rows of lanes are fetched, each pathway's two steps around its delay.
+        lag, part = self.tables.lag, self.tables.lag_part
+        steps = jnp.concatenate([lag, lag + 1], axis=1)
+        row = ((tick - steps) % self.batch.depth) * self.areas + jnp.tile(jnp.arange(self.areas), 2)
+        late = line.reshape(-1, self.batch.lanes).at[row].get(mode="promise_in_bounds")
+        weights = {"arriving": self.network.fln, "arriving_inhibitory": self.network.fln_inhibitory}
+        return {
+            name: jnp.einsum("ij,ijl->il", jnp.concatenate([w * (1 - part), w * part], axis=1), late)
+            for name, w in weights.items()
+            if w is not None
+        }
+
+    def step(
+        self, x: Any, swept: dict[str, Any], stimulus: Any, normal: tuple[Any, ...], arriving: dict[str, Any]
+    ) -> Any:
+        def one(x: Any, p: Any, stimulus: Any, *rest: Any) -> Any:
+            *normal, network = rest
+            new = self.batch.model.step(x, p, network, stimulus, self.batch.dt, *normal)
+            return checked_step(self.batch.model, x, new)
+
+        # Without this, one constant array in a model's step makes XLA turn the state's layout round: 2.6 x slower.
+        return jax.tree.map(
+            _batch_last, self.with_network(one, **arriving)(x, self.parameters(swept), stimulus, *normal)
+        )
+
+    def normal(self, key: Any, step: Any) -> tuple[Any, ...]:
+        """Return what a step gets of random numbers: ((draws, area, lanes),), or nothing."""
+        if key is None:
+            return ()
+        return (normals(key, step, self.batch.draws, self.areas).astype(self.batch.dtype),)
+
+    def opened(self, x: Any) -> list[Any]:
+        """Every measure's accumulator, from a first sample."""
+        batch = self.batch
+        return [
+            jax.vmap(functools.partial(measure.init, run=run), -1, _lane_axis(measure))(self.observed(measure, x))
+            for measure, run in zip(batch.measures, batch.runs)
+        ]
+
+    def updated(self, accs: list[Any], x: Any, step: Any) -> list[Any]:
+        """Every measure's accumulator, one sample later; `step` is (lanes,), or () for all lanes at once."""
+        batch = self.batch
+        found = []
+        for measure, run, first, acc in zip(batch.measures, batch.runs, batch.first_samples, accs):
+            now = Now(self.kept(measure, self.spread(step).astype(jnp.int32)), step - first)
+            lane = _lane_axis(measure)
+            axes = (lane, -1, Now(-1, None if step.ndim == 0 else -1))
+            update = jax.vmap(functools.partial(measure.update, run=run), in_axes=axes, out_axes=lane)
+            found.append(update(acc, self.observed(measure, x), now))
+        return found
+
+    def observed(self, measure: StreamingMeasure, x: Any) -> Any:
+        return self.kept(measure, getattr(x, measure.observable(self.batch.model)))
+
+    def kept(self, measure: StreamingMeasure, values: Any) -> Any:
+        """Leave out the lanes that never get a point, where samples would take memory: (area, lanes)."""
+        return jax.tree.map(lambda v: v[:, : self.size], values) if measure.places_samples else values
+
+    # A slice.
+
+    def next_slice(self, c: _Lanes) -> _Lanes:
+        """Every lane through its next slice; those that are finished then take the next points."""
+        x, line, tick, accs = self.through_slice(c)
+        clock = c.clock + 1
+        away = self.batch.model.away(x)
+        top = jax.tree.map(lambda t, a: jnp.maximum(t, jnp.abs(a)), c.top, away)
+        small = jax.tree.map(lambda t, a: (jnp.abs(a) <= SETTLED * t).reshape(-1, a.shape[-1]).all(0), top, away)
+        if line is not None:
+            largest = getattr(top, self.batch.model.travels or "")
+            small = small, (jnp.abs(line) <= SETTLED * largest).all((0, 1))
+        settled = jnp.stack(jax.tree.leaves(small)).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
+        ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling)
+        over = clock >= self.n_slices
+        done = (over | settled | ended if self.batch.refill else over) & (c.point < self.count)
+
+        out, status = self.written(c, accs, done, ended)
+        taken = jnp.cumsum(done, dtype=jnp.int32)
+        point = jnp.where(done, jnp.minimum(c.queued + taken - 1, self.size), c.point)
+        start = self.start(point)
+        return _Lanes(
+            point=point,
+            clock=jnp.where(done, 0, clock),
+            ended=ended & ~done,
+            x=_select(done, start, x),
+            line=_select(done, self.line(start), line),
+            tick=tick,
+            top=jax.tree.map(lambda t: jnp.where(done, 0, t), top),
+            accs=accs,
+            queued=c.queued + taken[-1],
+            out=out,
+            status=status,
+            slices=c.slices + 1,
+        )
+
+    def through_slice(self, c: _Lanes) -> tuple[Any, Any, Any, list[Any]]:
+        """State, what is under way, ticks and accumulators of every lane after the slice that its clock says."""
+        batch, tables = self.batch, self.tables
+        at = jnp.minimum(c.clock, self.n_slices - 1)
+        # A lane's new point must not see its last one's accumulators: the watched ceiling would end it at once.
+        fresh = c.clock == 0
+        before = [
+            acc if measure.places_samples else _select(tables.opens[i][at] | fresh, new, acc)
+            for i, (measure, new, acc) in enumerate(zip(batch.measures, self.opened(c.x), c.accs))
+        ]
+        first = tables.first[at]
+        length = tables.first[at + 1] - first
+        # Without refilling all clocks are one clock; a scalar lets a Trace write rows instead of scattering.
+        common = first if batch.refill else first[0]
+        swept = self.swept(c.point)
+        amplitude = swept[AMPLITUDE][None, :]
+        key = None if self.noise is None else self.noise[jnp.minimum(c.point, self.size - 1)].T
+        constant = None if batch.stepwise else amplitude * tables.levels[:, tables.piece[at]]
+
+        def one_step(i: Any, carry: Any) -> Any:
+            x, line, accs = carry
+            stimulus = constant
+            if batch.stepwise:
+                stimulus = amplitude * tables.levels[:, tables.piece[first + i - tables.first[0]]]
+            line = self.on_its_way(line, x, c.tick + i)
+            new = self.step(x, swept, stimulus, self.normal(key, common + i), self.arriving(line, c.tick + i))
+            sampled = self.updated(accs, new, common + i)
+            if batch.ragged and batch.refill:
+                return _select(i < length, (new, line, sampled), carry)
+            return new, line, sampled
+
+        steps = batch.slice_steps
+        if batch.ragged:
+            steps = length.max() if batch.refill else length[0]
+        x, line, after = jax.lax.fori_loop(0, steps, one_step, (c.x, c.line, before))
+        kept = [
+            _select(tables.active[i][at] & ~c.ended, new, old) if guarded else new
+            for i, (guarded, new, old) in enumerate(zip(batch.guarded, after, before))
+        ]
+        return x, line, c.tick + steps, kept
+
+    def highest(self, accs: list[Any]) -> Any:
+        """The largest change of each lane's principal observable so far, NaN if there was one."""
+        principal = next(iter(self.batch.model.observables))
+        seen = [
+            _each(measure.highest)(acc)
+            for measure, acc in zip(self.batch.measures, accs)
+            if isinstance(measure, Peak) and measure.observable(self.batch.model) == principal
+        ]
+        return jnp.max(functools.reduce(jnp.maximum, seen), axis=0)
+
+    def written(self, c: _Lanes, accs: list[Any], done: Any, ended: Any) -> tuple[Any, Any]:
+        """Results with those of the finished lanes; row `size` is where the others are written."""
+
+        def write(out: Any) -> Any:
+            rows = jnp.where(done, c.point, self.size)
+            values = jax.tree.map(lambda o, acc: o.at[rows[: len(acc)]].set(acc), out[0], self.lanes_first(accs))
+            return values, out[1].at[rows].set(jnp.where(ended, DIVERGED, OK).astype(jnp.uint8))
+
+        return jax.lax.cond(jnp.any(done), write, lambda out: out, (c.out, c.status))
+
+    def finished(self, out: Any) -> list[dict[str, Any]]:
+        """The measures' results, (point, ...)."""
+        batch = self.batch
+
+        def one(swept: dict[str, Any], accs: Any) -> list[dict[str, Any]]:
+            values = {name: jnp.asarray(value, batch.dtype) for name, value in batch.fixed} | swept
+            p = Parameters({name: jnp.broadcast_to(v, (self.areas,)) for name, v in values.items()})
+            rest = batch.model.rest(p, self.network)
+            return [
+                measure.finish(acc, rest[measure.observable(batch.model)], run)
+                for measure, run, acc in zip(batch.measures, batch.runs, accs)
+            ]
+
+        return jax.vmap(one, axis_size=self.size)(self.points, jax.tree.map(lambda o: o[: self.size], out))
+
+
+def _each(function: Any) -> Any:
+    """Return a function of one point as one of all lanes, which are the last axis."""
+    return jax.vmap(function, in_axes=-1, out_axes=-1)
+
+
+def _lane_axis(measure: StreamingMeasure) -> int:
+    # The lanes are last, for the arithmetic; but a row can only be placed in an array whose lanes are first.
+    return 0 if measure.places_samples else -1
+
+
+def _select(lane: Any, new: Any, old: Any) -> Any:
+    return jax.tree.map(lambda a, b: jnp.where(lane, a, b), new, old)
+
+
+def _batch_last(array: Any) -> Any:
+    return with_layout_constraint(array, Layout(major_to_minor=tuple(range(array.ndim))))

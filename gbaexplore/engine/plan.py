@@ -1,0 +1,195 @@
+"""How points are simulated: what a program is compiled for, its tables, its clock."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gbaexplore.engine.delays import _depth
+from gbaexplore.measures.base import Run, StreamingMeasure
+from gbaexplore.measures.peak import Peak
+from gbaexplore.models.base import Model
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.stimuli.base import Pieces
+
+SETTLED = 1e-3
+"""A response is over once every state variable, in every area, is within this fraction of its own largest value.
+In a positively homogeneous network what can still follow is then at most this fraction of what has been, times the
+network's transient gain: a peak is safe for gains up to 1000."""
+
+_SLICE_STEPS = 250
+_SHORTEST_SLICE = 25
+_LANES = 256
+_MOST_STATE = _LANES * 128
+_CONSTANT_PIECES = 64
+
+
+class Batch(NamedTuple):
+    """What a program is compiled for."""
+
+    model: Model
+    measures: tuple[StreamingMeasure, ...]
+    runs: tuple[Run, ...]  # one per measure
+    first_samples: tuple[int, ...]  # step of each measure's first sample
+    fixed: tuple[tuple[str, float], ...]  # parameters that are the same for all points: constants to the compiler
+    swept: tuple[str, ...]  # the others
+    inhibitory: bool  # whether inhibitory populations get weights of their own
+    dt: float
+    ceiling: float  # largest change of the principal observable of a point that has not diverged
+    dtype: str
+    lanes: int
+    slice_steps: int
+    ragged: bool  # slices differ in length
+    refill: bool  # points end early, and their lanes are refilled
+    guarded: tuple[bool, ...]  # measures to be restored after a slice that is not theirs
+    stepwise: bool  # the stimulus may change at every step
+    draws: int  # normal numbers for each area in every step
+    depth: int  # steps that are kept of what travels; 0 if nothing does
+
+
+class Tables(NamedTuple):
+    """What differs from slice to slice (arrays, so that other times compile nothing anew)."""
+
+    first: Any  # (slices + 1,) step number at which each slice starts
+    opens: Any  # (measures, slices) the measure starts with the state before this slice
+    active: Any  # (measures, slices)
+    quiet: Any  # (slices + 1,) the stimulus is over before this slice
+    piece: Any  # (slices,), or (steps,) if the stimulus is stepwise; the last level is zero
+    levels: Any  # (area, pieces + 1)
+    lag: Any = None  # (area, area) whole steps that what travels is under way, row = target
+    lag_part: Any = None  # (area, area) and the part of a step beyond
+
+
+class Plan(NamedTuple):
+    """A batch's program and its tables."""
+
+    batch: Batch
+    tables: Tables
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of a point that runs to the end."""
+        return int(self.tables.first[-1] - self.tables.first[0])
+
+
+def make_plan(
+    model: Model,
+    measures: tuple[StreamingMeasure, ...],
+    connectome: Connectome,
+    pieces: Pieces,
+    swept: Mapping[str, np.ndarray],
+    fixed: Mapping[str, float],
+    dt: float,
+    n_steps: int,
+    ceiling: float,
+    precision: str,
+    early_end: bool = True,
+) -> Plan:
+    """Return how to simulate points: which steps, in which slices, with which program.
+
+    Args:
+        measures: may be empty.
+        pieces: the stimulus of amplitude 1.
+        swept: every value that a swept parameter takes in the study (not only in one batch).
+        fixed: all other parameters of the model.
+        early_end: whether a point may end when its response is over or it has diverged. It changes no bit
+            of any result, and is there to show that.
+    """
+    areas = connectome.areas
+    model = model.fitted(len(areas), dt, precision)
+    values = {**{name: np.asarray([value]) for name, value in fixed.items()}, **swept}
+    draws = model.draws(values)
+    at_rest = not draws and model.starts_at_rest(values)
+    onset, over = int(pieces.edges[0]), int(pieces.edges[-1])
+    windows = [measure.steps(dt, n_steps) for measure in measures]
+
+    # At rest nothing happens before the stimulus; after the last window nothing is seen.
+    # A measure opens one step after its first sample: there is a step even after a window of one sample.
+    end = max((max(stop, first + 2) for first, stop in windows), default=n_steps)
+    waits = [onset] + [first for m, (first, _) in zip(measures, windows) if not m.skips_rest]
+    start = min([*waits, end - 1]) if at_rest else 0
+
+    # The ceiling must be watched at every step: a Peak that sees them all does it by the way.
+    principal = next(iter(model.observables))
+    if not any(
+        isinstance(m, Peak) and m.observable(model) == principal and first <= start and stop >= end
+        for m, (first, stop) in zip(measures, windows)
+    ):
+        watch = Peak()
+        measures, windows = (*measures, watch), [*windows, (0, end)]
+
+    # A sample is the state after its step: a measure opens on the step after its first sample's.
+    opening = [max(start, first + 1) if first >= start or not at_rest else start for first, _ in windows]
+    stepwise = len(pieces.levels) > _CONSTANT_PIECES
+    marks = {start, end, *((onset, over) if stepwise else pieces.edges.tolist())}
+    for measure, opens, (_, stop) in zip(measures, opening, windows):
+        if not measure.places_samples:
+            marks |= {opens, stop}
+    slice_steps, first = _slices(np.array(sorted(mark for mark in marks if start <= mark <= end)))
+
+    depth = _depth(model, connectome, values, dt)
+    ragged = bool(np.any(np.diff(first) != slice_steps))
+    refill = early_end and at_rest and all(m.ends_early and opens <= onset + 1 for m, opens in zip(measures, opening))
+    # All lanes share the place of "now" in what is kept: none may wait for the others within a slice.
+    refill = refill and not (depth and ragged)
+    batch = Batch(
+        model=model,
+        measures=measures,
+        runs=tuple(Run(dt, onset, stop - first_, areas) for first_, stop in windows),
+        first_samples=tuple(first_ for first_, _ in windows),
+        fixed=tuple(fixed.items()),
+        swept=tuple(swept),
+        inhibitory=connectome.fln_inhibitory is not None,
+        dt=dt,
+        ceiling=ceiling,
+        dtype=precision,
+        lanes=_lanes(len(areas), late=depth > 0),
+        slice_steps=slice_steps,
+        ragged=ragged,
+        refill=refill,
+        guarded=tuple(not m.places_samples and (not refill or stop < end) for m, (_, stop) in zip(measures, windows)),
+        stepwise=stepwise,
+        draws=draws,
+        depth=depth,
+    )
+    at = np.arange(start, end) if stepwise else first[:-1]
+    piece = np.searchsorted(pieces.edges, at, side="right") - 1
+    piece[(piece < 0) | (piece >= len(pieces.levels))] = len(pieces.levels)
+    tables = Tables(
+        first=first.astype(np.int32),
+        opens=np.array([first[:-1] == opens for opens in opening]),
+        active=np.array([(first[:-1] >= opens) & (first[:-1] < stop) for opens, (_, stop) in zip(opening, windows)]),
+        quiet=first >= over,
+        piece=piece.astype(np.int32),
+        levels=np.vstack([pieces.levels, np.zeros(len(areas))]).T.astype(precision),
+    )
+    return Plan(batch, tables)
+
+
+def _lanes(areas: int, late: bool) -> int:
+    """Return how many points are simulated side by side: 256, fewer in networks of more than 128 areas.
+
+    With delays it is a quarter: what is kept for them has to stay near the core, and points side by side share
+    their velocity.
+
+    It must not depend on how many points there are: XLA takes another algorithm, with other last bits, for a
+    product with fewer columns. In networks of more than 128 areas the product is nearly all of the cost, and a point
+    costs the same with 16 to 512 lanes (`benchmarks/areas.py`): fewer make less of a short queue's work idle.
+    """
+    lanes = min(_LANES, max(16, _MOST_STATE // areas // 16 * 16))
+    return max(16, lanes // 4) if late else lanes
+
+
+def _slices(edges: np.ndarray) -> tuple[int, np.ndarray]:
+    """Return the slices' length, and where each starts (and the end), such that every edge is a start."""
+    lengths = np.diff(edges)
+    common = math.gcd(*(int(length) for length in lengths))
+    size = max(d for d in range(1, _SLICE_STEPS + 1) if common % d == 0)
+    if size < min(_SHORTEST_SLICE, int(lengths.sum())):
+        size = _SLICE_STEPS
+    starts = [np.arange(a, b, size) for a, b in itertools.pairwise(edges)]
+    return size, np.concatenate([*starts, edges[-1:]])

@@ -1,0 +1,149 @@
+"""What the engine traces for a batch: the identity of a model and its measures, as the compiler gets them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from gbaexplore.basics.errors import UserError, one_line
+from gbaexplore.identity.traced import Traced, traced
+from gbaexplore.measures.base import Now
+from gbaexplore.measures.peak import Peak
+from gbaexplore.models.parameters import Parameters
+from gbaexplore.networks.seen import Network
+
+if TYPE_CHECKING:
+    from gbaexplore.engine.plan import Batch
+
+
+def program(batch: Batch) -> dict[str, Any]:
+    """Return the identities of all that the engine traces for a batch, and the parameters that its model looks at."""
+    model, areas = batch.model, len(batch.runs[0].areas)
+    with jax.enable_x64(batch.dtype == "float64"):
+        area, matrix = (jax.ShapeDtypeStruct((areas,) * d, batch.dtype) for d in (1, 2))
+        p = dict.fromkeys((*(name for name, _ in batch.fixed), *batch.swept), area)
+        wiring = {"weights": matrix} | ({"weights onto inhibitory": matrix} if batch.inhibitory else {})
+        start = {"p": p, "net": {"hierarchy": area, **wiring}}
+        x = jax.eval_shape(lambda p, net: model.start(Parameters(p), Network.named(net)), **start)
+        late = {"arriving": area} | ({"arriving at inhibitory": area} if batch.inhibitory else {})
+        step = {"p": p, "net": {**start["net"], **(late if batch.depth else {})}, "stimulus": area, "x": x}
+        if batch.draws:
+            step["normal"] = jax.ShapeDtypeStruct((batch.draws, areas), batch.dtype)
+
+        late_names = [model.travels] if batch.depth and model.travels else []
+
+        def observed(x: Any) -> list[Any]:
+            return [getattr(x, name) for name in (*model.observables, *late_names)]
+
+        def stepped(p: Any, net: Any, x: Any, stimulus: Any, **normal: Any) -> Any:
+            return model.step(x, Parameters(p), Network.named(net), stimulus, batch.dt, *normal.values())
+
+        def rest(p: Any, net: Any) -> list[Any]:
+            found = model.rest(Parameters(p), Network.named(net))
+            return [found[name] for name in model.observables]
+
+        parts = {
+            "start": _by_name(lambda p, net: model.start(Parameters(p), Network.named(net)), start),
+            "rest": _by_name(rest, start),
+            "step": _by_name(stepped, step),
+            "observed": traced(observed, x=x),
+            "away": traced(model.away, x=x),
+        }
+        used = frozenset().union(*(part.uses for part in parts.values()))
+        rests = dict(zip(model.observables, jax.eval_shape(rest, **start)))
+        return {
+            "model": {name: part.hash for name, part in parts.items()},
+            "uses": sorted(name.removeprefix("p: ") for name in used if name.startswith("p: ")),
+            "measures": [_measure(batch, i, x, rests) for i in range(len(batch.measures))],
+        }
+
+
+def _measure(batch: Batch, i: int, x: Any, rests: Mapping[str, Any]) -> dict[str, str]:
+    """Return the identity of what one measure of a batch does."""
+    measure, run = batch.measures[i], batch.runs[i]
+    name = measure.observable(batch.model)
+    change = jax.eval_shape(lambda x: getattr(x, name), x)
+    rest = rests.get(name, change)
+    areas = len(run.areas)
+    # The engine counts steps in whole numbers of 32 bits, one for each area; a sample's number is one for all.
+    step, sample = (jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((areas,), ()))
+    acc = jax.eval_shape(lambda change: measure.init(change, run), change)
+    parts = {
+        "init": traced(lambda change: measure.init(change, run), change=change),
+        "update": traced(
+            lambda acc, change, step, sample: measure.update(acc, change, Now(step, sample), run),
+            acc=acc, change=change, step=step, sample=sample,
+        ),
+        "finish": traced(lambda acc, rest: measure.finish(acc, rest, run), acc=acc, rest=rest),
+    }  # fmt: skip
+    if isinstance(measure, Peak):  # whose largest value the engine watches
+        parts["highest"] = traced(measure.highest, acc=acc)
+    return {part: found.hash for part, found in parts.items()}
+
+
+def _by_name(function: Callable[..., Any], inputs: Mapping[str, Any]) -> Traced:
+    """Trace a function of (p, net, ...), whose parameters and fields are known one by one, by their names."""
+    flat = {f"p: {name}": value for name, value in inputs["p"].items()}
+    flat |= {f"net: {name}": value for name, value in inputs["net"].items()}
+    others = {name: value for name, value in inputs.items() if name not in ("p", "net")}
+
+    def named(**given: Any) -> Any:
+        parts: dict[str, Any] = {"p": {}, "net": {}}
+        for name, value in given.items():
+            group, _, own = name.partition(": ")
+            if own:
+                parts[group][own] = value
+            else:
+                parts[name] = value
+        return function(**parts)
+
+    return traced(named, **flat, **others)
+
+
+def key(program: Mapping[str, Any]) -> str:
+    """Return a hash that tells programs apart, from `program`."""
+    return hashlib.sha256(json.dumps(program, sort_keys=True).encode()).hexdigest()
+
+
+class Programs:
+    """The programs of a run: each kind of batch is looked at once, and is then known."""
+
+    def __init__(self) -> None:
+        self._found: dict[Any, tuple[Batch, dict[str, Any]]] = {}
+
+    def __reduce__(self) -> tuple[type[Programs], tuple[()]]:
+        return Programs, ()  # objects have other addresses in another process
+
+    def of(self, batch: Batch) -> dict[str, Any]:
+        """Return what `program` does.
+
+        Raises:
+            UserError: the model or a measure can't be traced.
+        """
+        kind = batch._replace(model=None, measures=()), _told(batch.model), _told(batch.measures)  # type: ignore[arg-type]
+        if kind not in self._found:
+            try:
+                found = program(batch)
+            except UserError:
+                raise
+            except Exception as error:
+                raise UserError(
+                    f"the study can't be simulated: {one_line(error)}; mend the model or the measure"
+                ) from error
+            self._found[kind] = batch, found  # with the batch, so that nothing else gets an object's address
+        return self._found[kind][1]
+
+
+def _told(thing: Any) -> Any:
+    """Return what tells objects apart: of this package's by their fields, else each is another one."""
+    if isinstance(thing, tuple):
+        return tuple(map(_told, thing))
+    if dataclasses.is_dataclass(thing) and type(thing).__module__.split(".")[0] == __name__.split(".")[0]:
+        return type(thing), *(_told(getattr(thing, field.name)) for field in dataclasses.fields(thing))
+    return thing if thing is None or isinstance(thing, (bool, int, float, str)) else id(thing)

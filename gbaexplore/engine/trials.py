@@ -1,0 +1,43 @@
+"""The trials that a solved measure is handed: its points, simulated by the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gbaexplore.basics.points import AMPLITUDE, NOISE
+from gbaexplore.engine import programs
+from gbaexplore.engine.plan import Plan, make_plan
+from gbaexplore.engine.queue import Results, simulate_batch
+from gbaexplore.measures.base import StreamingMeasure
+from gbaexplore.measures.solved import Trials
+from gbaexplore.networks.seen import Network
+
+
+@dataclass(frozen=True)
+class SimulatedTrials(Trials):
+    """Trials that are simulated in batches."""
+
+    programs: programs.Programs  # that have been looked at
+
+    def simulate(
+        self, measure: StreamingMeasure, points: dict[str, np.ndarray], n_steps: int, ceiling: float, size: int
+    ) -> Results:
+        plan = self.plan(measure, points, n_steps, ceiling)
+        key = programs.key(self.programs.of(plan.batch))
+        return simulate_batch(plan, Network.of(self.connectome), points, len(points[AMPLITUDE]), size, key)
+
+    def plan(self, measure: StreamingMeasure, points: dict[str, np.ndarray], n_steps: int, ceiling: float) -> Plan:
+        return make_plan(
+            model=self.model,
+            measures=(measure,),
+            connectome=self.connectome,
+            pieces=self.stimulus.pieces(self.connectome, self.dt, self.n_steps),
+            swept={name: self.values.get(name, values) for name, values in points.items() if name != NOISE},
+            fixed=self.fixed,
+            dt=self.dt,
+            n_steps=n_steps,
+            ceiling=ceiling,
+            precision=self.precision,
+        )

@@ -1,0 +1,29 @@
+"""The change of an observable at the end of a window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
+from gbaexplore.models.base import Model
+
+
+@dataclass(frozen=True)
+class Final(StreamingMeasure):
+    """The last sample of the window, in each area."""
+
+    skips_rest: ClassVar[bool] = True
+
+    def variables(self, model: Model) -> dict[str, Variable]:
+        name, units = self.observable(model), model.observables[self.observable(model)]
+        return {"final_rate": Variable(("area",), units, f"{name} at the end of the window")}
+
+    def init(self, change: Any, run: Run) -> Any:
+        return change
+
+    def update(self, acc: Any, change: Any, now: Now, run: Run) -> Any:
+        return change
+
+    def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
+        return {"final_rate": rest + acc}

@@ -1,0 +1,35 @@
+"""The mean change of an observable in a window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+
+from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
+from gbaexplore.models.base import Model
+
+
+@dataclass(frozen=True)
+class Mean(StreamingMeasure):
+    """Mean over the window, in each area."""
+
+    skips_rest: ClassVar[bool] = True
+
+    def variables(self, model: Model) -> dict[str, Variable]:
+        name, units = self.observable(model), model.observables[self.observable(model)]
+        return {"mean_rate": Variable(("area",), units, f"mean {name} over the window")}
+
+    def init(self, change: Any, run: Run) -> Any:
+        return change, jnp.zeros_like(change)
+
+    def update(self, acc: Any, change: Any, now: Now, run: Run) -> Any:
+        # Kahan's compensated sum: thousands of float32 terms without losing the small ones.
+        total, lost = acc
+        change = change - lost
+        larger = total + change
+        return larger, (larger - total) - change
+
+    def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
+        return {"mean_rate": rest + acc[0] / run.samples}

@@ -1,0 +1,112 @@
+"""The power spectrum of an observable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.time import whole_steps
+from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
+from gbaexplore.models.base import Model
+from gbaexplore.networks.connectome import Connectome
+
+_LONGEST_SEGMENT = 2**16  # steps: products of two step numbers must fit into 32 bits
+
+
+@dataclass(frozen=True)
+class Spectrum(StreamingMeasure):
+    """Power spectral density at chosen frequencies, in each area, one-sided.
+
+    The window is cut into segments that do not overlap; each has its mean removed, is tapered by Hann's window and
+    transformed, and the powers are averaged (Welch 1967, IEEE Trans. Audio Electroacoust. 15:70-73). These are the
+    numbers of `scipy.signal.welch(..., noverlap=0)`. What is left of the window after the last whole segment is not
+    looked at.
+
+    Args:
+        frequencies: in Hz, multiples of 1 / segment.
+        segment: length of a segment, s; the whole window if None.
+    """
+
+    frequencies: tuple[float, ...] = ()
+    segment: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frequencies", tuple(float(f) for f in self.frequencies))
+        if not self.frequencies:
+            raise UserError("Spectrum(frequencies=()): expected frequencies in Hz, such as frequencies=range(1, 51)")
+
+    def variables(self, model: Model) -> dict[str, Variable]:
+        name, units = self.observable(model), model.observables[self.observable(model)]
+        dims = (f"frequency{self.suffix}", "area")
+        return {"rate_spectrum": Variable(dims, f"{units}2 Hz-1", f"power spectral density of {name}")}
+
+    def coordinates(
+        self, connectome: Connectome, dt: float, n_steps: int
+    ) -> dict[str, tuple[np.ndarray, dict[str, str]]]:
+        first, stop = self.steps(dt, n_steps)
+        self._cycles(self._length(dt, stop - first), dt)
+        return {f"frequency{self.suffix}": (np.array(self.frequencies), {"units": "Hz", "long_name": "frequency"})}
+
+    def _length(self, dt: float, samples: int) -> int:
+        """Number of samples of a segment."""
+        length = samples if self.segment is None else whole_steps(self.segment, dt, "the segment of Spectrum")
+        if not 2 <= length <= min(samples, _LONGEST_SEGMENT):
+            raise UserError(
+                f"Spectrum has segments of {length} samples in a window of {samples}; expected 2 to "
+                f"{min(samples, _LONGEST_SEGMENT)}: change segment or window"
+            )
+        return length
+
+    def _cycles(self, length: int, dt: float) -> np.ndarray:
+        """How many cycles of each frequency a segment has, (frequency,)."""
+        exact = np.array(self.frequencies) * length * dt
+        cycles = np.round(exact).astype(int)
+        for frequency, wrong in zip(self.frequencies, (np.abs(exact - cycles) > 1e-6) | (cycles < 0)):
+            if wrong or frequency > 0.5 / dt:
+                raise UserError(
+                    f"Spectrum has the frequency {frequency:g} Hz; expected multiples of 1 / segment = "
+                    f"{1 / (length * dt):g} Hz, from 0 to {0.5 / dt:g} Hz"
+                )
+        return cycles
+
+    def init(self, change: Any, run: Run) -> Any:
+        """Cosine and sine sums (frequency, area) and sum (area,) of the segment, and the powers of those before."""
+        zero = jnp.zeros((len(self.frequencies), len(change)), change.dtype)
+        return self._added((zero, zero, jnp.zeros_like(change), zero), change, jnp.asarray(0), run)
+
+    def update(self, acc: Any, change: Any, now: Now, run: Run) -> Any:
+        return self._added(acc, change, now.sample, run)
+
+    def _added(self, acc: Any, change: Any, sample: Any, run: Run) -> Any:
+        cosine, sine, total, power = acc
+        length = self._length(run.dt, run.samples)
+        cycles, taper = self._cycles(length, run.dt), _taper(length)
+        turn = 2 * np.pi * np.arange(length) / length
+        at = (sample % length).astype(jnp.uint32)
+        phase = (at * jnp.asarray(cycles, jnp.uint32)) % jnp.uint32(length)
+        tapered = jnp.asarray(taper, change.dtype)[at] * change
+        cosine = cosine + jnp.asarray(np.cos(turn), change.dtype)[phase][:, None] * tapered
+        sine = sine + jnp.asarray(np.sin(turn), change.dtype)[phase][:, None] * tapered
+        total = total + change
+        # Taking the mean off a segment takes off its mean times the transform of the taper.
+        of_taper = np.exp(1j * np.outer(cycles, turn)) @ taper / length
+        real, imaginary = (jnp.asarray(part, change.dtype)[:, None] * total for part in (of_taper.real, of_taper.imag))
+        ends = at == length - 1
+        found = jnp.where(ends, (cosine - real) ** 2 + (sine - imaginary) ** 2, 0)
+        cosine, sine, total = (jnp.where(ends, 0, part) for part in (cosine, sine, total))
+        return cosine, sine, total, power + found
+
+    def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
+        length = self._length(run.dt, run.samples)
+        cycles = self._cycles(length, run.dt)
+        sides = np.where((cycles == 0) | (2 * cycles == length), 1, 2)
+        scale = sides * run.dt / (_taper(length) ** 2).sum() / (run.samples // length)
+        return {"rate_spectrum": acc[3] * jnp.asarray(scale, acc[3].dtype)[:, None]}
+
+
+def _taper(length: int) -> np.ndarray:
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)

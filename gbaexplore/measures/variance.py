@@ -1,0 +1,41 @@
+"""The variance of an observable over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+
+from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
+from gbaexplore.models.base import Model
+
+
+@dataclass(frozen=True)
+class Variance(StreamingMeasure):
+    """Variance over the window about the window's own mean, in each area (Welford 1962, Technometrics 4:419-420).
+
+    A window that is not much longer than the slowest fluctuation underestimates the stationary variance.
+    """
+
+    skips_rest: ClassVar[bool] = True
+
+    def variables(self, model: Model) -> dict[str, Variable]:
+        name, units = self.observable(model), model.observables[self.observable(model)]
+        return {"rate_variance": Variable(("area",), f"{units}2", f"variance of {name} over the window")}
+
+    def init(self, change: Any, run: Run) -> Any:
+        zero = jnp.zeros_like(change)
+        return change, zero, zero
+
+    def update(self, acc: Any, change: Any, now: Now, run: Run) -> Any:
+        # Samples at rest that were skipped before the first one would have left mean and sum at 0.
+        mean, total, lost = acc
+        off = change - mean
+        mean = mean + off / (now.sample + 1).astype(change.dtype)
+        added = off * (change - mean) - lost  # Kahan's compensated sum
+        larger = total + added
+        return mean, larger, (larger - total) - added
+
+    def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
+        return {"rate_variance": acc[1] / run.samples}

@@ -1,0 +1,1 @@
+"""A BrainPy system as a model, as it is."""

@@ -1,0 +1,44 @@
+"""The variables of a BrainPy system, by their names."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from gbaexplore.basics.errors import UserError, did_you_mean
+
+_NAMING = threading.RLock()  # BrainPy counts the names of its objects without one
+
+
+def _variables(system: Any) -> list[str]:
+    return [name.removeprefix(".") for name in system.vars(method="relative")]
+
+
+def _variable(system: Any, name: str) -> Any:
+    """Return a system's Variable by its name, or that of a part ("cells.V")."""
+    import brainpy.math as bm
+
+    found = system
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, bm.Variable):
+        known = _variables(system)
+        raise UserError(
+            f'no Variable "{name}" in {type(system).__name__}{did_you_mean(name, known) or ";"} '
+            f"Variables: {', '.join(known)}"
+        )
+    return found
+
+
+@contextlib.contextmanager
+def _tracked() -> Iterator[Any]:
+    """Follow what is read and written, and put it back at the end: no value of a trace stays in a Variable."""
+    import brainstate
+
+    with brainstate.StateTraceStack() as trace:
+        try:
+            yield trace
+        finally:
+            trace.recovery_original_values()

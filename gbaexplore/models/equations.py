@@ -1,0 +1,224 @@
+"""A model given by its equations: the user writes the right-hand side, the class takes the steps."""
+
+from __future__ import annotations
+
+import functools
+import math
+from abc import abstractmethod
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gbaexplore.basics.errors import UserError, defined_at
+from gbaexplore.identity.traced import Traced, traced
+from gbaexplore.models.base import Model
+from gbaexplore.models.parameters import Parameters
+from gbaexplore.networks.seen import WIRING, Network
+
+
+@dataclass(frozen=True)
+class ODEModel(Model):
+    """A model by its ordinary differential equations: `derivative` gives dx/dt, and steps follow from it.
+
+    `observables` declares all state variables, with their units. They are 0 at rest and start there, unless
+    `rest` or `start` say otherwise.
+
+    `method` is how a step is taken; the stimulus is constant within it.
+
+    | `method` | | evaluations of `derivative` a step | error |
+    |---|---|---|---|
+    | `"euler"` | forward Euler | 1 | ~ dt |
+    | `"heun"` | explicit trapezoidal rule | 2 | ~ dt^2 |
+    | `"rk4"` | classical Runge-Kutta | 4 | ~ dt^4 |
+
+    With noise, which `diffusion` gives, `"euler"` is the Euler-Maruyama scheme and converges to the solution in
+    Ito's sense, `"heun"` to that in Stratonovich's (Kloeden & Platen 1992, sections 10.2 and 14.5); they are the same
+    where the noise does not depend on the state. `"rk4"` takes no noise.
+    """
+
+    method: Literal["euler", "heun", "rk4"] = "euler"
+
+    def __post_init__(self) -> None:
+        if self.method not in _METHODS:
+            raise UserError(f'method="{self.method}"; expected one of {", ".join(_METHODS)}')
+        if self.method == "rk4" and self._has_noise:
+            raise UserError(
+                f'{type(self).__name__} has noise, which method="rk4" does not take; expected "euler" or "heun"'
+            )
+
+    @abstractmethod
+    def derivative(self, x: Any, p: Any, net: Network, stimulus: Any) -> Mapping[str, Any]:
+        """Return the time derivative of each state variable, per second: {variable: (area,)}."""
+
+    def diffusion(self, x: Any, p: Any, net: Network) -> Mapping[str, Any]:
+        """Return the strength of white noise on each state variable that has any, in its unit / s^0.5.
+
+        {variable: (area,)}; noise is independent between variables and areas. A model without noise has none.
+        """
+        return {}
+
+    @property
+    def _has_noise(self) -> bool:
+        return type(self).diffusion is not ODEModel.diffusion
+
+    def draws(self, values: Mapping[str, np.ndarray]) -> int:
+        return len(self.observables) if self._has_noise else 0
+
+    def state(self, **variables: Any) -> Any:
+        """Return a state, from all of its variables: for a `start` of one's own."""
+        return _state_class(tuple(self.observables))(**variables)
+
+    def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
+        return dict.fromkeys(self.observables, jnp.zeros_like(net.hierarchy))
+
+    def start(self, p: Any, net: Network) -> Any:
+        return self.state(**dict.fromkeys(self.observables, jnp.zeros_like(net.hierarchy)))
+
+    def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float, normal: Any = None) -> Any:
+        return _METHODS[self.method](lambda x: self._slope(x, p, net, stimulus, dt, normal), x, dt)
+
+    def _slope(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float = 1.0, normal: Any = None) -> Any:
+        """Return dx/dt; with noise, what it adds within this step divided by dt is part of it."""
+        slope = self._checked("derivative", self.derivative(x, p, net, stimulus), x)
+        if normal is None:
+            return slope
+        return jax.tree.map(
+            lambda k, s, n: k + s * n / math.sqrt(dt), slope, self._strength(x, p, net), type(x)(*normal)
+        )
+
+    def _strength(self, x: Any, p: Any, net: Network) -> Any:
+        nothing = dict.fromkeys(x._fields, jnp.zeros_like(x[0]))
+        return self._checked("diffusion", nothing | dict(self.diffusion(x, p, net)), x)
+
+    def _checked(self, what: str, found: Any, x: Any) -> Any:
+        kind, where = type(self).__name__, defined_at(getattr(type(self), what))
+        if not isinstance(found, Mapping) or set(found) != set(x._fields):
+            names = ", ".join(map(str, found)) if isinstance(found, Mapping) else f"a {type(found).__name__}"
+            raise UserError(
+                f"{kind}.{what} returns {names}; expected {{variable: {what}}} for {', '.join(x._fields)}{where}"
+            )
+        for name, before in zip(x._fields, x):
+            if np.shape(found[name]) != np.shape(before):
+                raise UserError(
+                    f"{kind}.{what} makes {name} of shape {np.shape(found[name])}; expected one number per area: "
+                    f"{np.shape(before)}{where}"
+                )
+        return type(x)(**found)
+
+    def jacobian(self, p: Any, net: Network) -> np.ndarray:
+        """Return the derivative's matrix at the start, without stimulus, by automatic differentiation: 1/s.
+
+        Raises:
+            UserError: the start is no fixed point at these values, so the matrix would say nothing.
+        """
+        return self.linearised(net)(p)
+
+    def linearised(self, net: Network) -> Callable[[Any], np.ndarray]:
+        with jax.enable_x64(True):
+            program = _linearisation(_Told(self, self.linear_program(net).hash))
+
+        def jacobian(p: Any) -> np.ndarray:
+            with jax.enable_x64(True):
+                slope, matrix = map(np.asarray, program(*self._in_float64(p, net)))
+            if np.abs(slope).max() > 1e-9:
+                raise UserError(
+                    f"{type(self).__name__} does not start in a fixed point, so its linearisation says nothing of its "
+                    f"stability; expected derivatives of 0, found up to {np.abs(slope).max():.3g} /s: leave out what "
+                    "needs its jacobian"
+                )
+            return matrix
+
+        return jacobian
+
+    def linear_program(self, net: Network) -> Traced:
+        """Return the identity of what computes the jacobian, as the compiler gets it."""
+        with jax.enable_x64(True):
+            values, network = self._in_float64(SimpleNamespace(**dict.fromkeys(self.parameters(), 1.0)), net)
+            fields = {WIRING[name]: v for name, v in network._asdict().items() if name in WIRING and v is not None}
+            inputs = {f"p {name}": value for name, value in vars(values).items()}
+
+            def linearised(net: Mapping[str, Any], **p: Any) -> Any:
+                values = {name.removeprefix("p "): value for name, value in p.items()}
+                return _linearised(self, Parameters(values), Network.named(net))
+
+            return traced(linearised, net=fields, **inputs)
+
+    def noise_covariance(self, p: Any, net: Network) -> np.ndarray:
+        """Return the diagonal matrix of the squared strengths of the noise at the start, per second."""
+        with jax.enable_x64(True):
+            values, network = self._in_float64(p, net)
+            strength = self._strength(self.start(values, network), values, network)
+            return np.diag(np.concatenate([np.asarray(part) for part in strength]) ** 2)
+
+    def _in_float64(self, p: Any, net: Network) -> tuple[Parameters, Network]:
+        """Return parameters that are plain numbers, and a network, as `derivative` gets them."""
+        values = {name: np.full(len(net.hierarchy), getattr(p, name), float) for name in self.parameters()}
+        return Parameters(values), jax.tree.map(np.asarray, net._replace(wiring_mm=None))
+
+
+def _euler(slope: Callable[[Any], Any], x: Any, dt: float) -> Any:
+    return _moved(x, dt, slope(x))
+
+
+def _heun(slope: Callable[[Any], Any], x: Any, dt: float) -> Any:
+    first = slope(x)
+    second = slope(_moved(x, dt, first))
+    return jax.tree.map(lambda a, k1, k2: a + dt / 2 * (k1 + k2), x, first, second)
+
+
+def _rk4(slope: Callable[[Any], Any], x: Any, dt: float) -> Any:
+    first = slope(x)
+    second = slope(_moved(x, dt / 2, first))
+    third = slope(_moved(x, dt / 2, second))
+    fourth = slope(_moved(x, dt, third))
+    return jax.tree.map(
+        lambda a, k1, k2, k3, k4: a + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4), x, first, second, third, fourth
+    )
+
+
+_METHODS: dict[str, Callable[[Callable[[Any], Any], Any, float], Any]] = {
+    "euler": _euler,
+    "heun": _heun,
+    "rk4": _rk4,
+}
+
+
+def _moved(x: Any, dt: float, slope: Any) -> Any:
+    return jax.tree.map(lambda a, k: a + dt * k, x, slope)
+
+
+@functools.lru_cache
+def _state_class(names: tuple[str, ...]) -> Any:
+    return namedtuple("State", names)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A model that is told from others by what the compiler gets of it."""
+
+    model: ODEModel = field(compare=False)
+    key: str
+
+
+@functools.lru_cache(maxsize=32)
+def _linearisation(told: _Told) -> Any:
+    """Return a compiled function (p, net) -> what `_linearised` gives."""
+    return jax.jit(functools.partial(_linearised, told.model))
+
+
+def _linearised(model: ODEModel, p: Parameters, net: Network) -> Any:
+    """Return the derivative at the start, (variables x areas,), and its matrix."""
+    start = model.start(p, net)
+    stacked = jnp.stack(tuple(start))
+
+    def flat(x: Any) -> Any:
+        state = type(start)(*x.reshape(stacked.shape))
+        return jnp.stack(tuple(model._slope(state, p, net, jnp.zeros_like(net.hierarchy)))).ravel()
+
+    return flat(stacked.ravel()), jax.jacfwd(flat)(stacked.ravel())

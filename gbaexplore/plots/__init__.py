@@ -1,0 +1,54 @@
+"""Datasets to matplotlib; it knows labels and units, never models."""
+
+from gbaexplore.plots.boundaries import boundary
+from gbaexplore.plots.joglekar import regimes
+from gbaexplore.plots.lines import profile, stack, sweep, traces
+from gbaexplore.plots.maps import map, scatter
+from gbaexplore.plots.overviews import overview, store
+from gbaexplore.plots.style import (
+    BLACK,
+    BLUE,
+    COLOURS,
+    CYCLE,
+    DASHES,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    STYLE,
+    VERMILION,
+    cap_line,
+    figure,
+    quantity,
+    shade,
+    styled,
+    symbol,
+)
+
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "COLOURS",
+    "CYCLE",
+    "DASHES",
+    "GREEN",
+    "ORANGE",
+    "PURPLE",
+    "STYLE",
+    "VERMILION",
+    "boundary",
+    "cap_line",
+    "figure",
+    "map",
+    "overview",
+    "profile",
+    "quantity",
+    "regimes",
+    "scatter",
+    "shade",
+    "stack",
+    "store",
+    "styled",
+    "sweep",
+    "symbol",
+    "traces",
+]

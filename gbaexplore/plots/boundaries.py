@@ -1,0 +1,58 @@
+"""Boundaries that have been searched for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gbaexplore.basics.errors import UserError, listing
+from gbaexplore.plots.style import CYCLE, _axes, _label_outer, _with_legend, quantity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gbaexplore.analysis.search import Boundary
+
+
+def boundary(found: Boundary, x: str | None = None, y: str | None = None, ax: Axes | None = None, **line: Any) -> Axes:
+    """Draw the curves that `find_boundary` found, those of other labels in other styles; return the axes.
+
+    A boundary in three parameters is a surface, and is drawn on axes with projection="3d".
+
+    Args:
+        found: all of it, or a part, as in `plots.boundary(found.sel(feedback="on"), ax=plots.map(...))`.
+        x, y: the parameters of two; in the order of the study's axes if None.
+        ax: where to draw; None makes a figure, with a legend where there are several labels.
+        line: how to draw, as `Axes.plot` (in three parameters, `plot_trisurf`) takes it.
+
+    Raises:
+        UserError: `x` or `y` is none of the boundary's parameters.
+    """
+    curves = found.curves
+    known = [str(name).removesuffix("_width") for name in curves.data_vars if str(name).endswith("_width")]
+    free = [name for name in known if name not in (x, y)]
+    names = [name or free.pop(0) for name in (x, y)] + free
+    if sorted(names) != sorted(known):
+        raise UserError(f"a boundary over {listing(names)}; expected its parameters: {listing(known)}")
+    if len(names) > 2 and ax is None:
+        import matplotlib.pyplot as plt
+
+        ax = plt.figure(figsize=(5.6, 4.2), layout="constrained").add_subplot(projection="3d")
+    target: Any = _axes(ax)
+    labels = [str(name) for name in curves.coords if name not in (*known, "curve")]
+    groups = list(dict.fromkeys(zip(*(curves[name].values.tolist() for name in labels)))) if labels else [()]
+    for number, group in enumerate(groups):
+        one = found.sel(**dict(zip(labels, group))).curves if group else curves
+        given = {"color": CYCLE[number % len(CYCLE)], **line}
+        if not one.sizes["vertex"]:
+            continue
+        if len(names) > 2:
+            target.plot_trisurf(*(one[name].values for name in names), triangles=one["corners"].values, **given)
+            continue
+        text = ", ".join(f"{name} {label}" for name, label in zip(labels, group))
+        for i, (_, curve) in enumerate(one.groupby("curve")):
+            target.plot(curve[names[0]], curve[names[1]], **{"label": "_" * (i > 0) + text, **given})
+    if len(names) > 2:
+        target.set(**{f"{side}label": quantity(curves, name) for side, name in zip("xyz", names)})
+        return target
+    _label_outer(target, quantity(curves, names[0]), quantity(curves, names[1]))
+    return target if ax is not None or len(groups) < 2 else _with_legend(target)

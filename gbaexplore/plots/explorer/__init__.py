@@ -1,0 +1,1 @@
+"""The page on which one clicks on a map to see the time courses."""

@@ -1,0 +1,109 @@
+"""What the explorer shows of single points: their time courses, simulated afresh, and what is said of them."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import AREA
+from gbaexplore.plots.explorer.views import short, source_area
+from gbaexplore.running.replay import Replay
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from gbaexplore.study.study import Study
+
+_SAMPLES = 1600  # of a time course: as many as a screen can show
+
+
+@dataclass(frozen=True)
+class Course:
+    """One point's time courses, as changes from the first sample."""
+
+    labels: dict[str, Any]
+    time: np.ndarray  # (time,) s
+    change: np.ndarray  # (time, area) Hz; NaN after the point has left the range
+    areas: list[str]
+    left: tuple[float, str] | None  # when, and in which area first, it rose by more than the ceiling
+    ceiling: float  # Hz
+
+    @property
+    def peak(self) -> np.ndarray:
+        """The largest change in each area, (area,) Hz."""
+        return np.nanmax(self.change, axis=0)
+
+    def share(self, source: str) -> np.ndarray:
+        """The peak in each area, in % of that in `source`, (area,); NaN where there is none."""
+        base = self.peak[self.areas.index(source)]
+        return np.where(self.peak > 0, 100 * self.peak / base, np.nan) if base > 0 else np.full(len(self.areas), np.nan)
+
+    def said(self, name: str, areas: list[str]) -> str:
+        """Say in a line what the point is and does."""
+        at = ", ".join(f"{axis} {short(label)}" for axis, label in self.labels.items())
+        if self.left is not None:
+            time, area = self.left
+            return f"**{name}**: {at}: runs away, {self.ceiling:g} Hz above rest in {area} at {time:.3f} s"
+        peaks = ", ".join(f"{area} {self.peak[self.areas.index(area)]:.3g} Hz" for area in areas)
+        return f"**{name}**: {at}: peaks {peaks}"
+
+
+class Courses:
+    """The points of a store, simulated when they are asked for, and kept.
+
+    Raises:
+        UserError: it is not a store, or not the study's.
+    """
+
+    def __init__(self, store: Path, study: Study | None = None) -> None:
+        self.replay = Replay(store, study)
+        recipe = self.replay.recipe
+        self.areas = [str(area) for area in self.replay.ds[AREA].values]
+        self.source = source_area(self.replay.ds)
+        self.ceiling = float(recipe["ceiling"])
+        windows = [measure["window"] for measure in recipe["measures"] if measure.get("window")]
+        whole = (0.0, recipe["duration_s"])
+        self.window = (min(w[0] for w in windows), max(w[1] for w in windows)) if windows else whole
+        samples = (self.window[1] - self.window[0]) / recipe["dt_s"]
+        self.every = max(1, int(samples / _SAMPLES))
+
+    @functools.cached_property
+    def observables(self) -> list[str]:
+        """What may be shown; nothing if the store's model is not at hand."""
+        try:
+            return self.replay.observables
+        except UserError:
+            return []
+
+    def course(self, labels: dict[str, Any], observable: str) -> Course:
+        """Return the time courses of a point.
+
+        Raises:
+            UserError: no such point; a model that needs its study.
+        """
+        ds = self._simulated(json.dumps(labels))
+        change = (ds[observable] - ds[observable].isel(time=0)).values
+        first = ds[self.observables[0]]
+        time = ds["time"].values
+        left = None
+        beyond = (first - first.isel(time=0)).values > self.ceiling
+        if beyond.any():
+            at = int(beyond.any(axis=1).argmax())
+            left = (float(time[at]), self.areas[int(beyond[at].argmax())])
+            change[at + 1 :] = np.nan
+        return Course(labels, time, change, self.areas, left, self.ceiling)
+
+    @functools.lru_cache(maxsize=64)  # noqa: B019 - it lives as long as its page
+    def _simulated(self, labels: str) -> xr.Dataset:
+        return self.replay.simulate(json.loads(labels), self.window, self.every)
+
+    def warm(self) -> None:
+        """Simulate one point, so that all is compiled when the first is asked for."""
+        if self.observables:
+            self._simulated(json.dumps({axis: labels[0] for axis, labels in self.replay.axes.items()}))

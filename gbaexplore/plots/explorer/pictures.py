@@ -1,0 +1,84 @@
+"""The explorer's view as a picture for print, in matplotlib."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.plots.explorer.charts import BOUNDARIES, COLOURS, STATE_COLOURS, STATE_NAMES
+from gbaexplore.plots.explorer.courses import Course
+from gbaexplore.plots.explorer.views import Plane, Scale, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def picture(
+    plane: Plane, log: bool, courses: dict[str, Course], areas: list[str], source: str, ending: str
+) -> io.BytesIO:
+    """Return a map, and the time courses and profiles of points if there are any, as a PNG or SVG file."""
+    from matplotlib.figure import Figure
+
+    rows = len(areas) + 1
+    fig = Figure(figsize=(11, 5.2) if courses else (6, 5), layout="constrained")
+    grid = fig.add_gridspec(rows, 2 if courses else 1, height_ratios=[1] * len(areas) + [1.6])
+    _draw_plane(fig.add_subplot(grid[:, 0]), plane, log, courses)
+    if courses:
+        for row, area in enumerate(areas):
+            _draw_courses(fig.add_subplot(grid[row, 1]), courses, area)
+        fig.axes[-1].set_xlabel("time (s)")
+        _draw_profiles(fig.add_subplot(grid[-1, 1]), courses, source)
+    file = io.BytesIO()
+    fig.savefig(file, format=ending, dpi=200)
+    file.seek(0)
+    return file
+
+
+def _draw_plane(ax: Axes, plane: Plane, log: bool, courses: dict[str, Course]) -> None:
+    from matplotlib.colors import ListedColormap, LogNorm, Normalize
+    from matplotlib.patches import Patch
+
+    norm = (LogNorm if log else Normalize)(*plane.limits)
+    place: dict[str, Any] = {"shading": "nearest", "rasterized": True}
+    cells = plane.x.positions, plane.y.positions
+    for code in STATE_NAMES:
+        if (plane.state == code).any():
+            there = np.ma.masked_not_equal(plane.state, code)
+            ax.pcolormesh(*cells, there, cmap=ListedColormap([STATE_COLOURS[code]]), **place)
+    mesh = ax.pcolormesh(*cells, np.ma.masked_invalid(plane.values), norm=norm, cmap="viridis", **place)
+    ax.figure.colorbar(mesh, ax=ax, label=plane.title, location="top")
+    for name, (xs, ys) in plane.boundaries.items():
+        for i, (x, y) in enumerate(zip(xs, ys)):
+            ax.plot(x, y, color="black", ls=BOUNDARIES[name], lw=1, label=None if i else name)
+    for name, course in courses.items():
+        at = plane.x.position(course.labels[plane.x.name]), plane.y.position(course.labels[plane.y.name])
+        ax.plot(*at, "o", color=COLOURS[name], mec="white", ms=8)
+        ax.annotate(name, at, (6, 5), textcoords="offset points", color=COLOURS[name], weight="bold")
+    handles = [Patch(color=STATE_COLOURS[c], label=w) for c, w in STATE_NAMES.items() if (plane.state == c).any()]
+    ax.legend(handles=handles + ax.get_lines()[: len(plane.boundaries)], loc="lower right", fontsize="small")
+    _label(ax.xaxis, plane.x)
+    _label(ax.yaxis, plane.y)
+
+
+def _label(axis: Any, scale: Scale) -> None:
+    axis.set_label_text(scale.title)
+    if not scale.even:
+        some = range(0, len(scale.labels), max(1, len(scale.labels) // 12))
+        axis.set_ticks([scale.positions[i] for i in some], [short(scale.labels[i]) for i in some])
+
+
+def _draw_courses(ax: Axes, courses: dict[str, Course], area: str) -> None:
+    for name, course in courses.items():
+        ax.plot(course.time, course.change[:, course.areas.index(area)], color=COLOURS[name], label=name)
+    ax.set_ylabel(f"{area} (Hz)")
+
+
+def _draw_profiles(ax: Axes, courses: dict[str, Course], source: str) -> None:
+    for name, course in courses.items():
+        ax.plot(course.areas, course.share(source), color=COLOURS[name], marker=".", label=name)
+    ax.set_yscale("log")
+    ax.set_ylabel(f"peak (% of {source})")
+    ax.tick_params("x", rotation=90, labelsize="x-small")
+    ax.legend(fontsize="small")

@@ -1,0 +1,205 @@
+"""Lines: time courses, profiles over areas, sweeps along a parameter."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError, listing
+from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS, STATUS_MEANINGS
+from gbaexplore.plots.fields import (
+    _MOST_LINES,
+    _area_dim,
+    _areas_along,
+    _axes_of,
+    _dataset,
+    _drawable,
+    _known,
+    _numeric,
+    _only,
+    _sizes,
+    _value,
+)
+from gbaexplore.plots.style import _axes, _label_outer, _name_ticks, _styles, _with_legend, quantity
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+
+def traces(
+    ds: xr.Dataset,
+    areas: str | Sequence[str] | None = None,
+    onset: float = 0.0,
+    floor: float | None = None,
+    cap: float = 500.0,
+    variable: str | None = None,
+    ax: Axes | None = None,
+    **line: Any,
+) -> Axes:
+    """Draw rates over time, a line for each point left in `ds` and each area; return the axes.
+
+    Args:
+        ds: of a study that measures `Trace` (the change from rest is drawn), or what `simulate` returns (the rate).
+        areas: one area or several; all that there are if None.
+        onset: what is time zero, s.
+        floor: draws on a logarithmic scale, and smaller rates (Hz) at this height.
+        cap: a run-away is drawn up to this height, Hz.
+        variable: which time course, if there are several: of what `simulate` returns, the model's first if None.
+        ax: where to draw; None makes a figure, with a legend.
+        line: how to draw, as `Axes.plot` takes it.
+
+    Raises:
+        UserError: no time courses, no such area among them, or more lines than can be told apart.
+    """
+    name, time = _course(_dataset(ds), variable)
+    dim = _area_dim(ds, name, "Trace")
+    names = [areas] if isinstance(areas, str) else [_known(ds, area, dim) for area in areas or ds[dim].values]
+    points = _points(ds, name, len(names))
+    target = _axes(ax)
+    for (area, (point, one)), style in zip(itertools.product(names, points), _styles(names, points, target)):
+        rate = np.nan_to_num(one[name].sel({dim: _known(ds, area, dim)}).values.astype(float), nan=np.inf)
+        rate = rate if floor is None else np.maximum(rate, floor)
+        shown = rate <= cap
+        label = ", ".join([point] * bool(point) + [area] * (not point or len(names) > 1)) + _why_not(one, shown)
+        target.plot((one[time].values - onset)[shown], rate[shown], **{**style, "label": label, **line})
+    if floor is not None:
+        target.set_yscale("log")
+    _label_outer(target, "time from stimulus onset (s)" if onset else quantity(ds, time), quantity(ds, name))
+    return target if ax is not None else _with_legend(target)
+
+
+def stack(ds: xr.Dataset, panels: Sequence[Axes], scale: xr.DataArray, onset: float = 0.0) -> None:
+    """Draw time courses (see `traces`) one area a panel, each from 0 to 1.2 times a peak of its own, its one tick.
+
+    Args:
+        ds: of a study that measures `Trace`.
+        panels: one below the other, for the areas in the order in which they were traced.
+        scale: the peak of each area, (area,) Hz.
+        onset: what is time zero, s.
+    """
+    dim = _area_dim(ds, "rate_change", "Trace")
+    for ax, area in zip(panels, (str(name) for name in ds[dim].values)):
+        traces(ds, area, onset=onset, ax=ax, clip_on=False, zorder=3)
+        peak = float(scale.sel({AREA: area}))
+        ax.set(ylim=(0, 1.2 * peak), yticks=[peak], yticklabels=[f"{peak:.3g}"], ylabel="")
+        ax.text(1.01, 0.4, area, transform=ax.transAxes)
+        if ax is not panels[-1]:
+            ax.tick_params(bottom=False)
+            ax.spines.bottom.set_visible(False)
+    panels[-1].set_xlabel("time from stimulus onset (s)")
+    panels[-1].figure.supylabel("change in firing rate (Hz)", fontsize="medium")
+
+
+def profile(ds: xr.Dataset, source: str = "V1", ax: Axes | None = None, **line: Any) -> Axes:
+    """Draw the peak in every area as a percentage of the source's, a line for each point left; return the axes.
+
+    The areas are in hierarchical order. Points that diverged are left out, and so is what is not above zero: it
+    can't be drawn on a logarithmic scale.
+
+    Args:
+        ds: of a study that measures `Peak`.
+        source: the area that counts as 100 %.
+        ax: where to draw; None makes a figure, with a legend where there are several lines.
+        line: how to draw, as `Axes.plot` takes it.
+
+    Raises:
+        UserError: no peaks in the Dataset, no such area, or more lines than can be told apart.
+    """
+    _area_dim(_dataset(ds), "peak_rate", "Peak")
+    _known(ds, source)
+    points = _points(ds, "peak_rate")
+    target = _axes(ax)
+    for (point, one), style in zip(points, _styles([""], points, target)):
+        peak = one.peak_rate.where(_bounded(one))
+        percent = (100 * peak / peak.sel({AREA: source}, drop=True)).values
+        drawn = _drawable(percent)
+        given = {**style, "label": point + _why_not(one, drawn), "marker": "o", **line}
+        target.plot(np.arange(len(drawn))[drawn], percent[drawn], **given)
+    target.set_yscale("log")
+    _name_ticks(target, ds[AREA].values)
+    target.set_xlim(-0.5, ds.sizes[AREA] - 0.5)
+    _label_outer(target, quantity(ds, AREA), f"peak response (% of {source})")
+    return target if ax is not None or len(points) == 1 else _with_legend(target)
+
+
+def sweep(
+    ds: xr.Dataset, x: str | None = None, area: str = "24c", cap: float = 500.0, ax: Axes | None = None, **line: Any
+) -> Axes:
+    """Draw the peak in an area over one axis, on a logarithmic scale; return the axes.
+
+    Peaks above the cap (Hz), and those of points that diverged, are drawn at the cap, with open symbols. `ds` has
+    no other axis left.
+
+    Raises:
+        UserError: other axes are left, no peaks in the Dataset, or no such area.
+    """
+    _area_dim(_dataset(ds), "peak_rate", "Peak")
+    x = x or next(iter([*_numeric(ds), *_axes_of(ds)]), "of numbers")
+    _only(ds, (x,), "a sweep")
+    ax = _axes(ax)
+    ds = ds.sortby(x) if x in _numeric(ds) else ds
+    peak = ds.peak_rate.sel({AREA: _known(ds, area)})
+    capped = peak.where((ds[STATUS] != DIVERGED) & ~(peak > cap), cap).values
+    at, drawn = _positions(ds, x, ax), _drawable(capped)
+    given = {**_styles([""], [("", ds)], ax)[0], "marker": "o", "clip_on": False, **line}
+    ax.plot(at[drawn], capped[drawn], **given)
+    if (capped >= cap).any():
+        away = at[capped >= cap]
+        given |= {"linestyle": "none", "markerfacecolor": "white", "zorder": 3, "label": "_runs away"}
+        ax.plot(away, np.full(len(away), cap), **given)
+        if "runs away" not in [text.get_text() for text in ax.texts]:
+            beside: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": "small"}
+            ax.annotate("runs away", (away[0], cap), (4, -5), **beside)
+    ax.set_yscale("log")
+    _label_outer(ax, quantity(ds, x), f"peak response in {area} (Hz)")
+    return ax
+
+
+def _course(ds: xr.Dataset, name: str | None) -> tuple[str, str]:
+    """Return a time course and its dimension of time."""
+    dims = {str(variable): [str(dim) for dim in values.dims] for variable, values in ds.data_vars.items()}
+    times = {variable: dim for variable in dims for dim in dims[variable] if dim.startswith("time")}
+    # A store gives its variables in no order, `simulate` in the model's.
+    first = next(iter(sorted(times) if STATUS in ds else times), "rate_change")
+    name = name or ("rate_change" if "rate_change" in times else first)
+    if name in ds and name not in times:
+        raise UserError(f"{name} is no time course; expected one of {listing(times)}")
+    _area_dim(ds, name, "Trace")
+    return name, times[name]
+
+
+def _points(ds: xr.Dataset, name: str, lines: int = 1, along: str = "") -> list[tuple[str, xr.Dataset]]:
+    """Return each point that is left (each sweep, along an axis), and its labels; each is to be some lines."""
+    inner = (_areas_along(ds, name), along)
+    axes = [str(dim) for dim in ds[name].dims if dim not in inner and not str(dim).startswith("time")]
+    count = lines * math.prod(ds.sizes[axis] for axis in axes)
+    if count > _MOST_LINES:
+        raise UserError(
+            f"{count:,} lines, for the points {_sizes(ds, axes)}; expected at most {_MOST_LINES}: select first, with "
+            "ds.sel(...)"
+        )
+    ds = ds[[name, *([STATUS] if STATUS in ds else [])]]
+    points = [ds.isel(dict(zip(axes, at))) for at in np.ndindex(*(ds.sizes[axis] for axis in axes))]
+    return [(", ".join(_value(point, axis) for axis in axes), point) for point in points]
+
+
+def _why_not(point: xr.Dataset, drawn: np.ndarray) -> str:
+    """Return what a legend adds for a point of which nothing is drawn: its state."""
+    return "" if drawn.any() or STATUS not in point else f" ({STATUS_MEANINGS[int(point[STATUS])]})"
+
+
+def _bounded(point: xr.Dataset) -> Any:
+    return (point[STATUS] == OK) if STATUS in point else True
+
+
+def _positions(ds: xr.Dataset, x: str, ax: Axes) -> np.ndarray:
+    """Return where the values of an axis are: labels are one apart, and named by the ticks."""
+    if x in _numeric(ds):
+        return ds[x].values
+    _name_ticks(ax, ds[x].values)
+    return np.arange(ds.sizes[x])

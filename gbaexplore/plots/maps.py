@@ -1,0 +1,156 @@
+"""Maps of a plane of parameters, and points that no grid holds."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from gbaexplore.basics.names import DIVERGED, FAILED, OK, PENDING, STATUS
+from gbaexplore.plots.fields import _columns, _dataset, _emptiest, _field, _norm, _plane, _shown
+from gbaexplore.plots.style import _axes, _label_outer, _unit, quantity
+from gbaexplore.store.recipe import RECIPE
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
+    from matplotlib.patches import Patch
+
+
+_SPOTS = 2e4  # points^2 in which a scatter's symbols are as large together
+
+
+def map(
+    ds: xr.Dataset,
+    x: str | None = None,
+    y: str | None = None,
+    target: str = "24c",
+    source: str = "V1",
+    variable: str | None = None,
+    area: str | None = None,
+    scale: Literal["log", "linear"] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the propagation ratio, or any variable, over two axes in colour; return the axes.
+
+    A legend names the points that have no colour: diverged (grey), failed (dark grey), pending (blank), and those
+    whose value a logarithm can't show (black). `spectral_abscissa` and calibrated amplitudes don't depend on
+    whether a point diverged: they are drawn there too, and hatched.
+
+    Args:
+        ds: with no other axis left: select first, as in `plots.map(ds.sel(feedback="on"))`.
+        x, y: its axes; the first two of numbers if None.
+        target, source: the areas of the ratio, peak(target) / peak(source).
+        variable: what to draw in place of the ratio, in its own unit.
+        area: of the variable, if it has areas.
+        scale: of the colours. If None, "log" for the ratio and for values that are not negative and differ by more
+            than a hundredfold. Its limits are the smallest (for "log": positive) and the largest value.
+        ax: where to draw; None makes a figure.
+
+    Raises:
+        UserError: other axes are left, or there are no two of numbers; no such variable or area.
+    """
+    x, y = _plane(_dataset(ds), x, y)
+    field = _field(ds, variable, area, target, source).transpose(y, x).sortby([x, y])
+    norm = _norm([field], scale)
+    ax = _axes(ax)
+    handles = _paint(ax, ds, field, norm)
+    _colour_bar([ax], field, norm)
+    if handles:
+        ax.legend(handles=handles, loc=_emptiest(_shown(field, norm)), frameon=True, framealpha=0.9)
+    _label_outer(ax, quantity(ds, x), quantity(ds, y))
+    return ax
+
+
+def scatter(
+    ds: xr.Dataset,
+    x: str | None = None,
+    y: str | None = None,
+    target: str = "24c",
+    source: str = "V1",
+    variable: str | None = None,
+    area: str | None = None,
+    scale: Literal["log", "linear"] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the points of a table over two of its parameters, coloured as `map` colours them; return the axes.
+
+    Args:
+        ds: of a table of points, with no other axis left.
+        x, y: parameters that are columns of the table; the first two that differ if None.
+        target, source, variable, area, scale, ax: as `map` takes them.
+
+    Raises:
+        UserError: other axes are left, or no table of two such parameters; no such variable or area.
+    """
+    x, y = _columns(_dataset(ds), x, y)
+    field = _field(ds, variable, area, target, source)
+    norm = _norm([field], scale)
+    ax = _axes(ax)
+    handles = _spot(ax, ds, field, norm, x, y)
+    _colour_bar([ax], field, norm)
+    if handles:
+        ax.legend(handles=handles, frameon=True, framealpha=0.9)
+    _label_outer(ax, quantity(ds, x), quantity(ds, y))
+    return ax
+
+
+def _paint(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize) -> list[Patch]:
+    """Draw a field, and the states of points that have no colour in it; return a legend of these states."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    state = ds[STATUS].transpose(*field.dims).sortby(list(field.dims)).values
+    shown = _shown(field, norm)
+    y, x = (field[dim] for dim in field.dims)
+    how: dict[str, Any] = {"shading": "nearest", "rasterized": True}
+    handles = []
+    for code, (colour, words) in _states(ds).items():
+        where = (state == code) & ~shown
+        if where.any():
+            ax.pcolormesh(x, y, np.ma.masked_equal(where, False), cmap=ListedColormap([colour]), **how)
+            handles.append(Patch(facecolor=colour, edgecolor="0.5", linewidth=0.5, label=words))
+    if shown.any():
+        ax.pcolormesh(x, y, np.ma.masked_array(field.values, ~shown), cmap="viridis", norm=norm, **how)
+    both = (state == DIVERGED) & shown
+    if both.any():
+        ax.contourf(x, y, both.astype(float), levels=[0.5, 1.5], colors="none", hatches=["////"])
+        handles.append(Patch(facecolor="none", hatch="////", linewidth=0.5, label="diverged, value known"))
+    return handles
+
+
+def _spot(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize, x: str, y: str) -> list[Any]:
+    """Draw the points of a table, and return a legend of the states of those that have no colour."""
+    state, shown = ds[STATUS].values, _shown(field, norm)
+    how: dict[str, Any] = {"s": min(30.0, max(2.0, _SPOTS / len(state))), "linewidth": 0.3, "rasterized": True}
+    handles = []
+    for code, (colour, words) in _states(ds).items():
+        where = (state == code) & ~shown
+        if where.any():
+            handles.append(ax.scatter(ds[x][where], ds[y][where], color=colour, edgecolor="0.4", label=words, **how))
+    ax.scatter(ds[x][shown], ds[y][shown], c=field.values[shown], cmap="viridis", norm=norm, **how)
+    return handles
+
+
+def _states(ds: xr.Dataset) -> dict[int, tuple[str, str]]:
+    """Return, of each state in which a point may have no colour in a map, what it has in place of it, and its name."""
+    ceiling = json.loads(ds.attrs.get(RECIPE, "{}")).get("ceiling")
+    return {
+        DIVERGED: ("0.8", f"diverged (above {ceiling:g} Hz)" if ceiling else "diverged"),
+        FAILED: ("0.5", "failed"),
+        PENDING: ("white", "pending"),
+        OK: ("black", "no value above 0"),
+    }
+
+
+def _colour_bar(panels: Sequence[Axes], field: xr.DataArray, norm: Normalize) -> None:
+    from matplotlib.cm import ScalarMappable
+
+    if norm.vmin is None:
+        return
+    label = textwrap.fill(field.attrs.get("long_name", str(field.name)) + _unit(field), 40)
+    panels[0].figure.colorbar(ScalarMappable(norm, "viridis"), ax=panels, label=label)

@@ -1,0 +1,169 @@
+"""How all figures look: colours, style, symbols, units, ticks, legends."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.names import thinned
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+# Okabe & Ito's palette: told apart with any colour vision, and in grey.
+BLACK, ORANGE, GREEN, BLUE, VERMILION, PURPLE = "#000000", "#E69F00", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
+COLOURS = {"weak": BLUE, "strong": VERMILION, "V1": BLACK, "24c": GREEN}
+"""What keeps its colour in every figure: the regimes of amplification, and the two areas most often compared."""
+CYCLE = (BLACK, VERMILION, BLUE, GREEN, PURPLE, ORANGE)
+DASHES = ("-", "--", ":", "-.")
+
+STYLE: dict[Any, Any] = {  # matplotlib's own type lists every key that there is
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.linewidth": 0.7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "xtick.minor.width": 0.5,
+    "ytick.minor.width": 0.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+}
+
+_SHADE = "0.9"
+
+
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Return a function that draws a figure as one that draws it in the house style: `@plots.styled`."""
+
+    @functools.wraps(draw)
+    def wrapped(*args: Any, **kwargs: Any) -> Figure:
+        import matplotlib as mpl
+
+        with mpl.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return wrapped
+
+
+def figure(rows: int = 1, columns: int = 1, size: tuple[float, float] = (3.4, 2.6), **grid: Any) -> tuple[Figure, Any]:
+    """Return a new figure of some size (inches) and its axes: one, or an array of them, as `Figure.subplots` gives.
+
+    `grid` goes to `Figure.subplots`. The figure is the caller's own: pyplot keeps no hold of it.
+    """
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=size, layout="constrained")
+    return made, made.subplots(rows, columns, **grid)
+
+
+def symbol(name: str) -> str:
+    r"""Return a parameter's name as the papers print it.
+
+    >>> symbol("muEE"), symbol("eta"), symbol("wEI"), symbol("amplitude")
+    ('$\\mu_{EE}$', '$\\eta$', '$w_{EI}$', 'amplitude')
+    """
+    found = re.fullmatch(r"(alpha|beta|eta|mu|omega|tau|w(?=[A-Z]))([A-Z]*)", name)
+    if not found:
+        return name
+    letter, populations = found.groups()
+    letter = letter if letter == "w" else rf"\{letter}"
+    return f"${letter}_{{{populations}}}$" if populations else f"${letter}$"
+
+
+def shade(ax: Axes, start: float, stop: float) -> None:
+    """Shade the time during which the stimulus acts."""
+    ax.axvspan(start, stop, color=_SHADE, linewidth=0, zorder=0)
+
+
+def cap_line(ax: Axes, height: float) -> None:
+    """Draw the height at which run-aways are shown."""
+    ax.axhline(height, color="0.6", linewidth=0.7, linestyle=":", zorder=0, label="_cap")
+
+
+def quantity(ds: xr.Dataset, name: str) -> str:
+    """Return what a coordinate or variable is, for the label of an axis: long name, symbol of a parameter, unit."""
+    words = ds[name].attrs.get("long_name", "")
+    if not words or (name in ds.coords and ds[name].dtype.kind in "iuf" and name not in words.split()):
+        words = f"{words} {symbol(name)}".strip()
+    return words + _unit(ds[name])
+
+
+def _unit(values: xr.DataArray) -> str:
+    units = values.attrs.get("units", "1")
+    return "" if units == "1" else f" ({units})"
+
+
+def _styles(areas: Sequence[str], points: Sequence[tuple[str, Any]], ax: Axes) -> list[dict[str, Any]]:
+    """Return the style of the line of each area and, within it, of each point.
+
+    What differs gets the colours; where both do, points get the colours, and areas the dashes.
+    """
+    labels = [label for label, _ in points]
+    if len(labels) == 1 and (len(areas) > 1 or labels[0] not in COLOURS):
+        return [{"color": colour} for colour in _colours(areas, ax)]
+    colours = _colours(labels, ax)
+    return [{"color": c, "linestyle": dashes} for _, dashes in zip(areas, itertools.cycle(DASHES)) for c in colours]
+
+
+def _colours(names: Sequence[str], ax: Axes) -> list[str]:
+    """Return a colour for each name: its own, or one that no line has yet; of many, their places along viridis."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_hex
+
+    others = [name for name in names if name not in COLOURS]
+    taken = {to_hex(line.get_color()).upper() for line in ax.lines} | {COLOURS.get(name) for name in names}
+    free = [colour for colour in CYCLE if colour not in taken] or list(CYCLE[len(ax.lines) % len(CYCLE) :])
+    if len(others) > len(free):
+        return [to_hex(colour) for colour in mpl.colormaps["viridis"](np.linspace(0, 0.85, len(names)))]
+    own = {**dict(zip(others, free)), **COLOURS}
+    return [own[name] for name in names]
+
+
+def _name_ticks(ax: Axes, labels: Iterable[Any]) -> None:
+    """Put a tick with its label at 0, 1, ...; upright where there are many, at some only where there are too many."""
+    ticks = thinned(labels)
+    ax.set_xticks(list(ticks), list(ticks.values()), rotation=90 if len(ticks) > 8 else 0)
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(5.6, 4.2), layout="constrained")[1]
+
+
+def _with_legend(ax: Axes) -> Axes:
+    ax.legend()
+    return ax
+
+
+def _label_outer(ax: Axes, x: str, y: str) -> None:
+    """Label a panel's axes; one that panels share only where none of them is below, or to the left."""
+    row, column = _place(ax)
+    if not any(r > row and c == column for r, c in [_place(one) for one in ax.get_shared_x_axes().get_siblings(ax)]):
+        ax.set_xlabel(x)
+    if not any(r == row and c < column for r, c in [_place(one) for one in ax.get_shared_y_axes().get_siblings(ax)]):
+        ax.set_ylabel(y)
+
+
+def _place(ax: Axes) -> tuple[int, int]:
+    """Return a panel's row and column; of axes that are in no grid, the first."""
+    place = ax.get_subplotspec()
+    return (place.rowspan.start, place.colspan.start) if place else (0, 0)

@@ -1,0 +1,1 @@
+"""Doing it: blocks to workers, results to the store, single points again."""

@@ -1,0 +1,112 @@
+"""Where blocks are computed: threads, worker processes or a dask scheduler; and Ctrl-C while they are."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import multiprocessing.resource_tracker
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+from gbaexplore.basics.errors import UserError
+
+_CONNECT_S = 6.0
+
+
+@contextlib.contextmanager
+def client_of(workers: int | None, scheduler: str | None) -> Iterator[Any]:
+    """Yield a client of threads in this process, of worker processes, or of a running scheduler."""
+    import dask.config
+    import distributed
+
+    # Who computed something that did not survive is looked into by the dispatch, not by the scheduler.
+    settings = {"distributed.comm.timeouts.connect": f"{_CONNECT_S}s", "distributed.scheduler.allowed-failures": 0}
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(dask.config.set(settings))
+        if scheduler is not None:
+            client = _connect(scheduler)
+        else:
+            cluster = _local_cluster(workers)
+            stack.callback(_closed, cluster)
+            client = distributed.Client(cluster, set_as_default=False)
+        stack.callback(_closed, client)
+        yield client
+
+
+def _local_cluster(workers: int | None) -> Any:
+    import distributed
+
+    try:
+        with _interrupts_blocked(), _no_garbage_collection():
+            return distributed.LocalCluster(
+                processes=workers is not None,
+                n_workers=workers or 1,
+                threads_per_worker=1 if workers else os.cpu_count(),
+                dashboard_address=None,
+                # Even without a dashboard the scheduler serves HTTP, and warns if its usual port is taken.
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                silence_logs="CRITICAL",  # what fails is told by the outcome of its block
+            )
+    except RuntimeError as error:
+        raise UserError(
+            f"a worker process could not be started ({' '.join(str(error).split())[:100]}); run again, or with fewer "
+            "--workers if the memory does not do for them"
+        ) from None
+
+
+def _closed(thing: Any) -> None:
+    """Close a client or cluster; one that is in the middle of something, or whose other end has gone, is left."""
+    with contextlib.suppress(Exception):
+        thing.close(timeout=5)
+
+
+def _connect(address: str) -> Any:
+    import distributed
+    from distributed.comm.registry import backends
+
+    scheme = address.split("://")[0] if "://" in address else "tcp"
+    try:
+        # Asked first: a client of an unknown scheme would leave its thread behind, and complain at the end.
+        if scheme not in backends:
+            raise ValueError(f"unknown address scheme {scheme!r}")
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # a scheduler that goes is told by us
+        client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
+        client.wait_for_workers(1, timeout=_CONNECT_S)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        text = " ".join(str(error).split())[:120]
+        raise UserError(
+            f"no dask scheduler with a worker answers at {address} ({type(error).__name__}: {text}); expected the "
+            "address that `dask scheduler` prints, such as tcp://127.0.0.1:8786"
+        ) from None
+    return client
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Keep Ctrl-C waiting, and from all threads and processes that are started meanwhile.
+
+    A worker's process must not be stopped by it half-way: Ctrl-C is for this process, which tells the workers.
+    """
+    # It is started with the first process otherwise, and then unblocks the signal.
+    multiprocessing.resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Keep a collection on another thread from meeting the callbacks that a starting cluster adds.
+
+    distributed times collections, and prints a traceback for one whose start it has not seen.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

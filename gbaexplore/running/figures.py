@@ -1,0 +1,40 @@
+"""A study file's figure: what is missing is computed, then it is drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.places import check_writable
+from gbaexplore.running import runner
+from gbaexplore.running.progress import Progress
+from gbaexplore.store.stores import open_study
+from gbaexplore.study.file import load_study_file
+
+
+def make(
+    name: str, store: Path, out: Path, workers: int | None = None, scheduler: str | None = None
+) -> tuple[runner.Report, list[Path]]:
+    """Return what was computed and the pictures' paths, PNG and SVG.
+
+    Raises:
+        UserError: as `load_study_file` and `run` do; the file draws nothing; `out` can't be written to.
+    """
+    file = load_study_file(name)
+    if file.draw is None:
+        raise UserError(f"{file.path} has no figure; expected `def draw(ds)` that returns a matplotlib Figure")
+    pictures = [out / f"{file.study.name}.{ending}" for ending in ("png", "svg")]
+    check_writable(pictures[0])  # before it takes long
+    report = runner.execute(file.study, store, workers, scheduler, progress=Progress)
+
+    import matplotlib as mpl
+
+    mpl.use("agg")  # files are wanted, and there may be no display
+    figure = file.draw(open_study(report.path))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for picture in pictures:
+            figure.savefig(picture, dpi=200)
+    except OSError as error:
+        raise UserError(f"{out} can't be written to: {error.strerror or error}; choose another --out") from None
+    return report, pictures

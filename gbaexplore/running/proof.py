@@ -1,0 +1,134 @@
+"""Whether the numbers of a store are those that its study gives now: a sample of its points, computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import OK, STATUS, STATUS_MEANINGS
+from gbaexplore.running.worker import simulated
+from gbaexplore.store.regrid import Extension, carried
+
+if TYPE_CHECKING:
+    from gbaexplore.study.study import Study
+
+POINTS = 32  # at least, and one of each combination of labels
+_ROUNDING = {"float32": 5e-5, "float64": 1e-9}  # relative: what another compiler or processor may change
+
+
+@dataclass(frozen=True)
+class Proof:
+    """That a sample of a store's points has the numbers that its study gives now."""
+
+    points: int
+    largest: float
+    """Largest difference that was found, relative."""
+
+    def __str__(self) -> str:
+        same = "to the bit" if self.largest == 0 else f"to {self.largest:.1g} relative"
+        what = "1 finished point was" if self.points == 1 else f"{self.points:,} finished points were"
+        return f"{what} computed again and agree {same}"
+
+
+def prove(study: Study, path: Path, change: Extension) -> Proof:
+    """Compute a sample of a store's finished points again.
+
+    Args:
+        study: in any blocks.
+        change: how the store's grid lies in the study's.
+
+    Raises:
+        UserError: a point has other numbers, which is named; or it can't be computed.
+    """
+    count, largest = 0, 0.0
+    for index, which in _sample(study, ~change.pending):
+        block = study.blocks()[index]
+        (ours,) = simulated(study, [block], [which])
+        theirs = carried(path, block.slices, change.origins, which)
+        count += int(which.sum())
+        largest = max(largest, _compare(study, path, index, which, theirs, ours))
+    return Proof(count, largest)
+
+
+def _sample(study: Study, done: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield blocks and which of their points to compute: spread over the grid, some of each combination of labels."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for index, block in enumerate(study.blocks()):
+        if done[block.slices].any():
+            groups.setdefault(tuple(study.variant_of(block).labels.values()), []).append(index)
+    for indices in groups.values():
+        wanted = -(-POINTS // len(groups))
+        chosen = [indices[i] for i in _spread(len(indices), wanted)]
+        for index in chosen:
+            part = done[study.blocks()[index].slices]
+            which = np.zeros(part.size, bool)
+            there = np.flatnonzero(part)
+            which[there[_spread(len(there), -(-wanted // len(chosen)))]] = True
+            yield index, which.reshape(part.shape)
+
+
+def _spread(length: int, count: int) -> list[int]:
+    """Return so many positions in a list, or all of them, the first and the last among them."""
+    return sorted(set(np.linspace(0, length - 1, min(length, count)).round().astype(int).tolist()))
+
+
+def _compare(
+    study: Study, path: Path, index: int, which: np.ndarray, theirs: dict[str, np.ndarray], ours: dict[str, np.ndarray]
+) -> float:
+    """Return the largest relative difference of two sets of points' values.
+
+    Raises:
+        UserError: they are not the same, as nearly as another compiler would compute them.
+    """
+    largest = 0.0
+    for name in [STATUS, *(n for n in ours if n != STATUS)]:
+        a, b = theirs[name], ours[name]
+        if name == STATUS:
+            differs = (a != b).reshape(len(a), -1)
+        else:
+            ok = ours[STATUS] == OK
+            a, b = a[ok].astype(float), b[ok].astype(float)
+            off, allowed = np.abs(a - b), _allowed(study, name, a, b)
+            differs = ~((off <= allowed) | ((a != a) & (b != b)))
+            scale = np.maximum(np.abs(a), np.abs(b))
+            relative = np.divide(off, scale, where=(scale > 0) & ~differs, out=np.zeros_like(off))
+            largest = max(largest, float(relative.max(initial=0.0)))
+            differs = differs.reshape(len(a), -1)
+        if differs.any():
+            at, column = np.argwhere(differs)[0]
+            numbers = np.flatnonzero(which.ravel()) if name == STATUS else np.flatnonzero(which.ravel())[ok]
+            stored, found = (array.reshape(len(array), -1)[at, column] for array in (a, b))
+            raise UserError(
+                f"{path} has other numbers than the study gives now: {name} at {_point(study, index, numbers[at])} is "
+                f"{_said(name, stored)} there, {_said(name, found)} here; expected the same: change the study's name, "
+                "choose another --store, or use the versions that `gbaexplore info` names"
+            )
+    return largest
+
+
+def _allowed(study: Study, name: str, a: np.ndarray, b: np.ndarray) -> Any:
+    """Return how much rounding may change values, (point, ...)."""
+    rounding = _ROUNDING[study.precision]
+    # Along time or frequency a value may be near zero beside large ones; areas differ by orders of magnitude.
+    over = tuple(range(1, a.ndim - 1))
+    scale = np.maximum(np.abs(a), np.abs(b)).max(axis=over, keepdims=True, initial=0.0)
+    # What is counted in steps may fall on the next one.
+    return rounding * scale + (1.01 * study.dt if study.variables[name].units == "s" else 0.0)
+
+
+def _point(study: Study, index: int, number: int) -> str:
+    block = study.blocks()[index]
+    at = np.unravel_index(number, block.shape)
+    labels = (study.labels(axis)[part.start + i] for axis, part, i in zip(study.axes, block.slices, at))
+    return ", ".join(
+        f"{axis} = {label if isinstance(label, str) else format(label, 'g')}" for axis, label in zip(study.axes, labels)
+    )
+
+
+def _said(name: str, value: float) -> str:
+    return STATUS_MEANINGS[int(value)] if name == STATUS else f"{value:.8g}"

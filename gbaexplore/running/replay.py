@@ -1,0 +1,228 @@
+"""A point of a store, simulated afresh from what the store knows of how it was made."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.names import canonical
+from gbaexplore.basics.places import place
+from gbaexplore.basics.points import SEED
+from gbaexplore.basics.time import whole_steps
+from gbaexplore.engine import programs
+from gbaexplore.engine.plan import make_plan
+from gbaexplore.identity.revisions import EARLIER
+from gbaexplore.models.base import Model
+from gbaexplore.models.delayed import DelayedThresholdLinear
+from gbaexplore.models.local_circuit import LocalCircuit
+from gbaexplore.models.threshold_linear import ThresholdLinear
+from gbaexplore.models.wilson_cowan import WilsonCowan
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.running.simulate import one_point
+from gbaexplore.stimuli.base import AbstractStimulus
+from gbaexplore.stimuli.recorded import Recorded
+from gbaexplore.store import stores
+from gbaexplore.store.recipe import tables
+from gbaexplore.study.study import Study
+from gbaexplore.study.variants import variant_name
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_MODELS = (ThresholdLinear, LocalCircuit, WilsonCowan, DelayedThresholdLinear)
+_SHIPPED: dict[str, type[Model]] = {cls.__name__: cls for cls in _MODELS}
+
+
+def replay(
+    store: str | Path,
+    *,
+    window: tuple[float, float] | None = None,
+    every: int = 5,
+    study: Study | None = None,
+    **labels: float | str,
+) -> xr.Dataset:
+    """Return the time courses of one point of a store; see `simulate`.
+
+    Args:
+        window: (start, stop) of the samples to return, s; the whole run if None.
+        every: return every n-th sample.
+        study: what the store was made with, if its model is not one of gbaexplore's: a store holds no code.
+        labels: the point, a label of every axis that has more than one.
+
+    Raises:
+        UserError: it is not a store, or no label of it; its model is another now, or needs the study.
+    """
+    return Replay(store, study).simulate(labels, window, every)
+
+
+class Replay:
+    """The points of a store, to be simulated one after another.
+
+    Raises:
+        UserError: it is not a store; the study is not what it was made with.
+    """
+
+    def __init__(self, store: str | Path, study: Study | None = None) -> None:
+        self.path = place(store)
+        self.ds = stores.open_study(self.path)
+        self.recipe = stores.recipe(self.path)
+        self.study = study
+        if study is not None:
+            self._check(study)
+        self._programs = programs.Programs()
+        self._parts: dict[str, tuple[Model, Connectome, AbstractStimulus]] = {}
+
+    def _check(self, study: Study) -> None:
+        ours = study.recipe()
+        there = stores.recipe_for(self.path, ours)
+        names = there["variants"].keys() & ours["variants"].keys()
+        if missing := there["variants"].keys() - names:
+            raise UserError(
+                f'{self.path} has "{min(missing)}", which the study has not; expected the study that it was made with'
+            )
+        both = [
+            {**recipe, "axes": {}, "order": {}, "variants": {name: recipe["variants"][name] for name in names}}
+            for recipe in (there, ours)
+        ]
+        stores.check_same_recipe(self.path, *both)
+
+    @cached_property
+    def axes(self) -> dict[str, list[float] | list[str]]:
+        """The labels along each axis of the grid."""
+        return {name: self.ds[name].values.tolist() for name in self.recipe["order"]["axes"]}
+
+    @property
+    def observables(self) -> list[str]:
+        """What the model has time courses of."""
+        model, *_ = self._objects({axis: labels[0] for axis, labels in self.axes.items()})
+        return list(model.observables)
+
+    def simulate(self, labels: dict[str, Any], window: tuple[float, float] | None = None, every: int = 5) -> xr.Dataset:
+        """Return the time courses of the point at these labels, with its parameters as attributes."""
+        at = self.position(labels)
+        point = {axis: self.axes[axis][i] for axis, i in at.items()}
+        model, connectome, stimulus = self._objects(point)
+        entry = self.recipe["variants"][self._variant(point)]
+        rows = {axis: v for axis, v in point.items() if axis in tables(self.recipe)}
+        columns = {name: self._at(name, at) for names in tables(self.recipe).values() for name in names}
+        coordinates = {axis: v for axis, v in point.items() if axis not in rows} | columns
+        values = {**entry["parameters"], **{a: v for a, v in coordinates.items() if not isinstance(v, str)}}
+        values |= {name: self._at(name, at) for name in entry["derived"]}
+        seed = int(values.pop(SEED, 0))
+        ds = one_point(
+            self._programs, model, connectome, stimulus, values, window=window, every=every, dt=self.recipe["dt_s"],
+            duration=self.recipe["duration_s"], precision=self.recipe["precision"], seed=seed, at=coordinates,
+        )  # fmt: skip
+        return ds.assign_attrs(rows | {axis: v for axis, v in point.items() if isinstance(v, str)})
+
+    def _at(self, name: str, at: dict[str, int]) -> float:
+        """The value of a coordinate that may be along several axes."""
+        coordinate = self.ds[name]
+        return float(coordinate.isel({axis: i for axis, i in at.items() if axis in coordinate.dims}))
+
+    def position(self, labels: dict[str, Any]) -> dict[str, int]:
+        """Return where labels are on each axis; numbers are compared to 12 digits.
+
+        Raises:
+            UserError: an unknown axis, no label where there are several, or one that is not there.
+        """
+        for axis in labels:
+            if axis not in self.axes:
+                raise UserError(f'no axis "{axis}"{did_you_mean(axis, list(self.axes)) or ";"} Axes: {_all(self.axes)}')
+        return {axis: self._index(axis, known, labels.get(axis)) for axis, known in self.axes.items()}
+
+    def _index(self, axis: str, known: list[Any], label: Any) -> int:
+        if label is None:
+            if len(known) > 1:
+                raise UserError(f"no label for the axis {axis}; expected {axis}= one of {_all(known)}")
+            return 0
+        if isinstance(known[0], str):
+            if label not in known:
+                raise UserError(f'no label "{label}" on the axis {axis}; expected one of {_all(known)}')
+            return known.index(label)
+        try:
+            wanted = float(label)
+        except (TypeError, ValueError):
+            raise UserError(f"{axis} = {label!r}; expected a number") from None
+        nearest = int(np.abs(np.asarray(known) - wanted).argmin())
+        if canonical(np.array([known[nearest]])) != canonical(np.array([wanted])):
+            raise UserError(f"no value {label} on the axis {axis}; the nearest is {known[nearest]}")
+        return nearest
+
+    def _variant(self, point: dict[str, Any]) -> str:
+        return variant_name({axis: label for axis, label in point.items() if isinstance(label, str)})
+
+    def _objects(self, point: dict[str, Any]) -> tuple[Model, Connectome, AbstractStimulus]:
+        name = self._variant(point)
+        if name not in self._parts:
+            connectome = _connectome(stores.read_input(self.path, "connectomes", name))
+            stimulus = Recorded.of(stores.read_input(self.path, "stimuli", name), self.recipe["dt_s"])
+            if self.study is not None:
+                model = next(v.model for v in self.study.variants() if variant_name(v.labels) == name)
+            else:
+                model = self._model(self.recipe["variants"][name]["model"])
+                self._check_model(model, connectome, stimulus, name)
+            self._parts[name] = model, connectome, stimulus
+        return self._parts[name]
+
+    def _check_model(self, model: Model, connectome: Connectome, stimulus: AbstractStimulus, name: str) -> None:
+        """Raise UserError if a shipped model computes something else now than for the store."""
+        recipe, variant = self.recipe, self.recipe["variants"][name]
+        values = {parameter: np.array([value]) for parameter, value in variant["parameters"].items()}
+        values |= {parameter: self.ds[parameter].values.ravel() for parameter in _listed(recipe)}
+        values |= {parameter: self.ds[parameter].values.ravel() for parameter in variant["derived"]}
+        values.pop(SEED, None)
+        n_steps = whole_steps(recipe["duration_s"], recipe["dt_s"], "duration")
+        plan = make_plan(
+            model=model,
+            measures=(),
+            connectome=connectome,
+            pieces=stimulus.pieces(connectome, recipe["dt_s"], n_steps),
+            swept=values,
+            fixed={},
+            dt=recipe["dt_s"],
+            n_steps=n_steps,
+            ceiling=recipe["ceiling"],
+            precision=recipe["precision"],
+        )
+        if "format" in recipe:
+            same = programs.program(plan.batch)["model"] == variant["made"]["code"]["model"]
+        else:
+            kind = variant["model"]["kind"]
+            same = recipe["code"][kind] in EARLIER.get(kind, ())
+        if not same:
+            raise UserError(
+                f"{self.path} was made with another program of {type(model).__name__} than this gbaexplore and JAX "
+                "make; `gbaexplore check STORE --against STUDY.py` tells whether the numbers are the same"
+            )
+
+    def _model(self, made: dict[str, Any]) -> Model:
+        options = dict(made)
+        kind = options.pop("kind")
+        if kind not in _SHIPPED:
+            raise UserError(
+                f"{self.path} was made with a model of its study's own ({kind}), and a store holds no code; give the "
+                "study: gbaexplore explore STORE --study STUDY.py, or study=load_study(...)"
+            )
+        return _SHIPPED[kind](**options)
+
+
+def _listed(recipe: dict[str, Any]) -> list[str]:
+    """The parameters that axes of numbers give, and tables' columns."""
+    numbers = [axis for axis, values in recipe["axes"].items() if isinstance(values, list)]
+    return [*numbers, *(name for names in tables(recipe).values() for name in names)]
+
+
+def _connectome(ds: xr.Dataset) -> Connectome:
+    """The inverse of `Connectome.to_dataset`."""
+    areas = tuple(str(area) for area in ds["area"].values)
+    return Connectome(ds.attrs["name"], areas, **{str(name): array.values for name, array in ds.data_vars.items()})
+
+
+def _all(labels: Any) -> str:
+    known = [str(label) for label in labels]
+    return ", ".join(known) if len(known) <= 8 else f"{', '.join(known[:3])}, ... {known[-1]}"

@@ -1,0 +1,356 @@
+"""A run: what is missing of a study is computed, in its store, and told."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError, one_line
+from gbaexplore.basics.names import DIVERGED, FAILED, OK, PENDING
+from gbaexplore.basics.places import check_writable, names_store, place, reason
+from gbaexplore.running.cluster import client_of
+from gbaexplore.running.dispatch import outcomes
+from gbaexplore.running.interrupts import Interrupts
+from gbaexplore.running.progress import Progress
+from gbaexplore.running.proof import Proof, prove
+from gbaexplore.running.worker import Outcome
+from gbaexplore.store import making, provenance, stores
+from gbaexplore.store.history import Log
+from gbaexplore.store.lock import own_folder, without_writers
+from gbaexplore.store.recipe import identity, same_but_code, with_code
+from gbaexplore.store.regrid import Extension, but_axes, extend, extension
+from gbaexplore.study.study import Study
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass
+class Report:
+    """What a run did."""
+
+    path: Path
+    points: int
+    computed: int = 0
+    seconds: float = 0.0
+    start_seconds: float = 0.0  # of these, before the first block
+    carried: Extension | None = None
+    proof: Proof | None = None
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every point has been computed."""
+        return not np.isin(stores.status(self.path), (PENDING, FAILED)).any()
+
+    def __str__(self) -> str:
+        state = stores.status(self.path)
+        pending, ok, diverged, failed = (int((state == code).sum()) for code in (PENDING, OK, DIVERGED, FAILED))
+        points = "1 point" if self.points == 1 else f"{self.points:,} points"
+        lines = [f"{points}: {ok:,} ok, {diverged:,} diverged, {failed:,} failed"]
+        if self.proof:
+            lines.append(f"the store was made by other software: {self.proof}")
+        if self.carried:
+            lines.append(f"the store's grid has changed: {self.carried}")
+        if pending:
+            lines.append(f"{pending:,} are still to be computed: run the same command again")
+        elif not self.computed and not self.errors:
+            lines.append("nothing was left to compute" if self.carried else "nothing was left to do")
+        else:
+            rate = self.computed / self.seconds
+            lines.append(f"{self.computed:,} computed in {self.seconds:.1f} s ({rate:,.0f} points/s)")
+        lines += [f"failed: {error}" for error in dict.fromkeys(self.errors)]
+        again = "run the same command again to retry the failed points; then\n        " if failed else ""
+        lines += [
+            f"result: {self.path}",
+            f"next:   {again}gbaexplore info {shlex.quote(str(self.path))}",
+            f"        or, in Python: gbaexplore.open_study({str(self.path)!r})",
+        ]
+        return "\n".join(lines)
+
+
+def run(
+    study: Study, store: str | Path = "store", workers: int | None = None, scheduler: str | None = None
+) -> xr.Dataset:
+    """Compute what is missing of a study and return its Dataset.
+
+    Args:
+        store: the folder that holds `<name>.zarr`, or the store itself if it ends in .zarr; or a URL of either in an
+            object store. `~` is the home folder.
+        workers: None for threads in this process (one per core), else that many processes; a script that
+            asks for processes needs the usual `if __name__ == "__main__":` around it.
+        scheduler: address of a running dask scheduler, "tcp://host:port".
+
+    Raises:
+        UserError: the store is another study's or can't be written to; no scheduler at the address.
+        RuntimeError: points failed (they are marked in `status`; the rest is computed).
+    """
+    report = execute(study, place(store), workers, scheduler)
+    if report.errors:
+        raise RuntimeError(f"points failed in {len(report.errors)} blocks of {report.path}: {report.errors[0]}")
+    return stores.open_study(report.path)
+
+
+def store_path(study: Study, store: Path) -> Path:
+    """Return where a study's store is: at a path that is a store's, or in a folder of stores."""
+    return store if names_store(store) else store / f"{study.name}.zarr"
+
+
+class Todo(NamedTuple):
+    """What is to be done for a study."""
+
+    study: Study  # in the blocks of its store
+    blocks: list[int]
+    points: int
+    change: Extension | None = None  # of the store's grid, before
+    proof: Proof | None = None  # that the store's numbers, made by other software, are those of now
+
+
+def outstanding(study: Study, path: Path, shrink: bool = False, proof: Proof | None = None) -> Todo:
+    """Return what of a study is not computed yet.
+
+    Args:
+        proof: what an earlier look has proved of the store.
+
+    Raises:
+        UserError: what is at `path` is not this study's store, whatever values its axes have; none can be made there.
+    """
+    if not making.made(path):
+        check_writable(path)
+        return Todo(study, list(range(len(study.blocks()))), study.size)
+    stores.check_unchanged(path)
+    study = study.pinned()
+    wanted = study.recipe()
+    there, change, proved = stores.recipe_for(path, wanted), None, None
+    if identity(there) != identity(wanted):
+        there, doubtful = _of_our_code(study, path, there, wanted)
+        change = extension(path, there, wanted, study.template(), shrink)
+        if doubtful:
+            proved = proof or prove(study, path, change)
+    if change is None or change.same_grid:
+        change, pending = None, stores.unfinished(path)
+        study = study.in_blocks(stores.block_shape(path))
+    else:
+        pending = change.pending
+    blocks = [i for i, block in enumerate(study.blocks()) if pending[block.slices].any()]
+    return Todo(study, blocks, int(pending.sum()), change, proved)
+
+
+def _of_our_code(
+    study: Study, path: Path, there: dict[str, Any], wanted: dict[str, Any]
+) -> tuple[dict[str, Any], bool]:
+    """Return a store's recipe with the study's code, if that may give its numbers; and whether it has to be proved."""
+    old, new = but_axes(there, wanted), but_axes(wanted, there)
+    if identity(old) == identity(new) or not same_but_code(old, new):
+        return there, False
+    if _same_on_its_grid(study, path, there):
+        return with_code(there, wanted), False
+    if not _other_software(path):
+        return there, False
+    return with_code(there, wanted), True
+
+
+def _same_on_its_grid(study: Study, path: Path, there: dict[str, Any]) -> bool:
+    """Whether the code differs only because the grid does, as when noise is 0 at all of the store's points."""
+    with contextlib.suppress(UserError, KeyError):  # values that the study refuses, an axis that the store has not
+        same = study.on_grid_of(stores.open_study(path)).recipe()
+        return identity(but_axes(there, same)) == identity(but_axes(same, there))
+    return False
+
+
+def _other_software(path: Path) -> bool:
+    """Whether what computes now is not, in all its versions, what made a store's numbers."""
+    there = stores.software(path)
+    return any(there.get(name) != version for name, version in provenance.software().items())
+
+
+def proved(study: Study, path: Path) -> Proof:
+    """Compute a sample of a store's finished points again, and let the store be the study's if they agree.
+
+    Raises:
+        UserError: it is not the study's store, whatever code made it; a point has other numbers.
+    """
+    study = study.pinned()
+    stores.check_unchanged(path)
+    wanted = study.recipe()
+    there = stores.recipe_for(path, wanted)
+    only_code = same_but_code(but_axes(there, wanted), but_axes(wanted, there))
+    ours = with_code(there, wanted) if only_code else there
+    change = extension(path, ours, wanted, study.template(), shrink=True)
+    proof = prove(study, path, change)
+    if change.same_grid and identity(there) != identity(wanted):
+        with making.locked(path):
+            _adopt(study, path, proof)
+    return proof
+
+
+def _adopt(study: Study, path: Path, proof: Proof) -> None:
+    """Let a store be what the study's code gives, and say so in its history."""
+    with without_writers(path):
+        stores.adopt(path, study.recipe(), provenance.software())
+    _tell_proof(path, proof)
+
+
+def _tell_proof(path: Path, proof: Proof) -> None:
+    Log(path).add("proved", points=proof.points, largest=proof.largest, software=provenance.software())
+
+
+def execute(
+    study: Study,
+    store: Path,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Callable[[int], Progress] | None = None,
+    only: list[int] | None = None,
+    shrink: bool = False,
+) -> Report:
+    """Compute the missing points of a study; see `run`.
+
+    Args:
+        progress: called with the number of points to do.
+        only: compute just these blocks, in a store of their own.
+        shrink: whether values that the study no longer has may be dropped from the store.
+    """
+    path = store_path(study, store)
+    if workers is not None and workers < 1:
+        raise UserError(f"workers = {workers}; expected at least 1, or None for threads in this process")
+
+    study, found = study.pinned(), None
+
+    def look() -> Todo:
+        todo = outstanding(study, path, shrink, found)
+        if only is None:
+            return todo
+        return todo._replace(blocks=only, points=sum(study.blocks()[i].size for i in only))
+
+    todo = look()
+    found = todo.proof
+    report = Report(path, study.size, proof=found)
+    started = time.monotonic()
+    if todo.blocks:
+        _compute(path, todo, look, report, workers, scheduler, progress)
+        report.seconds = time.monotonic() - started
+    elif todo.change or todo.proof:
+        with making.locked(path):
+            _prepare_store(path, look(), report)
+    return report
+
+
+def _compute(
+    path: Path,
+    todo: Todo,
+    look: Callable[[], Todo],
+    report: Report,
+    workers: int | None,
+    scheduler: str | None,
+    progress: Callable[[int], Progress] | None,
+) -> None:
+    started, study = time.monotonic(), todo.study
+    first = study.variant_of(study.blocks()[todo.blocks[0]])
+    # Compiling takes as long as importing distributed, and neither needs the other. A model that can't be
+    # traced is then known before anything is written.
+    prepared = _InBackground(lambda: study.prepare(first))
+    with Interrupts() as interrupts, prepared, client_of(workers, scheduler) as client:
+        interrupts.check()
+        prepared.result()
+        interrupts.check()
+        with making.locked(path):
+            todo = look()  # once more: another run may have been here since
+            _prepare_store(path, todo, report)
+            report.start_seconds = time.monotonic() - started
+            shown = progress(todo.points) if progress else None
+            try:
+                found = outcomes(client, todo.study, path, todo.blocks, interrupts)
+                for outcome in _recorded(found, todo.study, path, report):
+                    if shown:
+                        shown.add(outcome.points)
+            except FileNotFoundError:
+                raise stores.gone(path) from None
+            except OSError as error:
+                raise UserError(
+                    f"{path} can't be written to: {reason(error)}; finished blocks are kept: mend it, run again"
+                ) from None
+            finally:
+                if shown:
+                    shown.close()
+
+
+def _prepare_store(path: Path, todo: Todo, report: Report) -> None:
+    """Make the store if there is none, and change its grid if it is to have another."""
+    report.carried = todo.change
+    if todo.proof and not todo.change:
+        _adopt(todo.study, path, todo.proof)
+    if todo.change:
+        extend(path, _template(todo.study), todo.study.inputs(), todo.change)
+        if todo.proof:
+            _tell_proof(path, todo.proof)
+    elif not making.made(path):
+        making.create(path, _template(todo.study), todo.study.inputs())
+
+
+def _template(study: Study) -> xr.Dataset:
+    return study.template().assign_attrs(provenance.attributes())
+
+
+def _recorded(outcomes: Iterator[Outcome], study: Study, path: Path, report: Report) -> Iterator[Outcome]:
+    """Pass outcomes on, and note them in the report and in the store's history."""
+    started, run, generation = time.monotonic(), uuid.uuid4().hex[:8], stores.generation(path)
+    with own_folder(path) as folder:
+        log = Log(folder)
+        log.add("run", run=run, **provenance.of_run(study.source))
+        try:
+            for outcome in outcomes:
+                extent = [[s.start, s.stop] for s in study.blocks()[outcome.block].slices]
+                if outcome.error is None:
+                    report.computed += outcome.points
+                    done = {"points": outcome.points, "seconds": round(outcome.seconds, 3), "device": outcome.device}
+                    log.add("block", run=run, block=extent, **done)
+                else:
+                    report.errors.append(outcome.error)
+                    log.add("failed", run=run, block=extent, error=outcome.error)
+                yield outcome
+        finally:
+            with contextlib.suppress(OSError):  # the disk may be full, which is told elsewhere
+                log.add("end", run=run, seconds=round(time.monotonic() - started, 3), computed=report.computed)
+                log.flush()
+    with stores.bound(path, generation):
+        pass  # else what is reported now would be another store
+
+
+class _InBackground:
+    """A function's result, computed on a thread of its own."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(function,), daemon=True)
+        self._thread.start()
+
+    def _run(self, function: Callable[[], Any]) -> None:
+        try:
+            function()
+        except BaseException as error:  # handed over to whoever asks for the result
+            self._error = error
+
+    def __enter__(self) -> _InBackground:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # An interpreter that ends while XLA compiles on another thread aborts.
+        self._thread.join()
+
+    def result(self) -> None:
+        """Wait, and raise what the function raised: its line, if the fault is in a model."""
+        self._thread.join()
+        if isinstance(self._error, UserError):
+            raise self._error
+        if self._error is not None:
+            raise UserError(f"the study can't be simulated: {one_line(self._error)}; mend the model or the measure")

@@ -1,0 +1,121 @@
+"""One labelled run with its time courses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import AREA, STATUS_MEANINGS
+from gbaexplore.basics.points import AMPLITUDE, NOISE, SEED, coordinate_hashes
+from gbaexplore.basics.time import whole_steps
+from gbaexplore.engine.first_step import resting
+from gbaexplore.engine.plan import make_plan
+from gbaexplore.engine.programs import Programs, key
+from gbaexplore.engine.queue import simulate_batch
+from gbaexplore.measures.trace import Trace
+from gbaexplore.models.base import Model
+from gbaexplore.models.checks import checked_values
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.networks.seen import Network
+from gbaexplore.stimuli.base import AbstractStimulus
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_HIGHEST = 1e30
+
+
+def simulate(
+    model: Model,
+    connectome: Connectome,
+    stimulus: AbstractStimulus,
+    *,
+    window: tuple[float, float] | None = None,
+    every: int = 5,
+    dt: float = 2e-4,
+    duration: float = 10.0,
+    precision: Literal["float32", "float64"] = "float32",
+    seed: int = 0,
+    at: Mapping[str, float | str] | None = None,
+    **parameters: float,
+) -> xr.Dataset:
+    """Return the time courses of one point: each observable of the model, (time, area), in Hz.
+
+    Args:
+        window: (start, stop) of the samples to return, s; the whole run if None.
+        every: return every n-th sample (5: one per ms at the default dt).
+        dt: step, s.
+        duration: of the run, s.
+        precision: of the integration. Rates are float64 all the same: rest plus the simulated change, so
+            that changes of 1e-6 Hz survive.
+        seed: of noise, if there is any.
+        at: a point of a study, axis -> number or label: with its seed and this the noise is the same as there.
+        parameters: any of the model's, and "amplitude" of the stimulus.
+
+    A rate that overflows is cut off at 1e30 Hz, and the attribute `status` is then "diverged".
+
+    Raises:
+        UserError: an unknown parameter or area, values or times that make no sense.
+    """
+    given = dict(window=window, every=every, dt=dt, duration=duration, precision=precision, seed=seed, at=at)
+    return one_point(Programs(), model, connectome, stimulus, parameters, **given)  # type: ignore[arg-type]
+
+
+def one_point(
+    programs: Programs,
+    model: Model,
+    connectome: Connectome,
+    stimulus: AbstractStimulus,
+    parameters: Mapping[str, float],
+    *,
+    window: tuple[float, float] | None,
+    every: int,
+    dt: float,
+    duration: float,
+    precision: Literal["float32", "float64"],
+    seed: int,
+    at: Mapping[str, float | str] | None,
+) -> xr.Dataset:
+    """Return what `simulate` does, with programs that may have been looked at before."""
+    import xarray as xr
+
+    for name in parameters:
+        type(model).known_parameter(name, also=(AMPLITUDE,))
+    values = {name: float(getattr(model, name)) for name in type(model).parameters()}
+    values |= {AMPLITUDE: float(stimulus.amplitude)} | {k: float(v) for k, v in parameters.items()}
+    # As arrays, so that other values compile nothing anew.
+    points = {name: np.array([value]) for name, value in values.items()}
+    checked_values(model, points)
+    if precision not in ("float32", "float64"):
+        raise UserError(f'precision = {precision!r}; expected "float32" or "float64"')
+
+    if model.draws(points):
+        points[NOISE] = coordinate_hashes({SEED: seed, **(at or {})})
+    n_steps = whole_steps(duration, dt, "duration")
+    traces = tuple(Trace(window=window, of=name, every=every) for name in model.observables)
+    plan = make_plan(
+        model=model,
+        measures=traces,
+        connectome=connectome,
+        pieces=stimulus.pieces(connectome, dt, n_steps),
+        swept={name: value for name, value in points.items() if name != NOISE},
+        fixed={},
+        dt=dt,
+        n_steps=n_steps,
+        ceiling=_HIGHEST,
+        precision=precision,
+    )
+    network = Network.of(connectome)
+    results = simulate_batch(plan, network, points, 1, 1, key(programs.of(plan.batch)))
+    rest = resting(plan.batch.model, network, values)
+    (time, (times, attrs)), *_ = traces[0].coordinates(connectome, dt, n_steps).items()
+    ds = xr.Dataset(coords={time: (time, times, attrs)})
+    ds.coords[AREA] = (AREA, np.array(connectome.areas, dtype=object), {"long_name": "cortical area"})
+    for name, units, found in zip(model.observables, model.observables.values(), results.values):
+        rates = rest[name] + found["rate_change"][0].astype(np.float64)
+        ds[name] = ((time, AREA), rates, {"units": units, "long_name": f"{name} rate"})
+    ds.attrs = {"status": STATUS_MEANINGS[results.status[0]], **{k: v for k, v in values.items()}}
+    return ds

@@ -1,0 +1,199 @@
+"""What a dask worker does: get the study, compute blocks, write them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError, one_line
+from gbaexplore.basics.places import place
+from gbaexplore.identity.code import is_own
+from gbaexplore.store import making, provenance, stores
+from gbaexplore.store.recipe import identity
+from gbaexplore.study.blocks import Block
+from gbaexplore.study.study import Study
+
+
+class Source(NamedTuple):
+    """How a worker gets the study: from this process, from its file (path and hash), or as it is sent."""
+
+    key: str
+    generation: str  # of the store that it is for
+    block_shape: tuple[int, ...]
+    identity: str  # of what computes the numbers
+    file: tuple[str, str] | None
+    software: tuple[tuple[str, str], ...]  # that the worker has to have too
+
+
+class Outcome(NamedTuple):
+    """What became of a block; `error` is one line, or None."""
+
+    block: int
+    points: int  # computed now
+    seconds: float  # its share of the task's
+    error: str | None
+    device: str  # that computed it
+
+
+HERE: dict[str, Study] = {}
+"""Studies of this process: its threads need not load them again."""
+
+
+def source_of(study: Study, generation: str) -> Source:
+    """Return how workers get a study."""
+    software = tuple(_software().items())
+    return Source(uuid.uuid4().hex, generation, study.block_shape, _identity(study), study.source, software)
+
+
+def _identity(study: Study) -> str:
+    return hashlib.sha256(json.dumps(identity(study.recipe()), sort_keys=True).encode()).hexdigest()
+
+
+def _software() -> dict[str, str]:
+    """Return the versions that bits depend on, and the Python that can load what another has pickled."""
+    found = provenance.software()
+    return {
+        "python": ".".join(found["python"].split(".")[:2]),
+        **{name: found[name] for name in ("code", "gbaexplore", "numpy", "jax", "jaxlib", "zarr", "brainpy")},
+    }
+
+
+def pickled(study: Study) -> bytes:
+    """Return a study by value, with the code of its file and of those beside it: no worker needs to see them.
+
+    Raises:
+        UserError: something in it can't be sent.
+    """
+    import cloudpickle
+
+    beside = [] if study.source is None else list(_modules_in(Path(study.source[0]).parent))
+    for module in beside:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return cloudpickle.dumps(study)
+    except Exception as error:
+        raise UserError(
+            f"the study can't be sent to workers ({one_line(error)}); expected objects that pickle, or a study file "
+            "in a folder that all workers see"
+        ) from None
+    finally:
+        for module in beside:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _modules_in(folder: Path) -> Iterator[ModuleType]:
+    # A process' own script may be there under two names; it goes by value anyway.
+    own = {id(module): module for name, module in list(sys.modules.items()) if name not in ("__main__", "__mp_main__")}
+    for module in own.values():
+        file = getattr(module, "__file__", None)
+        if file is not None and module.__name__ != "__main__" and is_own(module) and Path(file).is_relative_to(folder):
+            yield module
+
+
+@functools.lru_cache(maxsize=4)
+def _load(source: Source, sent: bytes | None) -> Study:
+    """Return the study, loaded once in each worker process.
+
+    Raises:
+        UserError: this worker can't take part.
+    """
+    if source.key in HERE:
+        return HERE[source.key]
+    # One thread of XLA's for each of the worker's: it reads this when it starts, with the first computation.
+    os.environ.setdefault("NPROC", "1")
+    ours = _software()
+    other = [f"{name} {ours[name]} instead of {version}" for name, version in source.software if ours[name] != version]
+    if other:
+        raise UserError(f"{_me()} has {', '.join(other)}; install the same versions there and here, and run again")
+    study = (_from_file(source) or _unpickled(source, sent)).pinned().in_blocks(source.block_shape)
+    # A worker that lives long may have modules in memory that are others on the disk by now.
+    if _identity(study) != source.identity:
+        raise UserError(
+            f"{_me()} has other code of the study's model, measures or what these use than this process; expected the "
+            "same: start the worker again, and run again"
+        )
+    return study
+
+
+def _from_file(source: Source) -> Study | None:
+    """Return the study of the file that it was loaded from; None if there is no such file where the worker runs."""
+    from gbaexplore.study.file import load_study
+
+    if source.file is None or not Path(source.file[0]).is_file():
+        return None
+    path, digest = source.file
+    study = load_study(path)
+    if study.source != (path, digest):
+        raise UserError(f"{path} has changed since the run was started (as {_me()} sees it); run it again")
+    return study
+
+
+def _unpickled(source: Source, sent: bytes | None) -> Study:
+    import cloudpickle
+
+    if sent is None:
+        name = source.file[0] if source.file else "the study"
+        raise UserError(f"{_me()} does not see {name}; expected a study file in a folder that all workers see")
+    return cloudpickle.loads(sent)
+
+
+def _me() -> str:
+    import distributed
+
+    return f"the dask worker at {distributed.get_worker().address}"
+
+
+def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | None = None) -> list[Outcome]:
+    """Compute what is missing of some blocks of one variant, as one queue of points, and write them.
+
+    Args:
+        sent: the study, pickled, for a worker that does not see its file.
+
+    Raises:
+        UserError: this worker can't take part.
+    """
+    study, store, started = _load(source, sent), place(path), time.perf_counter()
+    if not making.made(store):
+        raise UserError(f"{_me()} does not see {path}; expected a store in a folder that all workers see")
+    device = provenance.device()
+    blocks = [study.blocks()[index] for index in indices]
+    # A worker may outlive its run: what it then writes must not land in a store of another grid.
+    with stores.bound(store, source.generation) as there:
+        todo = [stores.unfinished(there, block.slices) for block in blocks]
+    try:
+        found = simulated(study, blocks, todo)
+    except Exception as error:  # recorded with its message; the other blocks go on
+        if len(indices) > 1:
+            return [outcome for index in indices for outcome in compute(source, path, [index], sent)]
+        with stores.bound(store, source.generation) as there:
+            # Another may have been quicker.
+            stores.mark_failed(there, blocks[0].slices, todo[0] & stores.unfinished(there, blocks[0].slices))
+        return [Outcome(indices[0], int(todo[0].sum()), time.perf_counter() - started, one_line(error), device)]
+    with stores.bound(store, source.generation) as there:
+        for block, which, arrays in zip(blocks, todo, found):
+            stores.write_block(there, block.slices, arrays, which)
+    counts = [int(which.sum()) for which in todo]
+    share = (time.perf_counter() - started) / max(1, sum(counts))
+    return [Outcome(index, count, count * share, None, device) for index, count in zip(indices, counts)]
+
+
+def simulated(study: Study, blocks: list[Block], todo: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Return, for each block, the variables of its points that are to do, (point, ...)."""
+    chosen = [which.ravel() for which in todo]
+    parts = [study.points(block) for block in blocks]
+    points = {name: np.concatenate([p[name][c] for p, c in zip(parts, chosen)]) for name in parts[0]}
+    ends = np.cumsum([c.sum() for c in chosen])
+    found = study.run_points(study.variant_of(blocks[0]), points, int(ends[-1]))
+    split = {name: np.split(array, ends[:-1]) for name, array in found.items()}
+    return [{name: pieces[i] for name, pieces in split.items()} for i in range(len(blocks))]

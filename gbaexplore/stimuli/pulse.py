@@ -1,0 +1,36 @@
+"""A pulse into one area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.time import whole_steps
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.stimuli.base import AbstractStimulus, Pieces, _check_times
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Pulse(AbstractStimulus):
+    """A square pulse into one area: `amplitude` Hz for onset <= t < onset + duration (seconds)."""
+
+    area: str
+    onset: float
+    duration: float
+    amplitude: float
+
+    def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
+        first = whole_steps(self.onset, dt, "the pulse's onset")
+        count = whole_steps(self.duration, dt, "the pulse's duration")
+        _check_times("the pulse", first, first + count, n_steps, dt)
+        levels = np.zeros((1, len(connectome.areas)))
+        levels[0, connectome.index(self.area)] = 1.0
+        return Pieces(np.array([first, first + count]), levels)
+
+    def recipe(self) -> dict[str, Any]:
+        return {"kind": "Pulse", "area": self.area, "onset_s": self.onset, "duration_s": self.duration}

@@ -1,0 +1,49 @@
+"""A stimulus as a store has kept it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.stimuli.base import AbstractStimulus, Pieces
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Recorded(AbstractStimulus):
+    """A stimulus as a store keeps it: what it gave for its study's connectome and dt."""
+
+    recorded: Pieces
+    dt: float
+    amplitude: float = 1.0
+
+    @classmethod
+    def of(cls, ds: xr.Dataset, dt: float) -> Recorded:
+        """Return what `dataset_of` made a Dataset of."""
+        return cls(Pieces(ds["edge"].values, ds["level"].values), dt)
+
+    def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
+        if dt != self.dt or self.recorded.edges[-1] > n_steps:
+            raise UserError(f"a stimulus recorded at dt = {self.dt:g} s can't be used with dt = {dt:g} s, or cut short")
+        return self.recorded
+
+    def recipe(self) -> dict[str, Any]:
+        return {"kind": "Recorded"}
+
+
+def dataset_of(stimulus: AbstractStimulus, connectome: Connectome, dt: float, n_steps: int) -> xr.Dataset:
+    """Return a stimulus of amplitude 1 as data: steps at which it changes (edge), and its level (piece, area), Hz."""
+    import xarray as xr
+
+    edges, levels = stimulus.pieces(connectome, dt, n_steps)
+    areas = np.array(connectome.areas, dtype=object)
+    ds = xr.Dataset(coords={"area": areas})
+    ds["edge"] = ("edge_number", np.asarray(edges), {"long_name": "step at which a piece begins or the last ends"})
+    ds["level"] = (("piece", "area"), np.asarray(levels), {"long_name": "stimulus of amplitude 1", "units": "Hz"})
+    return ds

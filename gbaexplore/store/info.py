@@ -1,0 +1,145 @@
+"""What a store holds and what made it, as text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gbaexplore.basics.names import STATUS, STATUS_MEANINGS
+from gbaexplore.store import stores
+from gbaexplore.store.history import history
+from gbaexplore.store.recipe import tables
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def describe(path: Path) -> str:
+    """Return a page about a store: points, axes, variables, parameters, provenance.
+
+    Raises:
+        UserError: it is not a store.
+    """
+    ds = stores.open_study(path)
+    recipe, attrs = stores.recipe(path), stores.attributes(path)
+    state = ds[STATUS].values
+    counts = ", ".join(f"{int((state == code).sum()):,} {word}" for code, word in enumerate(STATUS_MEANINGS))
+    lines = [f"{path}: {recipe['name']}", f"points      {state.size:,}: {counts}", "axes"]
+    lines += [f"  {name:<18} {_axis(name, ds, recipe)}" for name in recipe["axes"]]
+    lines += ["variables"]
+    for name, variable in sorted(ds.data_vars.items()):
+        long_name = variable.attrs.get("long_name", "")
+        lines.append(
+            f"  {name:<18} ({', '.join(map(str, variable.dims))}) {variable.dtype}{_units(variable)}: {long_name}"
+        )
+    for label, variant in recipe["variants"].items():
+        lines += [f"variant {label}"]
+        lines += [f"  {kind:<18} {_object(variant[kind])}" for kind in ("model", "connectome", "stimulus")]
+    lines += ["parameters"]
+    lines += [f"  {name:<18} {value}" for name, value in _parameters(recipe["variants"]).items()]
+    lines += [f"measures    {', '.join(_object(measure) for measure in recipe['measures'])}"]
+    settings = ("dt_s", "duration_s", "ceiling", "precision")
+    lines += [f"settings    {', '.join(f'{key} {recipe[key]}' for key in settings)}"]
+    software = json.loads(attrs.get("software", "{}"))
+    lines += [f"made        {attrs.get('created', 'at an unknown time')} with {_pairs(software)}"]
+    lines += [f"revisions   {_pairs(recipe.get('revisions') or recipe['code'])}", "history", *_history(history(path))]
+    return "\n".join(lines)
+
+
+def as_json(path: Path) -> str:
+    """Return all that is known of a store as JSON: recipe, points, variables, software, history.
+
+    Raises:
+        UserError: it is not a store.
+    """
+    ds = stores.open_study(path)
+    attrs, state = stores.attributes(path), ds[STATUS].values
+    found = {
+        "store": str(path),
+        "status": {word: int((state == code).sum()) for code, word in enumerate(STATUS_MEANINGS)},
+        "variables": {
+            str(name): {"dims": v.dims, "shape": v.shape, "dtype": str(v.dtype), "units": v.attrs.get("units")}
+            for name, v in ds.data_vars.items()
+        },
+        "created": attrs.get("created"),
+        "software": json.loads(attrs.get("software", "{}")),
+        "recipe": stores.recipe(path),
+        "history": history(path),
+    }
+    return json.dumps(found, indent=1)
+
+
+def _history(events: list[dict[str, Any]]) -> list[str]:
+    """A line for each run and each change of the grid, and the messages of blocks that failed when last computed."""
+    lines, failed = [], dict[str, str]()
+    for event in events:
+        if event["event"] == "run":
+            lines.append(f"  {event['when']}  {_of_run(event['run'], events)}{_commit(event['code'])}")
+        elif event["event"] == "extended":
+            counts = f"{event['carried']:,} carried over, {event['new']:,} new, {event['dropped']:,} dropped"
+            lines.append(f"  {event['when']}  grid changed: {counts}")
+            failed.clear()  # blocks are others now
+        elif event["event"] == "proved":
+            agree = f"{event['points']:,} points computed again agree to {event['largest']:.1g} relative"
+            lines.append(f"  {event['when']}  other software: {agree}")
+        elif event["event"] == "failed":
+            failed[str(event["block"])] = event["error"]
+        elif event["event"] == "block":
+            failed.pop(str(event["block"]), None)
+    return lines + [f"  failed: {error}" for error in dict.fromkeys(failed.values())]
+
+
+def _commit(code: dict[str, Any]) -> str:
+    if not code["commit"]:
+        return ""
+    return f", commit {code['commit'][:10]}{', changed since' if code['dirty'] else ''}"
+
+
+def _of_run(run: str, events: list[dict[str, Any]]) -> str:
+    blocks = [event for event in events if event["event"] == "block" and event["run"] == run]
+    ends = [event for event in events if event["event"] == "end" and event["run"] == run]
+    took = f"in {ends[0]['seconds']:.1f} s" if ends else "cut off"
+    points = sum(block["points"] for block in blocks)
+    longest = max((block["seconds"] for block in blocks), default=0.0)
+    devices = " and ".join(sorted({block["device"] for block in blocks})) or "nothing"
+    return f"run on {devices}, {points:,} points in {len(blocks)} blocks {took} (longest {longest:.2f} s)"
+
+
+def _axis(name: str, ds: xr.Dataset, recipe: dict[str, Any]) -> str:
+    if name in tables(recipe):
+        columns = (f"{column} {_range(ds[column])}" for column in tables(recipe)[name])
+        return f"{ds.sizes[name]:,} points: {', '.join(columns)}"
+    if name in recipe["order"]:
+        return ", ".join(recipe["axes"][name])
+    return (f"{ds.sizes[name]} values, " if ds.sizes[name] > 1 else "") + _range(ds[name])
+
+
+def _range(values: xr.DataArray) -> str:
+    low, high = float(values.min()), float(values.max())
+    return (f"{low:g}" if low == high else f"{low:g} to {high:g}") + _units(values)
+
+
+def _units(variable: Any) -> str:
+    units = variable.attrs.get("units", "1")
+    return "" if units == "1" else f" {units}"
+
+
+def _object(recipe: dict[str, Any]) -> str:
+    rest = {key: value for key, value in recipe.items() if key not in ("kind", "name") and value not in (None, "")}
+    return f"{recipe.get('kind') or recipe['name']} {_pairs(rest)}".rstrip()
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return " ".join(f"{key}={str(value)[:16]}" for key, value in values.items())
+
+
+def _parameters(variants: dict[str, Any]) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for variant in variants.values():
+        shown = {name: f"{value:g}" for name, value in variant["parameters"].items()}
+        for name, derived in variant["derived"].items():
+            shown[name] = f"derived along {', '.join(derived['along']) or 'nothing'}"
+        for name, value in shown.items():
+            found.setdefault(name, []).append(value)
+    return {name: ", ".join(dict.fromkeys(values)) for name, values in found.items()}

@@ -1,0 +1,187 @@
+"""One run at a time: a lock beside a store, that counts for nothing once its process has died.
+
+Blocks are written by workers, which may outlive their run. So there is a second lock, inside the store: they share it,
+and who replaces the store or removes something of it has it alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import STATUS
+from gbaexplore.basics.places import exists, real, remote
+
+_RENEWED_S, _DEAD_S = 20.0, 90.0
+# Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
+_WRITING = f"{STATUS}/writing.lock"
+_PATIENCE_S = 10.0  # a block is written in milliseconds, on a busy file system in seconds
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold the lock of a store, which is one for it and all links to it.
+
+    Raises:
+        UserError: another process holds it.
+        OSError: its folder can't be written to.
+    """
+    there = real(path)
+    place = there.with_name(f".{there.name}.lock")
+    with _object(place, path) if remote(path) else _file(place, path):
+        yield
+
+
+def _me() -> str:
+    return json.dumps({"process": os.getpid(), "host": platform.node(), "since": time.ctime()})
+
+
+def _refusal(path: Path, holder: str) -> UserError:
+    try:
+        who = "process {process} on {host} since {since}".format(**json.loads(holder))
+    except (ValueError, KeyError):
+        who = "another process"
+    until = f"; if it has died, its lock ends {_DEAD_S:.0f} s later" if remote(path) else ""
+    return UserError(f"{path} is being written by {who}; wait for it, or stop it{until}")
+
+
+@contextlib.contextmanager
+def _file(place: Path, path: Path) -> Iterator[None]:
+    """The operating system's lock on a file: it ends with its process."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with place.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise _refusal(path, file.read()) from None
+            except OSError as error:
+                raise UserError(
+                    f"{path}: its file system has no locks ({error.strerror}), which keep two runs apart; choose a "
+                    "--store on another one"
+                ) from None
+            # Whoever held it before may have removed it between our opening and our locking it.
+            if exists(place) and os.path.samestat(place.stat(), os.fstat(file.fileno())):
+                file.truncate(0)
+                file.write(_me())
+                file.flush()
+                try:
+                    yield
+                finally:
+                    with contextlib.suppress(OSError):
+                        place.unlink()
+                return
+
+
+@contextlib.contextmanager
+def _object(place: Any, path: Path) -> Iterator[None]:
+    """An object that only one process can create, and that it keeps renewing: one that it has not has died."""
+    text = _me()
+    try:
+        place.fs.pipe_file(place.path, text.encode(), mode="create")
+    except FileExistsError:
+        if time.time() - place.stat().st_mtime < _DEAD_S:
+            raise _refusal(path, place.read_text()) from None
+        place.write_text(text)
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(_RENEWED_S):
+            with contextlib.suppress(Exception):  # the next time, or the run itself, may do better
+                place.write_text(text)
+
+    renewing = threading.Thread(target=renew, daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        renewing.join()
+        with contextlib.suppress(Exception):
+            place.unlink()
+
+
+@contextlib.contextmanager
+def among_writers(path: Path) -> Iterator[Path]:
+    """Write to the store that is at `path` now, as others do, and yield its folder as `own_folder` does.
+
+    Until the end no run replaces it. An object store has no such locks.
+
+    Raises:
+        OSError: there is none, or it can't be written to.
+    """
+    if remote(path):
+        yield path
+        return
+    with _entered(path, lambda file: fcntl.flock(file, fcntl.LOCK_SH)) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def without_writers(path: Path) -> Iterator[None]:
+    """Keep those who write blocks out of the store at `path`: they go on at the end, with what is there then.
+
+    Raises:
+        UserError: a worker does not come to an end with its block.
+        OSError: there is none, or it can't be written to.
+    """
+
+    def take(file: int) -> None:
+        end = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise UserError(
+                        f"a worker is still writing to {path}, since {_PATIENCE_S:g} s or more; expected none: wait "
+                        "for it, or stop it, and run again"
+                    ) from None
+                time.sleep(0.02)
+
+    with contextlib.nullcontext() if remote(path) else _entered(path, take):
+        yield
+
+
+@contextlib.contextmanager
+def _entered(path: Path, take: Callable[[int], None]) -> Iterator[Path]:
+    """Take the lock inside the store at `path`, and yield the folder that it is in."""
+    while True:
+        with contextlib.ExitStack() as stack:
+            # By the path: of a folder that another machine has replaced, NFS may have kept an old name's.
+            file = os.open(path / _WRITING, os.O_RDWR | os.O_CREAT, 0o666)
+            stack.callback(os.close, file)
+            folder = stack.enter_context(own_folder(path))
+            take(file)
+            # It may have been replaced between our opening and our locking it.
+            same = os.path.samestat(os.stat(folder / _WRITING), os.fstat(file))
+            if same and os.path.samestat(os.stat(path), os.stat(folder)):
+                yield folder
+                return
+
+
+@contextlib.contextmanager
+def own_folder(path: Path) -> Iterator[Path]:
+    """Yield the folder that is at `path` now, by a name that is its own, whatever is moved, removed or put there.
+
+    Linux has such names; elsewhere, and in an object store, it is the path.
+    """
+    if remote(path):
+        yield path
+        return
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        own = Path(f"/proc/self/fd/{folder}")
+        yield own if own.exists() else path
+    finally:
+        os.close(folder)

@@ -1,0 +1,169 @@
+"""Making a store: whole beside its place, then renamed into it; by one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import STATUS
+from gbaexplore.basics.places import exists, real, reason, remote
+from gbaexplore.store import lock
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
+CHECKSUMS = f"{STATUS}/checksums.json"
+_ORPHAN_S = 60.0
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of Linux's renameat2
+
+
+def made(path: Path) -> bool:
+    """Return whether there is something at a store's place; in an object store, a store that was wholly copied there.
+
+    Raises:
+        UserError: that can't be told.
+    """
+    return exists(path / "zarr.json") if remote(path) else exists(real(path))
+
+
+def create(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | None = None) -> None:
+    """Write the template (coordinates, attributes, no values) to a new store, and what went into it beside.
+
+    Raises:
+        UserError: the place can't be written to.
+    """
+    with staged(path, template, inputs):
+        pass
+
+
+@contextlib.contextmanager
+def staged(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | None = None) -> Iterator[Path]:
+    """Yield a new store of the template beside `path`; at the end it is put there, in the place of an old one.
+
+    Raises:
+        UserError: the place can't be written to.
+    """
+    with contextlib.ExitStack() as stack:
+        there = real(path)  # a link stays one
+        try:
+            if remote(there):  # made here, and then copied there
+                new = Path(stack.enter_context(tempfile.TemporaryDirectory())) / there.name
+            else:
+                if exists(there):  # from now on nothing is written there that would not be carried over
+                    stack.enter_context(lock.without_writers(there))
+                new = there.with_name(f".{there.name}.{os.getpid()}.partial")
+                there.parent.mkdir(parents=True, exist_ok=True)
+                _sweep(there.parent, f".{there.name}.*.partial")
+                stack.callback(shutil.rmtree, new, ignore_errors=True)
+            template.to_zarr(new, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
+            for name, ds in (inputs or {}).items():
+                ds.to_zarr(new, group=name, zarr_format=3, consolidated=False, encoding=_coordinates_encoding(ds))
+            (new / CHECKSUMS).write_text(json.dumps(_checksums(new), indent=1))
+            yield new
+            (_copy if remote(there) else _put)(new, there)
+        except OSError as error:
+            raise UserError(f"{path} can't be written to: {reason(error)}; choose another --store") from None
+
+
+def _copy(new: Path, path: Path) -> None:
+    """Copy a store to where there is none; the group's own file comes last, and there is no store without it."""
+    files = [file.relative_to(new) for file in new.rglob("*") if file.is_file()]
+    for file in sorted(files, key=lambda file: (-len(file.parts), file)):
+        (path / file).write_bytes((new / file).read_bytes())
+
+
+def _put(new: Path, path: Path) -> None:
+    """Move a folder to a place; what was there is then where the folder was."""
+    if not exists(path):
+        os.rename(new, path)
+    elif not _exchanged(new, path):
+        aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
+        os.rename(path, aside)
+        os.rename(new, path)
+        os.rename(aside, new)
+
+
+def _exchanged(a: Path, b: Path) -> bool:
+    """Whether two folders could be made to change places in one step, as Linux can on most file systems."""
+    with contextlib.suppress(AttributeError, OSError):  # no such function, no C library to ask
+        names = os.fsencode(a), os.fsencode(b)
+        return ctypes.CDLL(None).renameat2(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0
+    return False
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Be the only one that writes a store; the lock of a process that has died counts for nothing.
+
+    Raises:
+        UserError: another process holds it, or the folder can't be written to.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock.held(path))
+            if not remote(path):
+                _recover(real(path))
+        except UserError:
+            raise
+        except Exception as error:  # of an object store's client: any
+            raise UserError(f"{path} can't be written to: {reason(error)}; choose another --store") from None
+        yield
+
+
+def _recover(path: Path) -> None:
+    """Put a store back that a process had moved aside when it was killed."""
+    for aside in path.parent.glob(f".{path.name}.*.aside"):
+        if exists(path):
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            os.rename(aside, path)
+
+
+def _encoding(template: xr.Dataset) -> dict[str, dict[str, Any]]:
+    from zarr.codecs import BloscCodec, Crc32cCodec
+
+    encoding: dict[str, dict[str, Any]] = {}
+    for name, variable in template.data_vars.items():
+        blosc = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle", typesize=variable.dtype.itemsize)
+        # The checksum is zarr's own codec, so that any reader notices a damaged chunk.
+        encoding[str(name)] = {
+            "chunks": tuple(sizes[0] for sizes in variable.chunksizes.values()),
+            "compressors": (blosc, Crc32cCodec()),
+        }
+    return encoding | _coordinates_encoding(template)
+
+
+def _coordinates_encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
+    return {str(name): {"dtype": object} for name, coordinate in ds.coords.items() if coordinate.dtype == object}
+
+
+def _checksums(path: Path) -> dict[str, str]:
+    """The SHA-256 of each file that never changes: all metadata, and the coordinates' chunks."""
+    files = [file for file in path.rglob("*") if file.is_file()]
+    return {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
+
+
+def _sweep(folder: Path, pattern: str) -> None:
+    """Remove what a killed process has left half written."""
+    for orphan in folder.glob(pattern):
+        if orphaned(orphan):
+            shutil.rmtree(orphan, ignore_errors=True) if orphan.is_dir() else orphan.unlink(missing_ok=True)
+
+
+def orphaned(file: Path) -> bool:
+    """Whether a file that is not finished has been left alone: no process is still writing it."""
+    try:
+        return time.time() - file.stat().st_mtime > _ORPHAN_S
+    except FileNotFoundError:
+        return False

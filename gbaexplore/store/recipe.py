@@ -1,0 +1,176 @@
+"""Recipes: what determines a store's numbers, as JSON data; what of it identifies them, and what an older one means."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.identity.revisions import EARLIER, FORMAT
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Recipe = dict[str, Any]
+RECIPE = "gbaexplore_recipe"
+"""The attribute of a Dataset that holds its recipe."""
+
+
+def identity(recipe: Recipe) -> Recipe:
+    """Return a recipe without what only describes: names of classes, settings that the programs contain.
+
+    Two recipes of one identity give one result.
+    """
+    return {
+        **{key: recipe[key] for key in ("name", "order", "dt_s", "duration_s", "ceiling", "precision", "revisions")},
+        # What labels stand for is said of each variant.
+        "axes": {
+            name: "" if isinstance(values, dict) and name not in tables(recipe) else values
+            for name, values in recipe["axes"].items()
+        },
+        "variants": {label: _variant(variant) for label, variant in recipe["variants"].items()},
+    }
+
+
+def _variant(variant: Mapping[str, Any]) -> Recipe:
+    made = variant["made"]
+    parameters = {name: value for name, value in variant["parameters"].items() if name not in made["neutral"]}
+    return {
+        "connectome": variant["connectome"]["sha256"],
+        "stimulus": variant["stimulus"]["sha256"],
+        "parameters": parameters,
+        "derived": variant["derived"],
+        "code": made["code"],
+        "asked": made["asked"],
+    }
+
+
+def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
+    """Yield a line for each thing in which two recipes differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            yield from differences(old.get(key), new.get(key), f"{where}.{key}" if where else key)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and any(map(_nested, old)):
+        for i, (one, other) in enumerate(zip(old, new)):
+            yield from differences(one, other, f"{where}.{i}")
+    elif old != new:
+        yield f"{where}: {short(old)} there, {short(new)} here"
+
+
+def _nested(value: Any) -> bool:
+    return isinstance(value, (dict, list))
+
+
+def short(value: Any) -> str:
+    """Return a value of a recipe in a few words."""
+    if isinstance(value, list) and len(value) > 4:
+        return f"{len(value)} values from {value[0]} to {value[-1]}"
+    return json.dumps(value)[:80] if value is not None else "nothing"
+
+
+def explained(there: Recipe, wanted: Recipe) -> list[str]:
+    """Return a line for each thing in which two recipes differ, none if their identities are one.
+
+    What a user has written comes first; hashes are named only where nothing else differs.
+    """
+    if identity(there) == identity(wanted):
+        return []
+    plain = list(differences(_without_hashes(there), _without_hashes(wanted)))
+    return plain or [_in_words(line) for line in differences(identity(there), identity(wanted))]
+
+
+def _in_words(line: str) -> str:
+    where, _, _ = line.partition(": ")
+    return f"{where}: another program there" if ".code." in where else line
+
+
+def differing(one: Recipe, other: Recipe) -> Iterator[str]:
+    """Yield a line for each thing in which the recipes of two stores differ, as far as their formats say the same."""
+    if one.get("format") != other.get("format"):
+        one, other = _without_hashes(one), _without_hashes(other)
+    yield from differences(one, other)
+
+
+def _without_hashes(recipe: Recipe) -> Recipe:
+    variants = {
+        label: {name: value for name, value in variant.items() if name != "made"}
+        for label, variant in recipe["variants"].items()
+    }
+    return {**{k: v for k, v in recipe.items() if k not in ("format", "revisions", "code")}, "variants": variants}
+
+
+def same_but_code(there: Recipe, wanted: Recipe) -> bool:
+    """Return whether two recipes ask for the same, though other code, or other software, may answer."""
+    one, other = (identity(with_code(recipe, wanted)) for recipe in (there, wanted))
+    return one == other
+
+
+def with_code(recipe: Recipe, other: Recipe) -> Recipe:
+    """Return a recipe as it would be with the code of another, where both have a variant."""
+    variants = {}
+    for label, variant in recipe["variants"].items():
+        theirs = other["variants"].get(label, variant)
+        variants[label] = {**variant, "made": {**variant["made"], "code": theirs["made"]["code"]}}
+    return {**recipe, "revisions": other["revisions"], "variants": variants}
+
+
+def upgraded(there: Recipe, wanted: Recipe, course: Callable[[str], str]) -> Recipe:
+    """Return a store's recipe in today's format.
+
+    An older one knew this package's classes by hashes of their source text. Of those that are known to give today's
+    numbers it becomes what the study has; of others, as of a user's own, it is left open what they compute.
+
+    Args:
+        wanted: the recipe of the study that the store is compared with.
+        course: gives the `course_hash` of the stimulus that a variant was made with, by its label.
+    """
+    if there.get("format") == FORMAT:
+        return there
+    known = all(str(code) in EARLIER.get(name, ()) for name, code in there["code"].items())
+    variants = {}
+    for label, variant in there["variants"].items():
+        stimulus = {**variant["stimulus"], "sha256": course(label)}
+        if "courses_sha256" in stimulus:
+            stimulus["areas"] = list(stimulus.pop("courses_sha256"))
+        made: Recipe = {"code": there["code"], "asked": there["measures"], "neutral": []}
+        ours = wanted["variants"].get(label)
+        if ours is not None and _described(there, variant) == _described(wanted, ours):
+            was = variant["parameters"]
+            neutral = [n for n in ours["made"]["neutral"] if was.get(n, ours["parameters"][n]) == ours["parameters"][n]]
+            code = ours["made"]["code"] if known else there["code"]
+            made = {"code": code, "asked": ours["made"]["asked"], "neutral": neutral}
+        variants[label] = {**variant, "stimulus": stimulus, "made": made}
+    revisions = wanted["revisions"] if known else {}
+    return {**there, "format": FORMAT, "revisions": revisions, "variants": variants}
+
+
+def tables(recipe: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the axes of a recipe that are tables, each with its parameters."""
+    axes, order = recipe["axes"], recipe["order"]
+    return {name: list(axes[name]["columns"]) for name in axes if isinstance(axes[name], dict) and name not in order}
+
+
+def tables_of(ds: xr.Dataset) -> dict[str, list[str]]:
+    """Return the same of a Dataset, as far as it still has them; none of one that no store gave."""
+    found = tables(json.loads(ds.attrs[RECIPE])) if RECIPE in ds.attrs else {}
+    return {axis: [name for name in columns if name in ds.coords] for axis, columns in found.items() if axis in ds.dims}
+
+
+def course_hash(edges: Any, levels: Any) -> str:
+    """Return a hash of a stimulus as the engine gets it: all of its edges (steps) and levels (piece, area)."""
+    edges, levels = np.asarray(edges, "<i8"), np.asarray(levels, "<f8")
+    return hashlib.sha256(repr(levels.shape).encode() + edges.tobytes() + levels.tobytes()).hexdigest()
+
+
+def _described(recipe: Recipe, variant: Recipe) -> Any:
+    """What a recipe says of a variant's model and of the measures, hashes of code apart."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(part) for key, part in value.items() if key != "code"}
+        return value
+
+    return plain(variant["model"]), recipe["measures"]

@@ -1,0 +1,219 @@
+"""A store's grid changed into another: what was computed is carried over by label, the rest is pending.
+
+The new store is made whole beside the old one and takes its place in one step, so the old one stays usable
+whatever happens on the way.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import DIVERGED, OK, STATUS
+from gbaexplore.basics.places import remote
+from gbaexplore.store import making, stores
+from gbaexplore.store.history import Log, copy_history
+from gbaexplore.store.recipe import short, tables
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+TOLERANCE = 1e-9
+"""Relative: numbers on an axis, or in a table's row, that differ by less are one."""
+
+
+@dataclass(frozen=True)
+class Extension:
+    """How an old grid lies in a new one."""
+
+    origins: tuple[np.ndarray, ...]
+    """For each axis of the new grid, in order: where each value is in the old one, -1 if it is new."""
+    pending: np.ndarray
+    """bool, over the new grid: what has to be computed."""
+    dropped: int
+    """How many computed points the new grid does not have."""
+
+    same_grid: bool
+    """Whether both grids have the same labels in the same order, but for differences within the tolerance."""
+
+    @property
+    def carried(self) -> int:
+        """How many computed points are carried over."""
+        return int(self.pending.size - self.pending.sum())
+
+    def __str__(self) -> str:
+        dropped = f", {self.dropped:,} dropped" if self.dropped else ""
+        return f"{self.carried:,} carried over, {int(self.pending.sum()):,} new{dropped}"
+
+
+def extension(path: Path, old: dict[str, Any], wanted: dict[str, Any], template: xr.Dataset, shrink: bool) -> Extension:
+    """Return how the store at `path` becomes one of another grid.
+
+    Args:
+        old: the store's recipe. wanted: that of the study. template: its Dataset.
+        shrink: whether values that the study no longer has may be dropped.
+
+    Raises:
+        UserError: the store differs in more than its axes' values; it has values, or rows of a table, that the
+            study has not; it is in an object store, and its grid would change.
+    """
+    stores.check_same_recipe(path, but_axes(old, wanted), but_axes(wanted, old))
+    there = stores.open_study(path)
+    ours, theirs = _labels(wanted, template), _labels(old, there)
+    # A row is what its label and its values say: one with other values is another point, and the old one is gone.
+    changed = {axis: _changed(there, template, axis, columns) for axis, columns in tables(wanted).items()}
+    origins = tuple(_origin(theirs[axis], labels, changed.get(axis)) for axis, labels in ours.items())
+    _check_derived(path, there, wanted, template, dict(zip(ours, origins)))
+    if not shrink:
+        _check_kept(path, theirs, dict(zip(ours, origins)), changed)
+    state = stores.status(path)
+    done = (state == OK) | (state == DIVERGED)
+    pending = ~_taken(done, origins)
+    same = all(np.array_equal(origin, np.arange(len(theirs[axis]))) for axis, origin in zip(ours, origins))
+    if remote(path) and not same:
+        raise UserError(
+            f"{path} has another grid than the study; an object store can't change a store's grid in one step: copy it "
+            "to a folder, run the study there, and copy it back; or give the study another name"
+        )
+    return Extension(origins, pending, int(done.sum() - (~pending).sum()), same)
+
+
+def extend(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset], change: Extension) -> None:
+    """Replace the store at `path` by one of the template's grid, with what is carried over.
+
+    Raises:
+        UserError: the place can't be written to.
+    """
+    with making.staged(path, template, inputs) as new:
+        for block in itertools.product(*(_slices(sizes) for sizes in template[STATUS].chunksizes.values())):
+            which = ~change.pending[block]
+            if which.any():
+                stores.write_block(new, block, carried(path, block, change.origins, which), which)
+        copy_history(path, new)
+        Log(new).add("extended", carried=change.carried, new=int(change.pending.sum()), dropped=change.dropped)
+
+
+def _labels(recipe: dict[str, Any], ds: xr.Dataset) -> dict[str, np.ndarray]:
+    """Every axis' labels, in the grid's order."""
+    return {axis: ds[axis].values for axis in recipe["order"]["axes"]}
+
+
+def _changed(old: xr.Dataset, new: xr.Dataset, axis: str, columns: list[str]) -> np.ndarray:
+    """Labels of a table's rows that have other values in the new one, ascending."""
+    both, here, there = np.intersect1d(old[axis].values, new[axis].values, return_indices=True)
+    pairs = ((old[name].values[here], new[name].values[there]) for name in columns)
+    return both[np.any([~np.isclose(b, a, rtol=TOLERANCE, atol=0.0) for a, b in pairs], axis=0)]
+
+
+def _check_kept(
+    path: Path, old: dict[str, np.ndarray], origins: dict[str, np.ndarray], changed: dict[str, np.ndarray]
+) -> None:
+    """Raise UserError, naming them, if there are labels in the old grid that the new one does not have."""
+    lost = []
+    for axis, origin in origins.items():
+        other = changed.get(axis, np.empty(0))
+        gone = np.delete(old[axis], origin[origin >= 0])
+        gone = gone[~np.isin(gone, other)] if len(other) else gone
+        lost += [f"{axis}: {short(gone.tolist())}"] if len(gone) else []
+        lost += [f"{axis}: {short(other.tolist())}, with other parameters now"] if len(other) else []
+    if lost:
+        raise UserError(
+            f"{path} holds values that the study no longer has ({'; '.join(lost)}); give the study another name to "
+            "keep them, or add --shrink to drop them"
+        )
+
+
+def _origin(old: np.ndarray, new: np.ndarray, changed: np.ndarray | None = None) -> np.ndarray:
+    """Where each new label is among the old ones; -1 if it is not, or means something else."""
+    if old.dtype.kind not in "iuf" or new.dtype.kind not in "iuf":
+        place = {label: i for i, label in enumerate(old.tolist())}
+        return np.array([place.get(label, -1) for label in new.tolist()])
+    a, b = old.astype(float), new.astype(float)
+    order = np.argsort(a)
+    at = np.clip(np.searchsorted(a[order], b), 0, len(a) - 1)
+    # The nearest is at the place where it would be inserted, or the one before.
+    before = np.clip(at - 1, 0, len(a) - 1)
+    nearer = np.where(np.abs(a[order][before] - b) < np.abs(a[order][at] - b), before, at)
+    found = order[nearer]
+    kept = np.abs(a[found] - b) <= TOLERANCE * np.abs(b)
+    if changed is not None:
+        kept &= (old[found] == new) & ~np.isin(new, changed)
+    return np.where(kept, found, -1)
+
+
+def but_axes(recipe: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """A recipe without what a change of axes changes: their values, labels that one lacks, derived values."""
+    common = recipe["variants"].keys() & other["variants"].keys()
+    return {
+        **recipe,
+        "order": recipe["order"]["axes"],
+        "axes": {axis: _meaning(recipe, other, axis) for axis in recipe["axes"]},
+        "variants": {
+            label: {**variant, "derived": {name: entry["along"] for name, entry in variant["derived"].items()}}
+            for label, variant in recipe["variants"].items()
+            if label in common
+        },
+    }
+
+
+def _meaning(recipe: dict[str, Any], other: dict[str, Any], axis: str) -> Any:
+    """What an axis' labels stand for, of those that both grids have; of a table, its parameters."""
+    if axis in tables(recipe):
+        return sorted(tables(recipe)[axis])
+    values = recipe["axes"][axis]
+    if isinstance(values, dict):
+        return {label: thing for label, thing in values.items() if label in other["axes"].get(axis, {})}
+    return ""
+
+
+def _check_derived(
+    path: Path, old: xr.Dataset, wanted: dict[str, Any], template: xr.Dataset, origins: dict[str, np.ndarray]
+) -> None:
+    """Raise UserError if a derived parameter has other values at labels that are in both grids."""
+    import xarray as xr
+
+    names = {name for variant in wanted["variants"].values() for name in variant["derived"]}
+    for name in sorted(names):
+        both = {axis: origin >= 0 for axis, origin in origins.items()}
+        ours = template[name].isel({a: np.flatnonzero(k) for a, k in both.items() if a in template[name].dims})
+        theirs = old[name].isel({a: origins[a][k] for a, k in both.items() if a in old[name].dims})
+        # By position: the labels may differ by less than the tolerance.
+        a, b = xr.broadcast(*(array.drop_vars(list(array.coords)) for array in (ours, theirs)))
+        if not np.allclose(a.values, b.values, rtol=TOLERANCE, atol=0.0):
+            raise UserError(
+                f'{path} holds another study\'s results (derived "{name}" has other values there); expected the same '
+                "function: change the study's name, choose another --store, or remove the old one"
+            )
+
+
+def _taken(old: np.ndarray, origins: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Values of the old grid (bool) at the new one's points; False where a point is new."""
+    found = old[np.ix_(*(np.maximum(origin, 0) for origin in origins))]
+    return found & functools.reduce(np.logical_and.outer, [origin >= 0 for origin in origins])
+
+
+def _slices(sizes: tuple[int, ...]) -> list[slice]:
+    ends = list(itertools.accumulate(sizes))
+    return [slice(end - size, end) for size, end in zip(sizes, ends)]
+
+
+def carried(
+    path: Path, block: tuple[slice, ...], origins: tuple[np.ndarray, ...], which: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The old store's values of a new block's points that are carried over, the point first."""
+    import zarr
+
+    parts = [origin[part] for origin, part in zip(origins, block)]
+    both = [np.flatnonzero(part >= 0) for part in parts]
+    # Only from labels that are in both grids, in whose product all of `which` lies.
+    chosen = which[np.ix_(*both)]
+    old = tuple(part[part >= 0] for part in parts)
+    group = zarr.open_group(path, mode="r")
+    return {name: np.asarray(group[name].oindex[old])[chosen] for name in stores.variables(path)}  # type: ignore[union-attr]

@@ -1,0 +1,297 @@
+"""The store: the only module that writes zarr. It knows Datasets and blocks, never models.
+
+A store is a plain zarr v3 group, in a folder or an object store. It is made whole beside its place and renamed
+into it (or copied, the group's own file last); from then on only blocks are written, each owning whole chunks, and
+within a block `status` comes last: a block whose status is not pending is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import FAILED, PENDING, STATUS
+from gbaexplore.basics.places import for_zarr, place, remote
+from gbaexplore.store import lock
+from gbaexplore.store.making import CHECKSUMS, made
+from gbaexplore.store.recipe import RECIPE, course_hash, explained, upgraded
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
+_ADOPTED = f"{STATUS}/recipe.json"
+_INPUTS = {"connectomes": "connectome", "stimuli": "stimulus"}  # groups, and what a recipe calls what is in them
+
+
+def input_name(kind: str, identity: Any) -> str:
+    """Return the name of the group in which a store keeps a connectome or stimulus, by what a recipe says of it."""
+    return f"{kind}/{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]}"
+
+
+def read_input(path: Path, kind: str, label: str) -> xr.Dataset:
+    """Return the connectome (kind "connectomes") or stimulus ("stimuli") that a variant of a store was made with."""
+    import xarray as xr
+
+    made = json.loads(attributes(path)[RECIPE])["variants"][label]
+    group = input_name(kind, made[_INPUTS[kind]])
+    return xr.open_zarr(for_zarr(path), group=group, consolidated=False, chunks=None).load()
+
+
+def changed_files(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files, and what has become of them, that should be as they were when the store was made.
+
+    Raises:
+        UserError: it is not a store.
+    """
+    if not made(path) or not (path / STATUS).is_dir():
+        attributes(path)
+    try:
+        expected = dict(json.loads((path / CHECKSUMS).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        yield Path(CHECKSUMS), f"can't be read ({type(error).__name__})"
+        return
+    for name, checksum in expected.items():
+        try:
+            same = hashlib.sha256((path / name).read_bytes()).hexdigest() == checksum
+        except OSError as error:
+            yield Path(name), error.strerror or "can't be read"
+            continue
+        if not same:
+            yield Path(name), "has changed since the store was made"
+
+
+def check_unchanged(path: Path) -> None:
+    """Raise UserError if anything but the chunks has changed since the store was made: they would be misread."""
+    for file, what in changed_files(path):
+        raise UserError(
+            f"{path} is damaged: {file} {what}; expected it as it was written: restore it from a copy, or move the "
+            "store away and run the study again"
+        )
+
+
+def attributes(path: Path) -> dict[str, Any]:
+    """Return a store's attributes.
+
+    Raises:
+        UserError: it is not a store of gbaexplore's.
+    """
+    try:
+        attrs = dict(_attributes((path / "zarr.json").read_text()))
+        (path / STATUS / "zarr.json").stat()
+    except (OSError, ValueError, KeyError, TypeError):
+        found = "there is nothing there" if not made(path) else "it is something else"
+        raise UserError(f"{path} is not a gbaexplore store: {found}; expected what `gbaexplore run` writes") from None
+    return attrs
+
+
+@functools.lru_cache(maxsize=4)
+def _attributes(text: str) -> dict[str, Any]:
+    # Looked at with every block that is written, and of many labels as long in the reading as the block.
+    attrs = json.loads(text)["attributes"]
+    json.loads(attrs[RECIPE])
+    return attrs
+
+
+def recipe(path: Path) -> dict[str, Any]:
+    """Return what makes a store's numbers: see `Study.recipe`."""
+    return _adopted(path).get("recipe") or json.loads(attributes(path)[RECIPE])
+
+
+def software(path: Path) -> dict[str, str]:
+    """Return the versions of what made a store's numbers, or was proved to give them."""
+    return _adopted(path).get("software") or json.loads(attributes(path).get("software", "{}"))
+
+
+def _adopted(path: Path) -> dict[str, Any]:
+    with contextlib.suppress(FileNotFoundError):
+        return json.loads((path / _ADOPTED).read_text())
+    return {}
+
+
+def adopt(path: Path, recipe: dict[str, Any], software: dict[str, str]) -> None:
+    """Let a store be one of another recipe, which has been proved to give its numbers with this software."""
+    text = json.dumps({"recipe": recipe, "software": software})
+    if remote(path):
+        (path / _ADOPTED).write_text(text)
+        return
+    new = path / f"{_ADOPTED}.{os.getpid()}.partial"
+    new.write_text(text)
+    os.replace(new, path / _ADOPTED)
+
+
+def recipe_for(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return a store's recipe in today's format, to be compared with that of a study."""
+
+    def course(label: str) -> str:
+        kept = read_input(path, "stimuli", label)
+        return course_hash(kept["edge"].values, kept["level"].values)
+
+    return upgraded(recipe(path), wanted, course)
+
+
+def check_same_recipe(path: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Raise UserError, naming the differences, unless two recipes, of the store at `path` and of a study, are one."""
+    found = explained(there, wanted)
+    if found:
+        shown = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
+        raise UserError(
+            f"{path} holds another study's results ({shown}); expected the same study: "
+            "change the study's name, choose another --store, or remove the old one"
+        )
+
+
+def variables(path: Path) -> list[str]:
+    """Return the names of a store's variables, `status` last."""
+    return [str(name) for name in open_study(path).data_vars]
+
+
+def generation(path: Path) -> str:
+    """Return what tells a store from another that takes its place: a hash of its recipe and of its blocks' shape."""
+    made = attributes(path)[RECIPE], (path / STATUS / "zarr.json").read_text(), _adopted(path).get("recipe")
+    return hashlib.sha256(json.dumps(made).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def bound(path: Path, planned: str) -> Iterator[Path]:
+    """Yield the store at `path`, for blocks of one generation to be written to it: until the end it stays that one.
+
+    In a folder nothing lands in another store, whatever is done to the place meanwhile: see `lock.own_folder`. In an
+    object store it is only looked at before.
+
+    Raises:
+        UserError: there is none at the place, or one of another generation.
+    """
+    folder = path
+    try:
+        with lock.among_writers(path) as folder:
+            if not _is(folder, planned):
+                raise gone(path)
+            yield folder
+    except Exception as error:  # zarr says in many ways that something has been removed
+        if isinstance(error, FileNotFoundError) or not _is(path, planned):
+            raise gone(path) from None
+        if isinstance(error, UserError):
+            raise UserError(str(error).replace(str(folder), str(path))) from None
+        raise
+
+
+def _is(path: Path, planned: str) -> bool:
+    try:
+        return generation(path) == planned
+    except (UserError, OSError):
+        return False
+
+
+def gone(path: Path) -> UserError:
+    """Return what is raised when a store is no longer what it was when its run was started."""
+    return UserError(
+        f"{path} has been replaced since the run was started, or removed; expected the store as it was: run again"
+    )
+
+
+def status(path: Path) -> np.ndarray:
+    """Return the state of every point, uint8, as an array over the grid.
+
+    Raises:
+        UserError: a chunk of it is damaged.
+    """
+    return _status(path, ...)
+
+
+def _status(path: Path, block: Any) -> np.ndarray:
+    import zarr
+
+    try:
+        return np.asarray(zarr.open_array(for_zarr(path / STATUS), mode="r")[block])
+    except (ValueError, RuntimeError) as error:  # a checksum that is wrong, bytes that can't be unpacked
+        raise UserError(
+            f"{path} is damaged (its status: {' '.join(str(error).split())[:100]}); `gbaexplore check {path} --repair` "
+            "marks what is damaged to be computed again"
+        ) from None
+
+
+def block_shape(path: Path) -> tuple[int, ...]:
+    """Return the shape of the blocks that a store is written in."""
+    import zarr
+
+    return zarr.open_array(for_zarr(path / STATUS), mode="r").chunks
+
+
+def unfinished(path: Path, block: tuple[slice, ...] | Any = ...) -> np.ndarray:
+    """Return which points of a block (or of all) are still to be computed: pending, or failed in an earlier run."""
+    state = _status(path, block)
+    return (state == PENDING) | (state == FAILED)
+
+
+def write_block(
+    path: Path, block: tuple[slice, ...], arrays: Mapping[str, np.ndarray], which: np.ndarray | None = None
+) -> None:
+    """Write variables of a block's points, and their status last.
+
+    Args:
+        path: a store that nobody else knows of yet, or what `bound` yields.
+        arrays: of each variable, the point first; of a whole block also in the block's shape.
+        which: the points that these are, bool, the block's shape; all of them if None.
+    """
+    import zarr
+
+    if which is None:
+        which = np.ones([s.stop - s.start for s in block], dtype=bool)
+    # A chunk that holds only its fill value must be written too, or it reads as never computed.
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        group = zarr.open_group(for_zarr(path), mode="r+")
+        for name in [*(n for n in arrays if n != STATUS), STATUS]:
+            array: Any = group[name]
+            _check_whole_chunks(name, array, block)
+            if which.all():
+                array[block] = arrays[name].reshape(which.shape + array.shape[which.ndim :])
+            else:
+                whole = array[block]
+                whole[which] = arrays[name]
+                array[block] = whole
+
+
+def mark_failed(path: Path, block: tuple[slice, ...], which: np.ndarray) -> None:
+    """Set the status of points of a block to failed."""
+    write_block(path, block, {STATUS: np.full(which.sum(), FAILED, dtype=np.uint8)}, which)
+
+
+def _check_whole_chunks(name: str, array: Any, block: tuple[slice, ...]) -> None:
+    # Two writers of one chunk lose each other's data without an error: nothing else would notice.
+    for part, chunk, length in zip(block, array.chunks, array.shape):
+        if part.start % chunk or (part.stop % chunk and part.stop != length):
+            raise AssertionError(f"block {block} splits a chunk of {name}, chunks {array.chunks}")
+
+
+def open_study(path: str | Path) -> xr.Dataset:
+    """Return a store's Dataset, lazily loaded; `status` says which points are computed.
+
+    Reading a damaged chunk raises; one that has vanished reads as NaN, which `gbaexplore check` finds. While a run
+    is writing, load `status` before what it speaks of. Open it again after its grid has been changed.
+
+    Raises:
+        UserError: it is not a store, or its labels or metadata are damaged.
+    """
+    import xarray as xr
+
+    path = place(path)
+    check_unchanged(path)
+    attributes(path)
+    ds = xr.open_zarr(for_zarr(path), consolidated=False, chunks=None)
+    # xarray draws along axes of fixed-width text, and of no other text.
+    words = {name: c for name, c in ds.coords.items() if c.dtype.kind not in "iuf"}
+    ds = ds.assign_coords({name: (c.dims, np.array(c.values.tolist()), c.attrs) for name, c in words.items()})
+    # A folder's own order is any.
+    names = [*sorted({str(name) for name in ds.data_vars} - {STATUS}), STATUS]
+    coordinates = {name: ds.coords[name] for name in sorted(map(str, ds.coords))}
+    return xr.Dataset({name: ds[name].drop_vars(list(ds[name].coords)) for name in names}, coordinates, ds.attrs)

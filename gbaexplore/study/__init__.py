@@ -1,0 +1,1 @@
+"""What is asked: labelled axes over one model, and all that follows from them."""

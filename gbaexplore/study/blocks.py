@@ -1,0 +1,94 @@
+"""Blocks: the parts of the grid that are computed and written as one."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from dataclasses import dataclass
+
+from gbaexplore.study.grid import Grid
+
+_MOST_POINTS = 8192  # in one queue: about a second of work on one core
+_MOST_BYTES = 64 * 2**20
+_LEAST_BLOCK_POINTS = 1024
+_BLOCKS = 32  # enough to share out evenly, in a study that is not large
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of the grid that is computed and written as one: a slice of every axis."""
+
+    slices: tuple[slice, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values along each axis."""
+        return tuple(s.stop - s.start for s in self.slices)
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """How a grid is cut, and how many blocks are computed as one queue."""
+
+    grid: Grid
+    most_points: int  # that may be computed at once
+    wanted_points: int | None = None  # in one block
+    given_shape: tuple[int, ...] | None = None  # of the store that a study goes on in
+    given_queue: int | None = None
+
+    @functools.cached_property
+    def shape(self) -> tuple[int, ...]:
+        """How many values of each axis a block has: 1 label, and as many numbers, or rows, as make good work."""
+        if self.given_shape is not None:
+            return self.given_shape
+        chosen = min(self.most_points, max(_LEAST_BLOCK_POINTS, -(-self.grid.size // _BLOCKS)))
+        wanted = self.wanted_points or chosen
+        shape = []
+        lengths = dict(zip(self.grid.names, self.grid.shape))
+        inner = math.prod(length for name, length in lengths.items() if name not in self.grid.categorical)
+        for name, length in lengths.items():
+            if name in self.grid.categorical:
+                shape.append(1)
+                continue
+            inner //= length
+            parts = max(1, min(length, round(length * inner / wanted)))
+            shape.append(-(-length // parts))
+        return tuple(shape)
+
+    @property
+    def queue_blocks(self) -> int:
+        """How many blocks of one variant may be computed as one queue, which keeps the lanes busier than each alone."""
+        per_variant = len(self.all) // math.prod(len(labels) for labels in self.grid.categorical.values())
+        return max(1, min(per_variant, self.most_points // math.prod(self.shape)))
+
+    @functools.cached_property
+    def queue_points(self) -> int:
+        """How many points the arrays are padded to."""
+        if self.given_queue is not None:
+            return min(self.given_queue, self.most_points)
+        return self.queue_blocks * math.prod(self.shape)
+
+    @functools.cached_property
+    def all(self) -> list[Block]:
+        """The blocks of the grid, in C order."""
+        starts = [range(0, length, size) for length, size in zip(self.grid.shape, self.shape)]
+        return [
+            Block(tuple(slice(a, min(a + n, m)) for a, n, m in zip(at, self.shape, self.grid.shape)))
+            for at in itertools.product(*starts)
+        ]
+
+    def labels_of(self, block: Block) -> dict[str, str]:
+        """Return the labels that all points of a block share."""
+        at = dict(zip(self.grid.names, (s.start for s in block.slices)))
+        return {axis: list(labels)[at[axis]] for axis, labels in self.grid.categorical.items()}
+
+
+def most_points(bytes_per_point: int) -> int:
+    """Return how many points may be computed at once: more is no faster, and takes memory."""
+    return min(_MOST_POINTS, max(1, _MOST_BYTES // bytes_per_point))

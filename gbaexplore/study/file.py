@@ -1,0 +1,196 @@
+"""Study files: Python files that define a `study`, and often `draw(ds)`, the figure that shows it."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.places import check_writable, local
+from gbaexplore.identity.code import is_own
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from gbaexplore.study.study import Study
+
+# An installed wheel carries studies/ inside the package; a checkout has it beside the package.
+_PACKAGE = Path(__file__).parents[1]
+STUDIES = _PACKAGE / "studies" if (_PACKAGE / "studies").is_dir() else _PACKAGE.parent / "studies"
+
+
+_HEAD = """\
+# Your own study, started from {origin}. What you can change:
+#   axes      name -> numbers (a parameter of the model, or "amplitude", the stimulus'), or
+#             name -> {{label: connectome, stimulus or model, or a tuple of them}}
+#   fixed     parameter -> one value at all points;  derived: parameter -> function of others
+#   measures  Peak, Mean, Final, Trace, SpectralAbscissa, or a class of your own
+#   draw(ds)  the figure, from the Dataset that the run gives
+# Try it:  gbaexplore run {name}.py --dry-run;  gbaexplore run {name}.py;  gbaexplore figure {name}.py
+"""
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """What a study file defines."""
+
+    path: Path
+    study: Study
+    draw: Callable[[xr.Dataset], Figure] | None
+
+
+def shipped() -> dict[str, str]:
+    """Return the studies that come with the package: name -> first line of what they say about themselves."""
+    return {path.stem: _first_line(path) for path in sorted(STUDIES.glob("*.py"))}
+
+
+def _first_line(path: Path) -> str:
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")[0]
+
+
+def find(name: str) -> Path:
+    """Return the path of a study file, given by its path or, for one that is shipped, by its name.
+
+    Raises:
+        UserError: neither.
+    """
+    path = local(name).absolute()
+    with contextlib.suppress(OSError):  # a name that no file can have
+        if path.is_file() and path.suffix == ".py":
+            return path
+    known = [file.stem for file in sorted(STUDIES.glob("*.py"))]
+    if name in known:
+        return STUDIES / f"{name}.py"
+    raise UserError(
+        f"no study file {path}{did_you_mean(name, known)}; expected a Python file that defines "
+        f"`study = Study(...)`, or a shipped study: {', '.join(known)}"
+    )
+
+
+def write_copy(origin: str, path: str | Path) -> Path:
+    """Write a copy of a study file, renamed, for a user to change; return its path.
+
+    Raises:
+        UserError: there is something at `path`, or it can't be written to.
+    """
+    source, path = find(origin), local(path)
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise UserError(f"{path}: expected the name of a Python file, such as my_study.py")
+    check_writable(path)
+    head = _HEAD.format(origin=source.stem, name=path.stem)
+    # The study's name names its store: a copy must not be taken for the original.
+    text = source.read_text(encoding="utf-8").replace(f'name="{source.stem}"', f'name="{path.stem}"')
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(head + text)
+    except FileExistsError:
+        raise UserError(f"{path} exists already; choose another name, or remove it") from None
+    except OSError as error:
+        raise UserError(f"{path} can't be written to: {error.strerror}; choose another place") from None
+    return path
+
+
+def load_study(path: str | Path) -> Study:
+    """Return the `study` of a study file; see `load_study_file`."""
+    return load_study_file(path).study
+
+
+def load_study_file(path: str | Path) -> StudyFile:
+    """Return what a study file (given as in `find`) defines.
+
+    The file runs under a module name of its own, with its folder importable, as with `python FILE`, but
+    never as `__main__`: what is under a script guard does not run.
+
+    Raises:
+        UserError: no such file, the file raises, or it defines no study.
+    """
+    from gbaexplore.study.study import Study
+
+    path = find(str(path))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    module = _load_module(path, digest)
+    study = getattr(module, "study", None)
+    if not isinstance(study, Study):
+        others = [key for key, value in vars(module).items() if isinstance(value, Study)]
+        hint = f"; rename `{others[0]}` to `study`" if others else ""
+        raise UserError(f"{path} defines no study; expected `study = Study(...)` at its top level{hint}")
+    object.__setattr__(study, "source", (str(path), digest))
+    return StudyFile(path, study, getattr(module, "draw", None))
+
+
+_BESIDE: dict[str, tuple[Path, bytes]] = {}
+"""Modules of users' own that study files have imported: their files, and what was in them."""
+
+
+def _load_module(path: Path, digest: str) -> ModuleType:
+    name = f"gbaexplore_study_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{digest[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # it ends with .py
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    _forget_others(path.parent)
+    before = set(sys.modules)
+    # Before it is executed: dataclasses with postponed annotations look their module up there.
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise UserError(_where(error, path)) from error
+    finally:
+        sys.path.remove(str(path.parent))
+        _remember(set(sys.modules) - before - {name})
+    return module
+
+
+def _remember(names: set[str]) -> None:
+    """Note which modules of the user's own a study file has imported."""
+    for name in names:
+        module = sys.modules[name]
+        if is_own(module) and module.__file__:
+            with contextlib.suppress(OSError):
+                _BESIDE[name] = Path(module.__file__).resolve(), Path(module.__file__).read_bytes()
+
+
+def _forget_others(folder: Path) -> None:
+    """Let modules be imported anew unless all are as they were, and of this folder.
+
+    A session, or a worker, may outlive many versions of a file, and two studies may each have a `helpers.py` beside.
+    """
+
+    def current(file: Path, content: bytes) -> bool:
+        try:
+            return file.is_relative_to(folder.resolve()) and file.read_bytes() == content
+        except OSError:
+            return False
+
+    if all(current(*known) for known in _BESIDE.values()):
+        return
+    for name, (file, _) in _BESIDE.items():
+        sys.modules.pop(name, None)
+        # Python takes compiled code for that of any file of the same size and second.
+        with contextlib.suppress(OSError, NotImplementedError):
+            Path(importlib.util.cache_from_source(str(file))).unlink()
+    _BESIDE.clear()
+    importlib.invalidate_caches()
+
+
+def _where(error: BaseException, path: Path) -> str:
+    """Say in one line what went wrong in a study file, and in which of its lines."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        lines = [error.lineno]
+    at = f"{path}, line {lines[-1]}" if lines else str(path)
+    text = " ".join(str(error).split()) or "no message"
+    return f"{at}: {text}" if isinstance(error, UserError) else f"{at}: {type(error).__name__}: {text}; mend the file"

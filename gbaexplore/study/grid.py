@@ -1,0 +1,123 @@
+"""The labelled axes of a study: numbers, labels that stand for objects, tables of points."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import canonical
+from gbaexplore.models.base import Model
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.stimuli.base import AbstractStimulus
+from gbaexplore.study.table import Table, is_table, table
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The axes of a study, in their order, by kind."""
+
+    names: tuple[str, ...]
+    numeric: dict[str, np.ndarray]
+    categorical: dict[str, dict[str, tuple[Any, ...]]]
+    tables: dict[str, Table]
+
+    @classmethod
+    def of(cls, axes: Any) -> Grid:
+        """Return the grid that a study's `axes` say.
+
+        Raises:
+            UserError: an axis without a name, empty, or of something that can't be an axis.
+        """
+        grid = cls(tuple(mapping(axes, "axes")), {}, {}, {})
+        for name, values in axes.items():
+            if not isinstance(name, str) or not name.isidentifier():
+                raise UserError(f"axis name {name!r}: expected a name such as muEE or feedback")
+            if isinstance(values, Mapping):
+                grid.categorical[name] = _labelled(name, values)
+            elif is_table(values):
+                grid.tables[name] = table(name, values)
+            else:
+                grid.numeric[name] = _numbers(name, values)
+        return grid
+
+    @functools.cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values along each axis."""
+        return tuple(len(self.labels(name)) for name in self.names)
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return math.prod(self.shape)
+
+    def labels(self, axis: str) -> np.ndarray:
+        """Return the labels along an axis: numbers or words."""
+        if axis in self.categorical:
+            return np.array(list(self.categorical[axis]), dtype=object)
+        return self.tables[axis].labels if axis in self.tables else self.numeric[axis]
+
+    @functools.cached_property
+    def listed(self) -> dict[str, tuple[str, np.ndarray]]:
+        """For each parameter that an axis gives, or a table's column: the axis, and the values along it."""
+        columns = {name: (axis, v) for axis, listed in self.tables.items() for name, v in listed.columns.items()}
+        return {name: (name, values) for name, values in self.numeric.items()} | columns
+
+
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """Return the mapping that this must be."""
+    if not isinstance(value, Mapping):
+        raise UserError(f"{what} is {type(value).__name__}; expected a mapping, such as {{'muEE': [28, 30]}}")
+    return value
+
+
+def _labelled(axis: str, values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return the objects that each label stands for."""
+    if not values:
+        raise UserError(f'axis "{axis}" is empty; expected at least one label')
+    found = {}
+    for label, value in values.items():
+        if not isinstance(label, str) or not label:
+            raise UserError(f'axis "{axis}" has the label {label!r}; expected text (write "on", not True)')
+        found[label] = value if isinstance(value, tuple) else (value,)
+        for thing in found[label]:
+            if _kind(thing) is None:
+                raise UserError(
+                    f'axis "{axis}": "{label}" is {type(thing).__name__}; expected a connectome, a stimulus or a '
+                    "model, or a tuple of them"
+                )
+    if len({tuple(_kind(thing) for thing in things) for things in found.values()}) > 1:
+        raise UserError(f'axis "{axis}" mixes kinds of objects; expected the same kinds for each label')
+    return found
+
+
+def _kind(thing: Any) -> type | None:
+    return next((kind for kind in (Connectome, AbstractStimulus, Model) if isinstance(thing, kind)), None)
+
+
+def _numbers(axis: str, values: Any) -> np.ndarray:
+    """Return the values of a numeric axis, canonical."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "iuf":
+            raise ValueError
+        array = array.astype(np.float64)
+    except (ValueError, TypeError):
+        raise UserError(
+            f'axis "{axis}" has values that are not numbers: {str(values)[:80]}; expected numbers, or a mapping '
+            "from labels to connectomes, stimuli or models"
+        ) from None
+    if array.ndim != 1 or not array.size:
+        raise UserError(f'axis "{axis}" has shape {array.shape}; expected a non-empty list of numbers')
+    if not np.isfinite(array).all():
+        raise UserError(f'axis "{axis}" has {np.sum(~np.isfinite(array))} NaN or infinite values; expected numbers')
+    array = canonical(array)
+    unique, counts = np.unique(array, return_counts=True)
+    if len(unique) < len(array):
+        raise UserError(f'axis "{axis}" has {unique[counts > 1][0]:g} more than once; expected each value once')
+    return array

@@ -1,0 +1,118 @@
+"""What makes a study's numbers, its parameters' values apart: programs, and code that is not traced."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from gbaexplore.engine import programs
+from gbaexplore.identity.code import code_hash, is_shipped
+from gbaexplore.identity.revisions import REVISIONS
+from gbaexplore.measures.base import Measure, StreamingMeasure
+from gbaexplore.measures.solved import SolvedMeasure
+from gbaexplore.measures.spectral_abscissa import SpectralAbscissa
+from gbaexplore.models.base import Model
+from gbaexplore.models.equations import ODEModel
+from gbaexplore.networks.seen import Network
+from gbaexplore.study.simulation import Simulation
+from gbaexplore.study.variants import Variant
+
+
+def made(simulation: Simulation, variant: Variant, revisions: dict[str, int]) -> dict[str, Any]:
+    """Return the identity of all that computes a variant's numbers, as JSON data.
+
+    Under "code" stands what another version of some software may change although the numbers stay; under "asked" what
+    only the study can.
+
+    Args:
+        revisions: is given those of this package's parts that are not traced and that this variant uses.
+
+    Raises:
+        UserError: a model or measure that can't be traced, or told from others.
+    """
+    batch = simulation.plan(variant).batch
+    program = simulation.programs.of(batch)
+    values, defaults = simulation.values.every(variant), type(variant.model).parameters()
+    for part, used in {"noise": batch.draws, "delays": batch.depth}.items():
+        if used:
+            revisions[part] = REVISIONS[part]
+    traced = iter(program["measures"])
+    code = {
+        "model": program["model"],
+        "draws": batch.draws,
+        "at_rest": bool(not batch.draws and variant.model.starts_at_rest(values)),
+        "measures": [
+            next(traced) if isinstance(measure, StreamingMeasure) else _solved(simulation, variant, measure, revisions)
+            for measure in simulation.outputs.measures
+        ],
+    }
+    # A parameter that nothing looks at leaves no trace, as long as it is as it was declared.
+    neutral = [
+        name
+        for name, value in simulation.values.base(variant).items()
+        if name in defaults and name not in program["uses"] and value == defaults[name].default
+    ]
+    return {
+        "code": code,
+        "asked": [_asked(simulation, variant, measure) for measure in simulation.outputs.measures],
+        "neutral": sorted(neutral),
+    }
+
+
+def _asked(simulation: Simulation, variant: Variant, measure: Measure) -> dict[str, Any]:
+    """Return what a measure looks at and what it makes."""
+    dt, n_steps = simulation.settings.dt, simulation.settings.n_steps
+    found: dict[str, Any] = {
+        "makes": {
+            name + measure.suffix: list(variable.dims) for name, variable in measure.variables(variant.model).items()
+        },
+        "along": {
+            name: _labels(values)
+            for name, (values, _) in measure.coordinates(
+                variant.connectome, simulation.settings.dt, simulation.settings.n_steps
+            ).items()
+        },
+    }
+    if isinstance(measure, StreamingMeasure):
+        found["samples"] = list(measure.steps(dt, n_steps))
+        found["of"] = list(variant.model.observables).index(measure.observable(variant.model))
+        found["only"] = [measure.skips_rest, measure.ends_early, measure.places_samples]
+    elif is_shipped(type(measure)):
+        own = measure.recipe().items()
+        found["settings"] = {name: value for name, value in own if name not in ("kind", "measure", "suffix")}
+    return found
+
+
+def _labels(values: np.ndarray) -> str:
+    return hashlib.sha256(repr(np.asarray(values).tolist()).encode()).hexdigest()[:16]
+
+
+def _solved(simulation: Simulation, variant: Variant, measure: Measure, revisions: dict[str, int]) -> dict[str, Any]:
+    """Return the identity of a measure that is not folded into the simulation."""
+    if not is_shipped(type(measure)):
+        own: dict[str, Any] = {"code": code_hash(measure)}
+    else:
+        own = {}
+        revisions[type(measure).__name__] = REVISIONS[type(measure).__name__]
+    if isinstance(measure, SpectralAbscissa):
+        own |= _jacobian(variant.model, Network.of(variant.connectome), revisions)
+    if isinstance(measure, SolvedMeasure):
+        block = next(block for block in simulation.blocks.all if simulation.variant_of(block).labels == variant.labels)
+        points = simulation.points(block)
+        plans = measure.simulates(simulation.trials(variant, points, block.size))
+        own["programs"] = [programs.key(simulation.programs.of(plan.batch))[:16] for plan in plans]
+        own["homogeneous"] = bool(variant.model.homogeneous(simulation.values.every(variant)))
+    return own
+
+
+def _jacobian(model: Model, network: Network, revisions: dict[str, int]) -> dict[str, Any]:
+    """Return the identity of a model's linearisation."""
+    function = type(model).jacobian
+    if not is_shipped(function):
+        return {"jacobian": code_hash(function)}
+    revisions[function.__qualname__] = REVISIONS[function.__qualname__]
+    if isinstance(model, ODEModel) and function is ODEModel.jacobian:
+        return {"jacobian": model.linear_program(network).hash}
+    return {}

@@ -1,0 +1,104 @@
+"""What comes out of a study: the variables that its measures make, and the coordinates that these need."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.names import AREA, STATUS
+from gbaexplore.measures.base import Measure, Variable
+from gbaexplore.study.grid import Grid
+from gbaexplore.study.variants import Variant
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """The variables of a study and their coordinates.
+
+    Args:
+        variant: any of the study's: all have the same areas and observables.
+
+    Raises:
+        UserError: a measure of an observable that the model lacks; an axis with a name that the results need.
+    """
+
+    measures: tuple[Measure, ...]
+    grid: Grid
+    variant: Variant
+    dt: float
+    n_steps: int
+
+    def __post_init__(self) -> None:
+        model = self.variant.model
+        for measure in self.measures:
+            of = getattr(measure, "of", None)
+            if of is not None and of not in model.observables:
+                raise UserError(
+                    f'{type(measure).__name__}(of="{of}"): no such observable in {type(model).__name__}'
+                    f"{did_you_mean(of, model.observables) or ';'} Observables: {', '.join(model.observables)}"
+                )
+        clash = {AREA, STATUS, "hierarchy", *self.coordinates()} & set(self.grid.names)
+        if clash:
+            raise UserError(f'axis "{min(clash)}" has a name that the results need; expected another name')
+
+    @functools.cached_property
+    def variables(self) -> dict[str, Variable]:
+        """The variables that the measures make, `status` apart."""
+        model = self.variant.model
+        found: dict[str, Variable] = {}
+        for measure in self.measures:
+            for name, variable in measure.variables(model).items():
+                if name + measure.suffix in (*found, *self.grid.names, *self.grid.listed, STATUS):
+                    raise UserError(
+                        f'two measures make "{name + measure.suffix}" (or an axis has that name); '
+                        f'give one a suffix: {type(measure).__name__}(..., suffix="_late")'
+                    )
+                unknown = set(variable.dims) - set(self.coordinates())
+                if unknown:
+                    raise UserError(
+                        f'{type(measure).__name__}: "{name}" has the dimension "{min(unknown)}"; expected one of '
+                        f"{', '.join(self.coordinates())}, or one that its coordinates() give"
+                    )
+                found[name + measure.suffix] = variable
+        return found
+
+    def coordinates(self) -> dict[str, tuple[np.ndarray, dict[str, str]]]:
+        """Return values and attributes along each dimension that is not an axis of the grid."""
+        connectome = self.variant.connectome
+        found = {AREA: (np.array(connectome.areas, dtype=object), {"long_name": "cortical area"})}
+        for measure in self.measures:
+            for name, (values, attrs) in measure.coordinates(connectome, self.dt, self.n_steps).items():
+                if name in found and not np.array_equal(found[name][0], values):
+                    raise UserError(
+                        f'two measures have different values along "{name}"; '
+                        f'give one a suffix: {type(measure).__name__}(..., suffix="_late")'
+                    )
+                found[name] = (values, attrs)
+        return found
+
+    def bytes_per_point(self, precision: str) -> int:
+        """Return what all variables of one point take."""
+        lengths = {name: len(values) for name, (values, _) in self.coordinates().items()}
+        item = np.dtype(precision).itemsize
+        return sum(item * math.prod([lengths[d] for d in v.dims]) for v in self.variables.values())
+
+
+def measures_of(given: Any) -> tuple[Measure, ...]:
+    """Return a study's measures.
+
+    Raises:
+        UserError: they are no list, none, or something else than measures.
+    """
+    if not isinstance(given, (list, tuple)):
+        raise UserError(f"measures is {type(given).__name__}; expected a list, such as [Peak()]")
+    for measure in given:
+        if not isinstance(measure, Measure):
+            raise UserError(f"measures has {measure!r}; expected measures such as Peak() or Mean()")
+    if not given:
+        raise UserError("the study has no measures, so nothing would come out; expected e.g. measures=[Peak()]")
+    return tuple(given)

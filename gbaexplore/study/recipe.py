@@ -1,0 +1,100 @@
+"""All that determines a study's numbers, as JSON data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.points import SEED
+from gbaexplore.identity.code import code_hash
+from gbaexplore.identity.revisions import FORMAT, REVISIONS
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.stimuli.recorded import dataset_of
+from gbaexplore.store.recipe import course_hash
+from gbaexplore.store.stores import input_name
+from gbaexplore.study.made import made
+from gbaexplore.study.settings import Settings
+from gbaexplore.study.simulation import Simulation
+from gbaexplore.study.variants import Variant, variant_name
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def recipe(simulation: Simulation) -> dict[str, Any]:
+    """Return all that determines the numbers, as JSON data: two studies with one recipe give one result.
+
+    Raises:
+        UserError: a model or measure that can't be traced, or told from others.
+    """
+    settings, values, outputs = simulation.settings, simulation.values, simulation.outputs
+    grid = values.grid
+    axes: dict[str, Any] = {}
+    for name in grid.names:
+        if name in grid.numeric:
+            axes[name] = grid.numeric[name].tolist()
+        elif name in grid.tables:
+            axes[name] = grid.tables[name].recipe()
+        else:
+            axes[name] = {label: [_described(o) for o in things] for label, things in grid.categorical[name].items()}
+    variants, revisions = {}, {"engine": REVISIONS["engine"]}
+    for variant in values.variants:
+        # Derived values are a coordinate of the store, and may be many: a hash tells two apart.
+        derived = {
+            name: {"along": along, "sha256": hashlib.sha256(found.tobytes()).hexdigest()}
+            for name, (along, found) in values.derived_of(variant).items()
+        }
+        variants[variant_name(variant.labels)] = {
+            "model": _described(variant.model),
+            "connectome": _described(variant.connectome),
+            "stimulus": _stimulus(settings, variant),
+            "parameters": values.base(variant) | {k: float(v) for k, v in values.fixed.items() if k == SEED},
+            "derived": derived,
+            "made": made(simulation, variant, revisions),
+        }
+    whole = {
+        "format": FORMAT,
+        "name": settings.name,
+        "revisions": revisions,
+        "axes": axes,
+        # JSON objects have no order, but blocks do.
+        "order": {"axes": list(grid.names), **{name: list(labels) for name, labels in grid.categorical.items()}},
+        "variants": variants,
+        "measures": [measure.recipe() for measure in outputs.measures],
+        "dt_s": settings.dt,
+        "duration_s": settings.duration,
+        "ceiling": settings.ceiling,
+        "precision": settings.precision,
+    }
+    return json.loads(json.dumps(whole, default=_plain))
+
+
+def _stimulus(settings: Settings, variant: Variant) -> dict[str, Any]:
+    """Return what identifies a stimulus: all levels and edges that the engine gets."""
+    pieces = variant.stimulus.pieces(variant.connectome, settings.dt, settings.n_steps)
+    return {**variant.stimulus.recipe(), "sha256": course_hash(*pieces)}
+
+
+def inputs(simulation: Simulation) -> dict[str, xr.Dataset]:
+    """Return the connectomes and stimuli as data, under the names that a store keeps them by."""
+    settings, found = simulation.settings, {}
+    for variant in simulation.values.variants:
+        connectome, stimulus = variant.connectome, variant.stimulus
+        found[input_name("connectomes", _described(connectome))] = connectome.to_dataset()
+        course = dataset_of(stimulus, connectome, settings.dt, settings.n_steps)
+        found[input_name("stimuli", json.loads(json.dumps(_stimulus(settings, variant), default=_plain)))] = course
+    return found
+
+
+def _described(thing: Any) -> Any:
+    if isinstance(thing, Connectome):
+        return {"name": thing.name, "sha256": thing.content_hash}
+    return thing.recipe()
+
+
+def _plain(value: Any) -> Any:
+    """Return something as JSON data: NumPy's numbers become plain, arrays and functions what tells them apart."""
+    return value.item() if isinstance(value, np.generic) else {"hash": code_hash(value)}

@@ -1,0 +1,171 @@
+"""The points of a study through the engine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import STATUS
+from gbaexplore.basics.points import NOISE
+from gbaexplore.engine.first_step import try_first_step
+from gbaexplore.engine.plan import Plan, make_plan
+from gbaexplore.engine.programs import Programs, key
+from gbaexplore.engine.queue import Results, simulate_batch
+from gbaexplore.engine.trials import SimulatedTrials
+from gbaexplore.measures.base import StreamingMeasure
+from gbaexplore.measures.solved import SolvedMeasure, Trials
+from gbaexplore.measures.spectral_abscissa import SpectralAbscissa
+from gbaexplore.networks.seen import Network
+from gbaexplore.study.blocks import Block, Blocks
+from gbaexplore.study.outputs import Outputs
+from gbaexplore.study.settings import Settings
+from gbaexplore.study.values import Values
+from gbaexplore.study.variants import Variant
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """All that a study's points need to be simulated."""
+
+    settings: Settings
+    values: Values
+    outputs: Outputs
+    blocks: Blocks
+    programs: Programs  # of this run, or of this moment
+
+    def variant_of(self, block: Block) -> Variant:
+        """Return the variant that all points of a block share."""
+        return self.values.variants.of(self.blocks.labels_of(block))
+
+    def points(self, block: Block) -> dict[str, np.ndarray]:
+        """Return the (point,) values of each parameter of axes, tables and functions in a block, in C order."""
+        return self.values.points(self.variant_of(block), block)
+
+    def plan(self, variant: Variant, early_end: bool = True) -> Plan:
+        """Return how the points of a variant are simulated."""
+        base = self.values.base(variant)
+        return make_plan(
+            model=variant.model,
+            measures=self._streaming,
+            connectome=variant.connectome,
+            pieces=variant.stimulus.pieces(variant.connectome, self.settings.dt, self.settings.n_steps),
+            swept=self.values.swept(variant) | self._of_variant(base),
+            fixed={name: value for name, value in base.items() if name not in self.values.varying},
+            dt=self.settings.dt,
+            n_steps=self.settings.n_steps,
+            ceiling=self.settings.ceiling,
+            precision=self.settings.precision,
+            early_end=early_end,
+        )
+
+    @property
+    def _streaming(self) -> tuple[StreamingMeasure, ...]:
+        return tuple(m for m in self.outputs.measures if isinstance(m, StreamingMeasure))
+
+    def _of_variant(self, base: dict[str, float]) -> dict[str, np.ndarray]:
+        """Values that are the same at all points of a variant, but not of all variants."""
+        return {name: np.array([base[name]]) for name in self.values.varying & set(base)}
+
+    def prepare(self, variant: Variant) -> None:
+        """Compile what `run_points` needs for a variant; simulate one step of one point of each kind of model.
+
+        Raises:
+            UserError: a model's first step is no step; a measure does not make what it says that it makes.
+        """
+        self._try_models()
+        results = self._simulate(variant, self.points(self.blocks.all[0]), count=0)
+        lengths = {dim: len(values) for dim, (values, _) in self.outputs.coordinates().items()}
+        for measure, values in zip(self._streaming, results.values):
+            declared = measure.variables(variant.model)
+            expected = {name: tuple(lengths[dim] for dim in variable.dims) for name, variable in declared.items()}
+            found = {name: array.shape[1:] for name, array in values.items()}
+            if found != expected:
+                raise UserError(
+                    f"{type(measure).__name__}.finish makes {found}; expected what its variables() say: {expected}"
+                )
+
+    def _try_models(self) -> None:
+        """Take a first step, and linearise if that is asked for, with each kind of model."""
+        last_first = reversed(list(self.values.variants))
+        tried = {(type(v.model), json.dumps(v.model.options(), default=repr)): v for v in last_first}
+        for variant in tried.values():
+            values = {name: v.flat[0] for name, v in self.values.every(variant).items()}
+            try_first_step(self.plan(variant), Network.of(variant.connectome), values)
+            for measure in self.outputs.measures:
+                if isinstance(measure, SpectralAbscissa):
+                    try:
+                        measure.compute(variant.model, [SimpleNamespace(**values)], variant.connectome)
+                    except UserError:
+                        raise
+                    except Exception:  # of this one point, perhaps: its block will tell
+                        continue
+
+    def _simulate(self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True) -> Results:
+        base = self.values.base(variant)
+        points = points | self._of_variant(base)
+        network, plan = Network.of(variant.connectome), self.plan(variant, early_end)
+        own = key(self.programs.of(plan.batch))
+        return simulate_batch(plan, network, points, count, self.blocks.queue_points, own)
+
+    def run_points(
+        self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True
+    ) -> dict[str, np.ndarray]:
+        """Return every variable of some points of a variant, the point first.
+
+        Args:
+            points: from `points`, of one block or of `queue_blocks` of them.
+            count: how many points these are (a study without numeric axes has one, and no values).
+            early_end: False runs every step of every point; it changes no bit of the result.
+        """
+        results = self._simulate(variant, points, count, early_end)
+        found: dict[str, np.ndarray] = {}
+        for streaming, values in zip(self._streaming, results.values):
+            found |= {name + streaming.suffix: array for name, array in values.items()}
+        for measure in self.outputs.measures:
+            if isinstance(measure, SpectralAbscissa):
+                found |= self._linear(measure, variant, points, count)
+            elif isinstance(measure, SolvedMeasure):
+                solved = measure.solve(self.trials(variant, points, count))
+                found |= {name + measure.suffix: array for name, array in solved.items()}
+        found[STATUS] = results.status
+        dtypes = {STATUS: np.dtype("uint8")}
+        return {name: np.asarray(array, dtypes.get(name, self.settings.precision)) for name, array in found.items()}
+
+    def _linear(
+        self, measure: SpectralAbscissa, variant: Variant, points: dict[str, np.ndarray], count: int
+    ) -> dict[str, np.ndarray]:
+        base = self.values.base(variant)
+        plain = {name: values for name, values in points.items() if name != NOISE}
+        sets = [
+            SimpleNamespace(**base, **{name: float(values[i]) for name, values in plain.items()}) for i in range(count)
+        ]
+        values = measure.compute(variant.model, sets, variant.connectome)
+        return {name + measure.suffix: array for name, array in values.items()}
+
+    def trials(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> Trials:
+        """Return what a solved measure gets of some points."""
+        base = self.values.base(variant)
+        varying = {name: np.full(count, base[name]) for name in self.values.varying & set(base)}
+        return SimulatedTrials(
+            model=variant.model,
+            connectome=variant.connectome,
+            stimulus=variant.stimulus,
+            points=points | varying,
+            values=self.values.every(variant),
+            fixed={name: value for name, value in base.items() if name not in varying},
+            dt=self.settings.dt,
+            n_steps=self.settings.n_steps,
+            ceiling=self.settings.ceiling,
+            precision=self.settings.precision,
+            size=self.blocks.queue_points,
+            programs=self.programs,
+        )
+
+    def run_block(self, block: Block, early_end: bool = True) -> dict[str, np.ndarray]:
+        """Return every variable of a block as an array, the grid's dimensions first; see `run_points`."""
+        found = self.run_points(self.variant_of(block), self.points(block), block.size, early_end)
+        return {name: array.reshape(block.shape + array.shape[1:]) for name, array in found.items()}

@@ -1,0 +1,330 @@
+"""Studies: a grid of labelled axes over one model, and the one crossing between labels and positions.
+
+Labels are turned into positions here, once; the engine sees arrays and knows no names. A study is made of frozen
+parts, each of which checks itself when it is made: none looks at a study that is half made.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.points import SEED
+from gbaexplore.engine.plan import Plan
+from gbaexplore.engine.programs import Programs
+from gbaexplore.measures.across_seeds import AcrossSeeds
+from gbaexplore.measures.base import Measure, Variable
+from gbaexplore.measures.solved import Trials
+from gbaexplore.models.base import Model
+from gbaexplore.models.checks import checked_values
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.stimuli.base import AbstractStimulus
+from gbaexplore.study.blocks import Block, Blocks, most_points
+from gbaexplore.study.grid import Grid
+from gbaexplore.study.outputs import Outputs, measures_of
+from gbaexplore.study.recipe import inputs, recipe
+from gbaexplore.study.settings import Settings
+from gbaexplore.study.simulation import Simulation
+from gbaexplore.study.template import template
+from gbaexplore.study.values import Values
+from gbaexplore.study.variants import Variant, Variants
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A grid of labelled axes, a model, what goes in and what comes out; checked when it is made.
+
+    Args:
+        name: names the store: letters, digits, "-", "_" and ".".
+        model: the model, unless an axis gives it.
+        axes: name -> numbers (a parameter of the model; "amplitude", the stimulus'; "seed", of noise) or
+            name -> {label: connectome, stimulus or model, or a tuple of these} or
+            name -> pandas DataFrame, a table of points: a column for each of some parameters, a point a row.
+        measures: what to keep of each point.
+        stimulus: unless an axis gives it.
+        connectome: unless an axis gives it.
+        fixed: parameter -> value at all points.
+        derived: parameter -> function of other parameters (and of labels), by the names of its arguments.
+        dt: step, s.
+        duration: of the run, s.
+        ceiling: a point has "diverged", and ends, when the model's first observable has risen by more, Hz.
+        precision: "float32" or "float64", of states and results.
+        block_points: how many points are written as one, about; chosen from the work and the memory if None.
+            It changes no result, and a store keeps the blocks that it was made with.
+
+    Raises:
+        UserError: with what was found, what was expected and what to do.
+    """
+
+    name: str
+    axes: Mapping[str, Any]
+    measures: Sequence[Measure]
+    model: Model | None = None
+    stimulus: AbstractStimulus | None = None
+    connectome: Connectome | None = None
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    derived: Mapping[str, Callable[..., float]] = field(default_factory=dict)
+    dt: float = 2e-4
+    duration: float = 10.0
+    ceiling: float = 500.0
+    precision: Literal["float32", "float64"] = "float32"
+    block_points: int | None = None
+
+    settings: Settings = field(init=False, repr=False)
+    grid: Grid = field(init=False, repr=False)
+    outputs: Outputs = field(init=False, repr=False)
+    values: Values = field(init=False, repr=False)
+    _blocks: Blocks = field(init=False, repr=False)
+    _programs: Programs | None = field(init=False, repr=False, default=None)
+    source: tuple[str, str] | None = field(init=False, repr=False, default=None)
+    """Path and SHA-256 of the file that the study was loaded from, if it was."""
+
+    def __post_init__(self) -> None:
+        measures = measures_of(self.measures)
+        given = Settings(self.name, self.dt, self.duration, self.ceiling, self.precision, self.block_points)
+        dt, duration, ceiling = float(given.dt), float(given.duration), float(given.ceiling)
+        settings = dataclasses.replace(given, dt=dt, duration=duration, ceiling=ceiling)
+        grid = Grid.of(self.axes)
+        variants = Variants(grid, self.model, self.connectome, self.stimulus)
+        outputs = Outputs(measures, grid, variants.first, settings.dt, settings.n_steps)
+        values = Values(grid, variants, self.fixed, self.derived)
+        vars(self).update(dt=dt, duration=duration, ceiling=ceiling, measures=measures)
+        vars(self).update(settings=settings, grid=grid, outputs=outputs, values=values)
+        for variant in variants:
+            checked_values(variant.model, values.every(variant))
+            for measure in measures:
+                measure.check(variant.model, values.every(variant))
+        _check_seeds(values, measures)
+        blocks = Blocks(grid, most_points(outputs.bytes_per_point(settings.precision)), settings.block_points)
+        vars(self).update(_blocks=blocks)
+        for variant in variants:
+            self.plan(variant)
+
+    # What the grid is.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values along each axis, in the order of `axes`."""
+        return self.grid.shape
+
+    @property
+    def numeric(self) -> dict[str, np.ndarray]:
+        """The axes of numbers."""
+        return self.grid.numeric
+
+    @property
+    def categorical(self) -> dict[str, dict[str, tuple[Any, ...]]]:
+        """The axes of labels, each with the objects that a label stands for."""
+        return self.grid.categorical
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """The axes that are tables."""
+        return self.grid.tables
+
+    @property
+    def listed(self) -> dict[str, tuple[str, np.ndarray]]:
+        """For each parameter that an axis gives, or a table's column: the axis, and the values along it."""
+        return self.grid.listed
+
+    def labels(self, axis: str) -> np.ndarray:
+        """Return the labels along an axis: numbers or words."""
+        return self.grid.labels(axis)
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return math.prod(self.shape)
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps of a whole run."""
+        return self.settings.n_steps
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """Names of the areas, in hierarchical order."""
+        return self.outputs.variant.connectome.areas
+
+    def variants(self) -> Iterator[Variant]:
+        """Yield the objects of each combination of categorical labels."""
+        return iter(self.values.variants)
+
+    # Parameters.
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the model draws random numbers, at any point of the study."""
+        return self.values.noisy
+
+    def base_values(self, variant: Variant) -> dict[str, float]:
+        """The value of every parameter that neither an axis nor a function gives."""
+        return self.values.base(variant)
+
+    def all_values(self, variant: Variant) -> dict[str, np.ndarray]:
+        """Every value that each parameter takes."""
+        return self.values.every(variant)
+
+    def derived_values(self, variant: Variant) -> dict[str, tuple[list[str], np.ndarray]]:
+        """Return, for each derived parameter, its axes and its values along them."""
+        return self.values.derived_of(variant)
+
+    def points(self, block: Block) -> dict[str, np.ndarray]:
+        """Return the (point,) values of each parameter of axes, tables and functions in a block, in C order."""
+        return self.simulation.points(block)
+
+    def point_hashes(self, coordinates: Mapping[str, Any], count: int) -> np.ndarray:
+        """Return one hash per point from its coordinates along all axes, (point,): it keys the point's noise."""
+        return self.values.point_hashes(coordinates, count)
+
+    def points_at(self, variant: Variant, at: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what `points` does for points anywhere between the axes' values; see `Values.points_at`."""
+        return self.values.points_at(variant, at)
+
+    # Blocks.
+
+    @property
+    def block_shape(self) -> tuple[int, ...]:
+        """How many values of each axis a block has."""
+        return self._blocks.shape
+
+    @property
+    def queue_blocks(self) -> int:
+        """How many blocks of one variant may be computed as one queue."""
+        return self._blocks.queue_blocks
+
+    @property
+    def queue_points(self) -> int:
+        """How many points the arrays are padded to."""
+        return self._blocks.queue_points
+
+    def in_blocks(self, shape: tuple[int, ...]) -> Study:
+        """Return this study with blocks of another shape: those of the store that it goes on in."""
+        return self._with(_blocks=dataclasses.replace(self._blocks, given_shape=shape, given_queue=None))
+
+    def in_queues(self, points: int) -> Study:
+        """Return a copy whose queues hold up to `points` points, fewer if memory is short; they need not be blocks."""
+        return self._with(_blocks=dataclasses.replace(self._blocks, given_queue=points))
+
+    def blocks(self) -> list[Block]:
+        """Return the blocks of the grid, in C order."""
+        return self._blocks.all
+
+    def variant_of(self, block: Block) -> Variant:
+        """Return the variant that all points of a block share."""
+        return self.simulation.variant_of(block)
+
+    # Running.
+
+    def pinned(self) -> Study:
+        """Return this study for one run: what its model and measures reach is looked at once, now, and no more.
+
+        What is computed and what identifies it are then one. A study itself is looked at anew each time, because a
+        notebook may have changed a constant or a function since.
+        """
+        return self if self._programs is not None else self._with(_programs=Programs())
+
+    def _with(self, **parts: Any) -> Study:
+        other = copy.copy(self)
+        vars(other).update(parts)
+        return other
+
+    def on_grid_of(self, ds: xr.Dataset) -> Study:
+        """Return this study with the numbers of a store's axes and tables, and its own labels."""
+        import pandas as pd
+
+        axes = dict(self.axes)
+        for name in self.axes:
+            if name in self.grid.numeric:
+                axes[name] = ds[name].values
+            elif name in self.grid.tables:
+                columns = {column: ds[column].values for column in self.grid.tables[name].columns}
+                axes[name] = pd.DataFrame(columns, index=ds[name].values)
+        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
+        return Study(**{**given, "axes": axes})
+
+    @property
+    def simulation(self) -> Simulation:
+        """The study's points through the engine."""
+        return Simulation(self.settings, self.values, self.outputs, self._blocks, self._programs or Programs())
+
+    @property
+    def programs(self) -> Programs:
+        """The programs of this run, or of this moment."""
+        return self.simulation.programs
+
+    def plan(self, variant: Variant, early_end: bool = True) -> Plan:
+        """Return how the points of a variant are simulated."""
+        return self.simulation.plan(variant, early_end)
+
+    def prepare(self, variant: Variant) -> None:
+        """Compile what `run_points` needs for a variant; see `Simulation.prepare`."""
+        self.simulation.prepare(variant)
+
+    def run_block(self, block: Block, early_end: bool = True) -> dict[str, np.ndarray]:
+        """Return every variable of a block as an array, the grid's dimensions first; see `run_points`."""
+        return self.simulation.run_block(block, early_end)
+
+    def run_points(
+        self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True
+    ) -> dict[str, np.ndarray]:
+        """Return every variable of some points of a variant, the point first; see `Simulation.run_points`."""
+        return self.simulation.run_points(variant, points, count, early_end)
+
+    def trials(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> Trials:
+        """Return what a solved measure gets of some points."""
+        return self.simulation.trials(variant, points, count)
+
+    # What the result looks like.
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """The variables that the measures make, `status` apart."""
+        return self.outputs.variables
+
+    def coordinates(self) -> dict[str, tuple[np.ndarray, dict[str, str]]]:
+        """Return values and attributes along each dimension that is not an axis of the grid."""
+        return self.outputs.coordinates()
+
+    def template(self) -> xr.Dataset:
+        """Return the Dataset that the store starts from: all coordinates, no value computed (status 0)."""
+        return template(self.simulation, self.recipe())
+
+    def recipe(self) -> dict[str, Any]:
+        """Return all that determines the numbers, as JSON data: two studies with one recipe give one result.
+
+        Raises:
+            UserError: a model or measure that can't be traced, or told from others.
+        """
+        return recipe(self.simulation)
+
+    def inputs(self) -> dict[str, xr.Dataset]:
+        """Return the connectomes and stimuli as data, under the names that a store keeps them by."""
+        return inputs(self.simulation)
+
+
+def _check_seeds(values: Values, measures: Sequence[Measure]) -> None:
+    """Refuse seeds that are no whole numbers, or of a study in which nothing is random."""
+    listed = values.grid.listed[SEED][1] if SEED in values.grid.listed else ()
+    given = [*listed, *([values.fixed[SEED]] if SEED in values.fixed else [])]
+    averages = any(isinstance(measure, AcrossSeeds) for measure in measures)
+    if (given or averages) and not values.noisy:
+        raise UserError(
+            f"{'AcrossSeeds' if averages else 'seed'} is given, but nothing in the study is random; expected a "
+            "parameter such as noise above 0, or neither"
+        )
+    if given and averages:
+        raise UserError("AcrossSeeds takes seeds of its own; expected no seed among axes and fixed beside it")
+    for seed in given:
+        if seed < 0 or seed != int(seed):
+            raise UserError(f"seed = {seed:g}; expected whole numbers of at least 0")

@@ -1,0 +1,81 @@
+"""A table of points: rows that are simulated, columns that are parameters, all of them along one dimension."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import canonical
+
+
+class Table(NamedTuple):
+    """The points along one axis that are listed, not made by a product."""
+
+    labels: np.ndarray  # (row,) int64: what the rows are called
+    columns: dict[str, np.ndarray]  # parameter -> (row,) float64, canonical
+
+    def recipe(self) -> dict[str, Any]:
+        """Return what identifies the table, as JSON data; its values are coordinates of the store, and may be many."""
+        return {
+            "rows": len(self.labels),
+            "labels": _hash(self.labels),
+            "columns": {name: _hash(values) for name, values in self.columns.items()},
+        }
+
+
+def _hash(values: np.ndarray) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def is_table(values: Any) -> bool:
+    """Return whether an axis' values are a table: a pandas DataFrame."""
+    import pandas as pd
+
+    return isinstance(values, pd.DataFrame)
+
+
+def table(axis: str, frame: Any) -> Table:
+    """Return the table that a DataFrame is.
+
+    Raises:
+        UserError: no rows, columns that are no numbers or not named once, an index that numbers no rows.
+    """
+    names = list(frame.columns)
+    if not len(frame) or not names:
+        raise UserError(
+            f'axis "{axis}" is a table of {len(frame)} rows and {len(names)} columns; expected at least one of each'
+        )
+    for name in names:
+        if not isinstance(name, str) or names.count(name) > 1:
+            what = "more than once" if isinstance(name, str) else "as a column's name"
+            raise UserError(f'axis "{axis}" is a table that has {name!r} {what}; expected parameters, each once')
+    return Table(_labels(axis, frame.index), {name: _column(axis, name, frame[name]) for name in names})
+
+
+def _labels(axis: str, index: Any) -> np.ndarray:
+    found = index.to_numpy()
+    if found.ndim != 1 or found.dtype.kind not in "iu" or not index.is_unique:
+        shown = ", ".join(str(label) for label in index[:3])
+        raise UserError(
+            f'axis "{axis}" is a table whose index is {shown}, ...; expected whole numbers, each once, because they '
+            "name the rows: reset_index(drop=True) numbers them"
+        )
+    return found.astype(np.int64)
+
+
+def _column(axis: str, name: str, series: Any) -> np.ndarray:
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    where = f'column "{name}" of the table "{axis}"'
+    if not is_numeric_dtype(series) or is_bool_dtype(series) or series.dtype.kind == "c":
+        raise UserError(
+            f"{where} has values that are not numbers: {series.iloc[0]!r}; expected numbers (what has labels is an "
+            "axis of its own)"
+        )
+    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    if not np.isfinite(values).all():
+        raise UserError(f"{where} has {np.sum(~np.isfinite(values))} NaN or infinite values; expected numbers")
+    return canonical(values)

@@ -1,0 +1,76 @@
+"""The Dataset that a store starts from."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.names import AREA, STATUS, STATUS_ATTRS
+from gbaexplore.basics.points import AMPLITUDE, SEED
+from gbaexplore.store.recipe import RECIPE
+from gbaexplore.study.simulation import Simulation
+from gbaexplore.study.values import Values
+from gbaexplore.study.variants import Variant
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def template(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
+    """Return the Dataset that the store starts from: all coordinates, no value computed (status 0)."""
+    import dask.array as da
+    import xarray as xr
+
+    settings, values, outputs = simulation.settings, simulation.values, simulation.outputs
+    grid, blocks, variant = values.grid, simulation.blocks, outputs.variant
+    ds = xr.Dataset()
+    for name in grid.names:
+        attrs = {"long_name": name} | ({"units": "1"} if name in grid.tables else {})
+        ds.coords[name] = (name, grid.labels(name), attrs)
+    for name, (axis, listed) in grid.listed.items():
+        typed = listed.astype(int if name == SEED else float)
+        ds.coords[name] = (axis, typed, _attributes(name, variant))
+    extra = outputs.coordinates()
+    for name, (along, attrs) in extra.items():
+        ds.coords[name] = (name, along, attrs)
+    for measure in outputs.measures:
+        ds = ds.assign_coords(measure.beside(variant.model))
+    hierarchy = {"units": "1", "long_name": "position in the cortical hierarchy"}
+    ds.coords["hierarchy"] = (AREA, variant.connectome.hierarchy, hierarchy)
+    for name in values.derived:
+        ds.coords[name] = (*_derived_coordinate(values, name), _attributes(name, variant))
+    for name, variable in outputs.variables.items():
+        shape = grid.shape + tuple(len(extra[d][0]) for d in variable.dims)
+        chunks = blocks.shape + shape[len(grid.shape) :]
+        attrs = {"long_name": variable.long_name, "units": variable.units}
+        empty = da.full(shape, np.nan, dtype=settings.precision, chunks=chunks)
+        ds[name] = ((*grid.names, *variable.dims), empty, attrs)
+    ds[STATUS] = (tuple(grid.names), da.zeros(grid.shape, dtype="uint8", chunks=blocks.shape), STATUS_ATTRS)
+    ds.attrs = {"title": settings.name, "Conventions": "CF-1.11", RECIPE: json.dumps(recipe)}
+    return ds
+
+
+def _derived_coordinate(values: Values, name: str) -> tuple[list[str], np.ndarray]:
+    """Return a derived parameter's dimensions and values: its numeric axes, and labels that make a difference."""
+    found = [values.derived_of(variant)[name] for variant in values.variants]
+    counts = [len(labels) for labels in values.grid.categorical.values()]
+    stacked = np.stack([part for _, part in found]).reshape(*counts, *found[0][1].shape)
+    dims = [*values.grid.categorical, *found[0][0]]
+    for axis in values.grid.categorical:
+        at = dims.index(axis)
+        first = np.take(stacked, [0], axis=at)
+        if np.array_equal(stacked, np.broadcast_to(first, stacked.shape)):
+            stacked = first.squeeze(at)
+            dims.remove(axis)
+    return dims, stacked
+
+
+def _attributes(name: str, variant: Variant) -> dict[str, str]:
+    if name == AMPLITUDE:
+        return {"units": "Hz", "long_name": "stimulus amplitude"}
+    if name == SEED:
+        return {"units": "1", "long_name": "seed of the noise"}
+    info = type(variant.model).parameters()[name]
+    return {"units": info.units, "long_name": info.doc}

@@ -1,0 +1,90 @@
+"""The objects that each combination of labels stands for: a model, a connectome and a stimulus."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.models.base import Model
+from gbaexplore.networks.axes import same_areas
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.stimuli.base import AbstractStimulus
+from gbaexplore.stimuli.silence import Silence
+from gbaexplore.study.grid import Grid
+
+
+class Variant(NamedTuple):
+    """The objects that one combination of categorical labels stands for."""
+
+    labels: dict[str, str]
+    model: Model
+    connectome: Connectome
+    stimulus: AbstractStimulus
+
+
+@dataclass(frozen=True, eq=False)
+class Variants:
+    """The variants of a study, one for each combination of labels.
+
+    Raises:
+        UserError: none, or more than one, of a kind; connectomes or models that do not fit each other.
+    """
+
+    grid: Grid
+    model: Any
+    connectome: Any
+    stimulus: Any
+
+    def __post_init__(self) -> None:
+        same_areas({variant_name(variant.labels): variant.connectome for variant in self})
+        first = self.first.model
+        for variant in self:
+            if dict(variant.model.observables) != dict(first.observables):
+                raise UserError(
+                    f"models {type(first).__name__} and {type(variant.model).__name__} have different observables; "
+                    "expected the same in all models of an axis"
+                )
+
+    def __iter__(self) -> Iterator[Variant]:
+        return iter(self._all)
+
+    @property
+    def first(self) -> Variant:
+        """The variant of the first label of each axis."""
+        return self._all[0]
+
+    @functools.cached_property
+    def _all(self) -> tuple[Variant, ...]:
+        axes = self.grid.categorical
+        return tuple(self.of(dict(zip(axes, labels))) for labels in itertools.product(*axes.values()))
+
+    def of(self, labels: dict[str, str]) -> Variant:
+        """Return the variant of one label of each axis."""
+        objects = [thing for axis, label in labels.items() for thing in self.grid.categorical[axis][label]]
+        return Variant(
+            labels,
+            model=_one_of(Model, [*objects, self.model], "model=ThresholdLinear()"),
+            connectome=_one_of(Connectome, [*objects, self.connectome], 'connectome=load_connectome("macaque29")'),
+            stimulus=_one_of(AbstractStimulus, [*objects, self.stimulus], "", otherwise=Silence()),
+        )
+
+
+def variant_name(labels: Mapping[str, str]) -> str:
+    """Return what a recipe calls the combination of these labels."""
+    return " ".join(f"{axis}={label}" for axis, label in labels.items()) or "all"
+
+
+def _one_of(kind: type, candidates: list[Any], hint: str, otherwise: Any = None) -> Any:
+    """Return the one object of a kind that the study gives, directly or by an axis."""
+    found = [thing for thing in candidates if isinstance(thing, kind)] or [otherwise]
+    if len(found) == 1 and found[0] is not None:
+        return found[0]
+    what = "stimulus" if kind is AbstractStimulus else kind.__name__.lower()
+    raise UserError(
+        f"the study has {'no' if found == [None] else 'more than one'} {what}; expected one, either given "
+        f"directly{f' ({hint})' if hint else ''} or by one axis of labels"
+    )

@@ -1,0 +1,285 @@
+"""Noise: whose numbers they are, and what they do."""
+
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.stats
+from jax.extend.random import threefry2x32_p
+
+from gbaexplore import (
+    AcrossSeeds,
+    Final,
+    Mean,
+    Network,
+    Peak,
+    Spectrum,
+    Study,
+    ThresholdLinear,
+    Trace,
+    UserError,
+    Variance,
+    analysis,
+    replay,
+    run,
+    simulate,
+)
+from gbaexplore.basics import points as points_of
+from gbaexplore.engine import noise
+from gbaexplore.stimuli.silence import Silence
+
+# A steady state above the thresholds, where noise is not rectified, of a network that is stable there.
+LINEAR = dict(restE=20.0, restI=45.0, omegaEI=26.0)
+
+
+@pytest.fixture(scope="module")
+def words():
+    """Random keys and counters."""
+    rng = np.random.default_rng(0)
+    return [jnp.asarray(rng.integers(0, 2**32, 1000, dtype=np.uint32)) for _ in range(4)]
+
+
+def test_the_generator_is_threefry(words):
+    for ours, jaxs in zip(noise.threefry(*words, rounds=20), threefry2x32_p.bind(*words)):
+        np.testing.assert_array_equal(ours, jaxs)
+
+
+@pytest.mark.parametrize(("word", "expected"), [(0, (0x9D1C5EC6, 0x8BD50731)), (2**32 - 1, (0xFD36D048, 0x2D17272C))])
+def test_the_generator_gives_the_known_answers(word, expected):
+    """Of 13 rounds, from the authors' own test vectors."""
+    assert tuple(int(x[0]) for x in noise.threefry(*[jnp.full(1, word, jnp.uint32)] * 4)) == expected
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    """(step, draw, area, lane) of 400 steps, 3 draws, 29 areas, 64 points."""
+    key = jnp.asarray(noise.keys(points_of.coordinate_hashes({"seed": np.arange(64)})).T)
+    found = jax.jit(lambda steps: jax.lax.map(lambda step: noise.normals(key, step, 3, 29), steps))(jnp.arange(400))
+    return np.asarray(found, np.float64)
+
+
+def test_the_numbers_are_standard_normal(numbers):
+    size = numbers.size
+    assert abs(numbers.mean()) < 4 / np.sqrt(size)
+    for power, moment in ((2, 1), (4, 3), (6, 15)):
+        spread = np.sqrt(np.mean(numbers ** (2 * power)) / size)
+        assert abs(np.mean(numbers**power) - moment) < 4 * spread
+    found = np.histogram(numbers, bins=np.arange(-4, 4.1, 0.25))[0] / size
+    expected = np.diff(scipy.stats.norm.cdf(np.arange(-4, 4.1, 0.25)))
+    assert (np.abs(found - expected) < 5 * np.sqrt(expected / size)).all()
+
+
+def test_the_numbers_are_independent(numbers):
+    count, draws, areas, lanes = numbers.shape
+    for axis in range(4):
+        for shift in (1, 2):
+            product = numbers * np.roll(numbers, shift, axis)
+            assert abs(product.mean()) < 5 / np.sqrt(numbers.size)
+    first = numbers[:, 0].reshape(count, -1)
+    covariance = first.T @ first / count
+    off = covariance[~np.eye(areas * lanes, dtype=bool)]
+    assert np.std(off) == pytest.approx(1 / np.sqrt(count), rel=0.02)
+    assert draws == 3
+
+
+def test_the_noise_of_a_point_hangs_on_its_coordinates_and_its_seed():
+    a = points_of.coordinate_hashes({"seed": 3, "muEE": np.array([28.0, 30.0]), "feedback": "on"})
+    b = points_of.coordinate_hashes({"feedback": "on", "muEE": np.array([30.0, 28.0 + 1e-13]), "seed": 3.0})
+    np.testing.assert_array_equal(a, b[::-1])
+    others = [
+        points_of.coordinate_hashes({"seed": 4, "muEE": 28.0, "feedback": "on"}),
+        points_of.coordinate_hashes({"seed": 3, "muEE": 28.0, "feedback": "off"}),
+        points_of.coordinate_hashes({"seed": 3, "omegaEI": 28.0, "feedback": "on"}),
+    ]
+    assert len({int(h[0]) for h in [a, *others]}) == 4
+    zero = points_of.coordinate_hashes({"seed": 0, "muEE": 28.0, "feedback": "on"})
+    np.testing.assert_array_equal(points_of.reseeded(zero, 4), others[0])
+
+
+@pytest.fixture
+def noisy(macaque):
+    def make(**parts):
+        given = dict(
+            name="noisy",
+            model=ThresholdLinear(update="simultaneous"),
+            axes={"muEE": [36.0, 40.0, 44.0], "seed": np.arange(5)},
+            connectome=macaque,
+            fixed={"noise": 0.05, **LINEAR},
+            measures=[Final()],
+            duration=0.1,
+        )
+        return Study(**{**given, **parts})
+
+    return make
+
+
+def test_the_same_bits_in_any_grid_block_or_batch(noisy, run_all):
+    whole = run_all(noisy())["final_rate"]
+    assert len(np.unique(whole[..., 0])) == 15
+    other = run_all(noisy(axes={"seed": [7, 4, 1], "muEE": [44.0, 38.0, 36.0, 40.0]}))["final_rate"]
+    np.testing.assert_array_equal(other[1, [2, 3, 0]], whole[:, 4])
+    np.testing.assert_array_equal(other[2, [2, 3, 0]], whole[:, 1])
+    in_parts = run_all(noisy(block_points=2))
+    np.testing.assert_array_equal(in_parts["final_rate"], whole)
+    alone = run_all(noisy(axes={"muEE": [40.0]}, fixed={"noise": 0.05, "seed": 3, **LINEAR}))
+    np.testing.assert_array_equal(alone["final_rate"][0], whole[1, 3])
+
+
+def test_the_same_bytes_from_any_worker_and_after_an_extension(noisy, tmp_path):
+    ends = run(noisy(axes={"muEE": [36.0, 44.0], "seed": [0, 4]}, block_points=1), store=tmp_path / "a", workers=2)
+    ends = ends.load()  # the store's grid is about to change
+    grown = run(noisy(), store=tmp_path / "a")
+    once = run(noisy(), store=tmp_path / "b")
+    np.testing.assert_array_equal(grown.final_rate, once.final_rate)
+    np.testing.assert_array_equal(ends.final_rate, once.final_rate.sel(muEE=[36, 44], seed=[0, 4]))
+    assert once.seed.dtype.kind == "i"
+    assert once.seed.attrs == {"units": "1", "long_name": "seed of the noise"}
+    again = replay(tmp_path / "b" / "noisy.zarr", muEE=40.0, seed=2, every=1)
+    np.testing.assert_allclose(again.E[-1], once.final_rate.sel(muEE=40, seed=2), rtol=1e-6)
+
+
+def test_the_path_is_the_same_in_float64_and_follows_the_equations(macaque):
+    """An independent integration with the same numbers; those of float32 and float64 differ by rounding alone."""
+    parts = dict(duration=0.1, every=1, seed=3, at={"muEE": 40.0}, muEE=40.0, noise=0.05, **LINEAR)
+    single, double = (
+        simulate(ThresholdLinear(), macaque, Silence(), precision=precision, **parts)
+        for precision in ("float32", "float64")
+    )
+    np.testing.assert_allclose(single.E, double.E, rtol=1e-6)
+    key = jnp.asarray(noise.keys(points_of.coordinate_hashes({"seed": 3, "muEE": 40.0})).T)
+    normals = jax.jit(lambda steps: jax.lax.map(lambda step: noise.normals(key, step, 2, 29), steps))(jnp.arange(500))
+    E, I = _sequential(macaque, np.asarray(normals[..., 0], np.float64))
+    # The normal numbers are of float32, and rounded as XLA likes.
+    np.testing.assert_allclose(double.E.values[-1], E, rtol=1e-7)
+    np.testing.assert_allclose(double.I.values[-1], I, rtol=1e-7)
+
+
+def _sequential(macaque, normals, dt=2e-4, muEE=40.0, omegaEI=26.0, strength=0.05):
+    """E and I after steps with these numbers, (step, 2, area), in raw rates: NumPy, float64."""
+    gain, E, I = 1 + 0.68 * macaque.hierarchy, np.full(29, 20.0), np.full(29, 45.0)
+
+    def current_E(E, I):
+        return 0.066 * (gain * (24.3 * E + muEE * macaque.fln @ E) - omegaEI * I)
+
+    def current_I(E, I):
+        return 0.351 * (gain * (12.2 * E + 25.3 * macaque.fln @ E) - 12.5 * I)
+
+    back_E, back_I = E - current_E(E, I), I - current_I(E, I)
+    for normal in normals:
+        onto_E, onto_I = strength * normal / np.sqrt(dt)
+        E = E + dt / 0.02 * (-E + np.maximum(current_E(E, I) + back_E + onto_E, 10))
+        I = I + dt / 0.01 * (-I + np.maximum(current_I(E, I) + back_I + onto_I, 35))
+    return E, I
+
+
+@pytest.fixture(scope="module")
+def stationary(macaque):
+    """256 seeds, 10 samples of each in the stationary state; they are 0.1 s apart, 2.5 times what a change lasts."""
+    study = Study(
+        name="stationary",
+        model=ThresholdLinear(update="simultaneous"),
+        axes={"seed": np.arange(256)},
+        connectome=macaque,
+        fixed={"noise": 0.02, "muEE": 40.0, **LINEAR},
+        measures=[Trace(window=(0.3, 1.3), every=500), Trace(window=(0.3, 1.3), every=500, of="I", suffix="_I")],
+        duration=1.3,
+    )
+    return study.run_block(study.blocks()[0])
+
+
+def test_the_stationary_variance_is_that_of_lyapunovs_equation(stationary, macaque):
+    """In every area and both populations; of the Euler scheme as it is, and of the continuous equation."""
+    values = {name: getattr(ThresholdLinear(), name) for name in ThresholdLinear.parameters()}
+    p = SimpleNamespace(**{**values, "noise": 0.02, "muEE": 40.0, **LINEAR})
+    A = ThresholdLinear().jacobian(p, Network.of(macaque))
+    Q = np.diag(np.repeat([(0.02 / 0.02) ** 2, (0.02 / 0.01) ** 2], 29))
+    assert np.linalg.eigvals(A).real.max() < 0
+    discrete = np.diag(scipy.linalg.solve_discrete_lyapunov(np.eye(58) + 2e-4 * A, 2e-4 * Q))
+    found = np.concatenate([stationary["rate_change"], stationary["rate_change_I"]], axis=-1).astype(np.float64)
+    squares = (found**2).mean(axis=1)  # (seed, E and I of each area): seeds are independent
+    error = squares.std(axis=0, ddof=1) / np.sqrt(len(squares))
+    assert (error < 0.06 * discrete).all()
+    assert (np.abs(squares.mean(axis=0) - discrete) < 4.5 * error).all()
+    ds = analysis.stationary_covariance(ThresholdLinear(), macaque, noise=0.02, muEE=40.0, **LINEAR)
+    np.testing.assert_allclose(ds.variance.values.ravel(), discrete, rtol=0.03)
+    np.testing.assert_allclose(A @ _square(ds) + _square(ds) @ A.T, -Q, atol=1e-9)
+
+
+def _square(ds):
+    return ds.covariance.stack(row=("observable", "area"), column=("other_observable", "other_area")).values
+
+
+def test_stationary_covariance_says_what_it_can_not_do(macaque):
+    with pytest.raises(UserError, match=r"grows: .* 4\.848 /s; expected below 0"):
+        analysis.stationary_covariance(ThresholdLinear(), macaque, noise=0.1)
+
+
+def test_an_average_over_seeds_is_that_of_the_axis(noisy, run_all):
+    single = run_all(noisy(axes={"muEE": [36.0, 40.0], "seed": np.arange(9)}, measures=[Final(), Variance()]))
+    fixed = {"noise": 0.05, **LINEAR}
+    measures = [AcrossSeeds(Final(), seeds=9, quantiles=(0.25, 0.5)), AcrossSeeds(Variance(), seeds=9, suffix="_late")]
+    study = noisy(axes={"muEE": [36.0, 40.0]}, measures=measures, fixed=fixed)
+    found = run_all(study)
+    rates = single["final_rate"].astype(np.float64)
+    np.testing.assert_allclose(found["final_rate_mean"], rates.mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(found["final_rate_variance"], rates.var(axis=1, ddof=1), rtol=1e-5)
+    quantiles = np.moveaxis(np.quantile(rates, [0.25, 0.5], axis=1), 0, 1)
+    np.testing.assert_allclose(found["final_rate_quantile"], quantiles, rtol=1e-6)
+    np.testing.assert_allclose(found["rate_variance_mean_late"], single["rate_variance"].mean(axis=1), rtol=1e-5)
+    assert not found["diverged_share"].any()
+    template = study.template()
+    assert template.final_rate_variance.attrs["units"] == "Hz2"
+    assert template.final_rate_quantile.dims == ("muEE", "seed_quantile", "area")
+    assert study.recipe()["revisions"].keys() == {"engine", "noise", "AcrossSeeds"}
+
+
+def test_many_seeds_of_one_point_are_simulated_some_at_a_time(noisy, run_all, monkeypatch):
+    study = noisy(axes={"muEE": [36.0]}, measures=[AcrossSeeds(Final(), seeds=9)], fixed={"noise": 0.05, **LINEAR})
+    together = run_all(study)
+    monkeypatch.setattr("gbaexplore.measures.across_seeds._QUEUE", 2)
+    few = run_all(study)
+    np.testing.assert_allclose(few["final_rate_mean"], together["final_rate_mean"], rtol=1e-6)
+    np.testing.assert_allclose(few["final_rate_variance"], together["final_rate_variance"], rtol=1e-5)
+
+
+def test_points_that_run_away_with_some_seeds(noisy, run_all):
+    parts = dict(fixed={"noise": 0.3, "muEE": 34.0}, ceiling=10.0, duration=0.5)
+    single = run_all(noisy(axes={"seed": np.arange(8)}, measures=[Peak()], **parts))
+    found = run_all(noisy(axes={"omegaEI": [19.7]}, measures=[AcrossSeeds(Peak(), seeds=8)], **parts))
+    assert 0 < found["diverged_share"][0] <= 1
+    assert np.isfinite(found["peak_rate_mean"]).all()
+    assert single["status"].shape == (8,)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: AcrossSeeds(analysis), "expected a measure such as"),
+        (lambda: AcrossSeeds(Peak(), seeds=1), r"AcrossSeeds\(seeds=1\): expected a whole number of at least 2"),
+        (lambda: AcrossSeeds(Peak(), quantiles=(0.5, 1.5)), "expected different numbers between 0 and 1"),
+    ],
+)
+def test_mistakes_with_averages(make, message):
+    with pytest.raises(UserError, match=message):
+        make()
+
+
+def test_averages_need_noise_and_have_their_own_seeds(noisy, make_study):
+    measures = [AcrossSeeds(Mean())]
+    with pytest.raises(UserError, match="AcrossSeeds is given, but nothing in the study is random"):
+        make_study(measures=measures)
+    with pytest.raises(UserError, match="AcrossSeeds takes seeds of its own"):
+        noisy(measures=measures)
+
+
+def test_a_spectrum_needs_frequencies_of_its_segments(noisy):
+    for parts, message in (
+        (dict(frequencies=()), "expected frequencies in Hz"),
+        (dict(frequencies=(15.0,), segment=0.05), "frequency 15 Hz; expected multiples of 1 / segment = 20 Hz"),
+        (dict(frequencies=(20.0,), segment=0.2), "segments of 1000 samples in a window of 500"),
+    ):
+        with pytest.raises(UserError, match=message):
+            noisy(measures=[Spectrum(**parts)])

@@ -1,0 +1,403 @@
+"""The explorer in a real browser: what the page holds is what the store and the simulator give."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+
+from gbaexplore import Explorer, ThresholdLinear, UserError, open_study, replay, run
+from gbaexplore.running import runner
+from gbaexplore.store import stores
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+COMMAND = Path(sys.executable).with_name("gbaexplore")
+LONG_S = 120  # nothing here takes as long, unless it does not happen at all
+WINDOW = (1.75, 2.6)
+
+# The page's own data, as the browser has it.
+MODEL = """(name) => {
+  const found = Bokeh.documents.map((d) => d.get_model_by_name(name)).find((m) => m != null)
+  return found.renderers.map((r) => Object.fromEntries(Object.entries(r.data_source.data).map(
+    ([key, column]) => [key, Array.from(column, (item) => item?.length === undefined || typeof item === 'string'
+      ? item : Array.from(item, (x) => Number.isFinite(x) ? x : null))])))
+}"""
+
+# Whether the map is drawn: what comes from then on is seen to, clicks too.
+DRAWN = """() => (window.Bokeh?.documents ?? []).some((d) => {
+  const map = d.get_model_by_name('map')
+  return map != null && Bokeh.index.find_one(map)?.has_finished()
+})"""
+
+
+@pytest.fixture(scope="module")
+def make(request):
+    """A function that makes a small study: a part of the map, with both feedbacks, over the border of stability."""
+    from gbaexplore import Peak, Pulse, Study, load_connectome
+
+    macaque = load_connectome("macaque29")
+
+    def study(**parts):
+        given = dict(
+            name="small",
+            model=ThresholdLinear(),
+            axes={
+                "muEE": np.linspace(31, 53, 12),
+                "omegaEI": np.linspace(19, 26, 8),
+                "feedback": {"on": macaque, "off": macaque.without_feedback()},
+            },
+            stimulus=Pulse(area="V1", onset=2.0, duration=0.25, amplitude=41.9),
+            measures=[Peak(window=WINDOW)],
+        )
+        return Study(**{**given, **parts})
+
+    return study
+
+
+@pytest.fixture(scope="module")
+def store(make, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stores")
+    run(make(), store=folder)
+    return folder / "small.zarr"
+
+
+@contextlib.contextmanager
+def served(store, *options):
+    """The address of an explorer, in a process of its own."""
+    process = subprocess.Popen(
+        [COMMAND, "explore", store, "--port", "0", "--no-browser", *options], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        line = process.stdout.readline()
+        assert "is shown at http://127.0.0.1:" in line
+        yield next(word for word in line.split() if word.startswith("http"))
+    finally:
+        process.terminate()
+        process.communicate(timeout=LONG_S)
+
+
+@pytest.fixture(scope="module")
+def address(store):
+    with served(store) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=1000 * LONG_S)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open pages; at the end none may have said an error."""
+    errors, contexts = [], []
+
+    def visit(url, offline=False):
+        context = browser.new_context(viewport={"width": 1500, "height": 1000}, offline=offline)
+        context.set_default_timeout(1000 * LONG_S)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("requestfailed", lambda request: errors.append(request.url))
+        page.goto(url)
+        page.wait_for_function(DRAWN)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def data(page, name):
+    return page.evaluate(MODEL, name)
+
+
+def numbers(values):
+    return np.array([np.nan if value is None else value for value in values], float)
+
+
+def shown(page):
+    """The map's values, (y, x)."""
+    return numbers(data(page, "map")[0]["value"][0]).reshape(8, 12)
+
+
+def is_shown(page, expected):
+    """Whether the map shows values (y, x), logarithmically."""
+    return np.allclose(shown(page), expected.where(expected > 0), rtol=1e-6, equal_nan=True)
+
+
+def click(page, muEE, omegaEI):
+    """Click where a point of the grid is drawn."""
+    x, y = page.evaluate(
+        """([x, y]) => {
+          const figure = Bokeh.documents.map((d) => d.get_model_by_name('map')).find((m) => m != null)
+          const view = Bokeh.index.find_one(figure)
+          const frame = view.frame ?? view.plot_view.frame
+          const box = view.canvas_view.el.getBoundingClientRect()
+          return [box.x + frame.x_scale.compute(x), box.y + frame.y_scale.compute(y)]
+        }""",
+        [muEE, omegaEI],
+    )
+    page.mouse.click(x, y)
+
+
+def until(page, condition):
+    """Wait until something that the page holds is so. What is changed at once may arrive one after the other."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < LONG_S, f"it did not happen: {page.url}"
+        page.wait_for_timeout(50)
+
+
+def says(page, text):
+    return page.get_by_text(text).count() > 0
+
+
+def pins(url):
+    """The points that a page's address names."""
+    asked = parse_qs(urlsplit(url).query)
+    return json.loads(asked["view"][0])["pins"] if asked else []
+
+
+def lines(page, area):
+    return data(page, f"course {area}")[0]
+
+
+def test_the_map_is_the_store(visit, address, store):
+    page = visit(address)
+    ds = open_study(store)
+    peak = ds.peak_rate.where(ds.status == 1).sel(feedback="on")
+    ratio = (peak.sel(area="24c") / peak.sel(area="V1")).transpose("omegaEI", "muEE")
+    np.testing.assert_allclose(shown(page), ratio, rtol=1e-6)
+    assert says(page, "192 points: ")
+    page.get_by_label("map of").select_option(label="peak_rate")
+    page.get_by_label("area", exact=True).select_option(label="8m")
+    page.get_by_label("feedback").select_option(label="off")
+    expected = ds.peak_rate.where(ds.status == 1).sel(feedback="off", area="8m").transpose("omegaEI", "muEE")
+    until(page, lambda: is_shown(page, expected))
+
+
+def test_what_a_user_has_in_hand_stays(visit, address, store):
+    """A list that is open while the map changes: what is chosen in it counts."""
+    page = visit(address)
+    area = page.get_by_label("area", exact=True).element_handle()
+    page.get_by_label("map of").select_option(label="peak_rate")
+    ds = open_study(store)
+    peak = ds.peak_rate.where(ds.status == 1).sel(feedback="on").transpose("area", "omegaEI", "muEE")
+    until(page, lambda: is_shown(page, peak.sel(area="24c")))
+    area.select_option(label="8m")
+    until(page, lambda: is_shown(page, peak.sel(area="8m")))
+
+
+def test_hover_and_borders_are_labelled(visit, address):
+    page = visit(address)
+    told = page.evaluate(
+        """() => {
+          const figure = Bokeh.documents.map((d) => d.get_model_by_name('map')).find((m) => m != null)
+          const hover = figure.toolbar.tools.find((tool) => tool.type === 'HoverTool')
+          const legend = figure.center.find((item) => item.type === 'Legend')
+          const items = legend.items.filter((item) => item.visible).map((item) => item.label.value)
+          return [hover.tooltips.map(([label]) => label), items, figure.below[0].axis_label]
+        }"""
+    )
+    tooltips, legend, across = told
+    assert tooltips == ["muEE (pA/Hz)", "omegaEI (pA/Hz)", "peak(24c) / peak(V1)", "state"]
+    assert legend == ["border of what ran away", "unstable: activity runs away"]
+    assert across == "muEE (pA/Hz)"
+    border = next(lines for lines in data(page, "map") if lines.get("xs"))
+    assert all(31 <= x <= 53 for curve in border["xs"] for x in curve)
+
+
+def test_any_two_axes(visit, address, store):
+    page = visit(address)
+    page.get_by_label("up").select_option(label="feedback")
+    until(page, lambda: data(page, "map")[0]["dh"] == [2.0])
+    until(page, lambda: says(page, "omegaEI (pA/Hz)"))
+
+
+def test_a_click_gives_the_time_courses_that_simulate_gives(visit, address, store):
+    page = visit(address)
+    click(page, 33.0, 20.0)
+    until(page, lambda: says(page, "muEE 33, omegaEI 20, feedback on: peaks V1"))
+    until(page, lambda: len(lines(page, "V1")["ys"]) == len(lines(page, "24c")["ys"]) == 1)
+    until(page, lambda: len(data(page, "profile")[0]["ys"]) == 1)
+    ds = replay(store, muEE=33.0, omegaEI=20.0, feedback="on", window=WINDOW, every=2)
+    for area in ("V1", "24c"):
+        change = (ds.E - ds.E[0]).sel(area=area)
+        np.testing.assert_allclose(numbers(lines(page, area)["ys"][0]), change, rtol=1e-6, atol=1e-12)
+        np.testing.assert_allclose(numbers(lines(page, area)["xs"][0]), ds.time)
+    profile = numbers(data(page, "profile")[0]["ys"][0])
+    peaks = (ds.E - ds.E[0]).max("time")
+    np.testing.assert_allclose(profile, (100 * peaks / peaks.sel(area="V1")).where(peaks > 0), rtol=1e-6)
+
+
+def test_a_point_that_runs_away_says_where_it_left(visit, address):
+    page = visit(address)
+    click(page, 49.0, 20.0)
+    until(page, lambda: says(page, "runs away, 500 Hz above rest in "))
+    until(page, lambda: [len(lines["x" if "x" in lines else "xs"]) for lines in data(page, "course V1")] == [1, 1])
+    course, mark = data(page, "course V1")[:2]
+    known = np.isfinite(numbers(course["ys"][0]))
+    assert 0 < known.sum() < len(known)
+    assert numbers(course["xs"][0])[known][-1] == mark["x"][0]
+
+
+def test_pins_compare_and_the_link_shows_the_same(visit, address):
+    page = visit(address)
+    for n, point in enumerate([(33.0, 20.0), (35.0, 24.0)], start=1):
+        click(page, *point)
+        until(page, lambda n=n: len(lines(page, "24c")["ys"]) == n)
+        page.get_by_text("Pin this point").click()
+        until(page, lambda n=n: lines(page, "24c")["name"] == list("AB"[:n]))
+    until(page, lambda: len(pins(page.url)) == 2)
+    again = visit(page.url)
+    until(again, lambda: lines(again, "24c")["name"] == ["A", "B"])
+    assert lines(again, "24c") == lines(page, "24c")
+    page.get_by_text("Clear").click()
+    until(page, lambda: lines(page, "24c")["name"] == [])
+    assert lines(again, "24c")["name"] == ["A", "B"], "two visitors do not disturb each other"
+
+
+@pytest.mark.parametrize(("ending", "head"), [("PNG", b"\x89PNG"), ("SVG", b"<?xml")])
+def test_the_view_as_a_picture(visit, address, tmp_path, ending, head):
+    page = visit(address)
+    click(page, 33.0, 20.0)
+    until(page, lambda: len(lines(page, "24c")["ys"]) == 1)
+    with page.expect_download() as found:
+        page.get_by_text(ending, exact=True).click()
+    file = tmp_path / found.value.suggested_filename
+    found.value.save_as(file)
+    assert file.name == f"small.{ending.lower()}"
+    assert file.read_bytes().startswith(head)
+
+
+def test_it_fills_while_a_run_goes_on(visit, make, tmp_path):
+    study = make(block_points=24)
+    path = runner.execute(study, tmp_path, only=[0]).path
+    with served(path) as url:
+        page = visit(url)
+        assert (numbers(data(page, "map")[0]["state"][0]) == 0).any()
+        assert says(page, "pending")
+        runner.execute(study, tmp_path)
+        until(page, lambda: (numbers(data(page, "map")[0]["state"][0]) != 0).all())
+        until(page, lambda: not says(page, "pending"))
+
+
+def test_a_store_that_is_damaged_or_goes_away_is_told_on_the_page(visit, make, tmp_path, browser):
+    path = runner.execute(make(), tmp_path).path
+    with served(path) as url:
+        page = visit(url)
+        shutil.rmtree(path)
+        until(page, lambda: says(page, "The store can't be read"))
+        late = browser.new_page()
+        late.set_default_timeout(1000 * LONG_S)
+        late.goto(url)
+        late.wait_for_selector("text=is not a gbaexplore store")
+        late.close()
+
+
+def test_one_page_without_a_server(visit, store, tmp_path):
+    file = tmp_path / "page.html"
+    subprocess.run([COMMAND, "explore", store, "--html", file], check=True)
+    page = visit(file.as_uri(), offline=True)
+    ds = open_study(store)
+    page.get_by_label("map of").select_option(label="peak_rate")
+    page.get_by_label("area").select_option(label="8m")
+    page.get_by_label("feedback").select_option(label="off")
+    expected = ds.peak_rate.where(ds.status == 1).sel(feedback="off", area="8m").transpose("omegaEI", "muEE")
+    until(page, lambda: is_shown(page, expected))
+    click(page, 33.0, 20.0)
+    until(page, lambda: data(page, "profile")[0]["y"] != [])
+    stored = ds.peak_rate.sel(muEE=33.0, omegaEI=20.0, feedback="off")
+    np.testing.assert_allclose(numbers(data(page, "profile")[0]["y"]), stored.where(stored > 0), rtol=1e-6)
+
+
+def test_what_it_can_not_show(make, macaque, tmp_path):
+    run(make(axes={"muEE": [31.0, 33.0]}, connectome=macaque), store=tmp_path)
+    with pytest.raises(UserError, match="has 1 axes of more than one label; expected two for a map"):
+        Explorer(tmp_path / "small.zarr")
+    done = subprocess.run([COMMAND, "explore", tmp_path / "none.zarr"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "is not a gbaexplore store" in done.stderr
+
+
+def test_a_notebook_shows_it(store):
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    cells = [nbformat.v4.new_code_cell(f"import gbaexplore as gba\ngba.Explorer({str(store)!r})")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbclient.NotebookClient(notebook, timeout=LONG_S).execute()
+    shown = [output.get("data", {}) for output in notebook.cells[0].outputs]
+    assert any("text/html" in data and "map of" in data["text/html"] for data in shown)
+
+
+def test_the_lines_of_python_draw_the_view(store):
+    explorer = Explorer(store, point={"muEE": 33.0, "omegaEI": 20.0, "feedback": "on"})
+    import matplotlib
+
+    matplotlib.use("agg")
+    names = {}
+    exec(explorer.python(), names)
+    assert names["here"].attrs["muEE"] == 33.0
+    explorer.variable = "peak_rate"
+    exec(explorer.python(), {})
+    assert json.loads(explorer.link())["variable"] == "peak_rate"
+    explorer.y = "feedback"
+    exec(explorer.python(), {})
+    explorer.variable = "propagation_ratio"
+    exec(explorer.python(), {})
+    explorer.follow('{"x": "nothing"}')
+    assert explorer.x == "muEE"
+    explorer.param.update(variable="peak_rate", y="omegaEI")
+    explorer.follow('{"at": {"feedback": 1, "area": 99}}')
+    assert [widget.value for widget in explorer._choices] == [1, 28], "where a link leads, within the grid"
+    assert explorer.at == {"feedback": 1, "area": 28}
+    assert stores.status(store).size == 192
+
+
+@dataclass(frozen=True)
+class Own(ThresholdLinear):
+    """A model that a store does not hold."""
+
+
+def test_a_model_of_the_studys_own_is_asked_for(make, tmp_path):
+    study = make(model=Own())
+    run(study, store=tmp_path)
+    point = {"muEE": 33.0, "omegaEI": 20.0, "feedback": "on"}
+    without = Explorer(tmp_path / "small.zarr")
+    without.__panel__()
+    without.point = point
+    assert "give the study: gbaexplore explore STORE --study STUDY.py" in without._message.object
+    explorer = Explorer(tmp_path / "small.zarr", study=study)
+    explorer.point = point
+    assert "**here**: muEE 33, omegaEI 20, feedback on: peaks V1" in explorer._message.object
+
+
+def test_a_grid_that_changes_under_the_page(make, tmp_path):
+    axes = make().axes
+    path = runner.execute(make(axes={**axes, "muEE": [31.0, 33.0]}), tmp_path).path
+    explorer = Explorer(path)
+    explorer.refresh()
+    other = {**axes, "muEE": [31.0, 32.0, 33.0], "feedback": {"on": axes["feedback"]["on"]}}
+    runner.execute(make(axes=other), tmp_path, shrink=True)
+    explorer.refresh()
+    assert explorer._map.cells.data["value"][0].shape == (8, 3)
+    assert [widget.label for widget in explorer._choices] == ["area"]
+    explorer._clicked(32.0, 20.0)
+    assert "muEE 32, omegaEI 20, feedback on: peaks V1" in explorer._message.object
