@@ -1,4 +1,4 @@
-"""The one exception that means "the user can mend this", and the words it is made with."""
+"""`UserError`, for mistakes the user can fix, and helpers that word its messages."""
 
 import sys
 import traceback
@@ -30,7 +30,7 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
 
 
 def listing(names: Iterable[object], most: int = 40) -> str:
-    """Return names as one says them, "a, b, c"; of many, the first ones and how many more there are.
+    """Join names for a message; long lists are cut: "V1, V2 and 27 more".
 
     >>> listing(["V1", "V2", "V4"], most=2)
     'V1, V2 and 1 more'

@@ -223,7 +223,7 @@ class _Sweep:
         )
 
     def through_slice(self, c: _Lanes) -> tuple[Any, Any, Any, list[Any]]:
-        """State, what is under way, ticks and accumulators of every lane after the slice that its clock says."""
+        """Advance each lane by its current slice; return state, delay line, step count and accumulators."""
         batch, tables = self.batch, self.tables
         at = jnp.minimum(c.clock, self.n_slices - 1)
         # A lane's new point must not see its last one's accumulators: the watched ceiling would end it at once.

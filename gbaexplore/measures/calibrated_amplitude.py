@@ -28,8 +28,8 @@ class CalibratedAmplitude(SolvedMeasure):
     """The stimulus amplitude that brings an area's peak change to a target, and the peak that it gives.
 
     The variables are `calibrated_amplitude` and `calibrated_peak` (change of the rate from the start of the
-    window). Where no amplitude is found both are 0, which is as true as any other pair (no stimulus, no
-    change), and never NaN: `ds.calibrated_amplitude.where(ds.calibrated_amplitude > 0)` are the found ones.
+    window). Where no amplitude is found both are 0: no stimulus gives no change. They
+    are never NaN: `ds.calibrated_amplitude.where(ds.calibrated_amplitude > 0)` are the found ones.
     None is found where the response jumps over the target, where it runs into the study's rate ceiling in
     any area before it gets there, and outside 1e-3 to 1e6 Hz. `status` says nothing of it: it belongs to the
     study's own amplitude, which is only where the search begins. A network that runs away slowly may well

@@ -50,7 +50,7 @@ class Model(ABC):
     ceiling watches."""
 
     travels: ClassVar[str | None] = None
-    """The state variable that reaches other areas late, if one does: after wiring distance / `velocity`, a
+    """State variable transmitted with a conduction delay, or None: after wiring distance / `velocity`, a
     parameter in m/s that the model then has to declare. `net.arriving` takes the place of `net.fln @ x.E`."""
 
     @abstractmethod
@@ -84,7 +84,7 @@ class Model(ABC):
         raise UserError(f"{type(self).__name__} has no noise_covariance; the stationary covariance needs it: define it")
 
     def away(self, x: Any) -> Any:
-        """Return what of a state is back at zero when a response is over: arrays, by default all of the state."""
+        """Return the parts of the state that return to zero once a response has ended: arrays, by default all."""
         return x
 
     def fitted(self, areas: int, dt: float, precision: str) -> Model:

@@ -174,7 +174,7 @@ def _course(ds: xr.Dataset, name: str | None) -> tuple[str, str]:
 
 
 def _points(ds: xr.Dataset, name: str, lines: int = 1, along: str = "") -> list[tuple[str, xr.Dataset]]:
-    """Return each point that is left (each sweep, along an axis), and its labels; each is to be some lines."""
+    """Return the remaining points (or sweeps) with their labels; refuse more than 60 lines."""
     inner = (_areas_along(ds, name), along)
     axes = [str(dim) for dim in ds[name].dims if dim not in inner and not str(dim).startswith("time")]
     count = lines * math.prod(ds.sizes[axis] for axis in axes)

@@ -58,7 +58,7 @@ def _local_cluster(workers: int | None) -> Any:
 
 
 def _closed(thing: Any) -> None:
-    """Close a client or cluster; one that is in the middle of something, or whose other end has gone, is left."""
+    """Close a client or cluster; ignore errors if it is busy or its peer has gone."""
     with contextlib.suppress(Exception):
         thing.close(timeout=5)
 

@@ -1,4 +1,4 @@
-"""A run: what is missing of a study is computed, in its store, and told."""
+"""Run a study: compute the points missing from its store and report the outcome."""
 
 from __future__ import annotations
 

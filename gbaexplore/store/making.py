@@ -162,7 +162,7 @@ def _sweep(folder: Path, pattern: str) -> None:
 
 
 def orphaned(file: Path) -> bool:
-    """Whether a file that is not finished has been left alone: no process is still writing it."""
+    """Return whether a temporary file is stale (not modified for 60 s)."""
     try:
         return time.time() - file.stat().st_mtime > _ORPHAN_S
     except FileNotFoundError:

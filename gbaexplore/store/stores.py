@@ -34,7 +34,7 @@ _INPUTS = {"connectomes": "connectome", "stimuli": "stimulus"}  # groups, and wh
 
 
 def input_name(kind: str, identity: Any) -> str:
-    """Return the name of the group in which a store keeps a connectome or stimulus, by what a recipe says of it."""
+    """Return the zarr group that holds a connectome or stimulus, given its recipe entry."""
     return f"{kind}/{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]}"
 
 

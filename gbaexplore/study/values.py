@@ -137,7 +137,7 @@ class Values:
         return found
 
     def point_hashes(self, coordinates: Mapping[str, Any], count: int) -> np.ndarray:
-        """Return what tells the noise of points, given by their coordinates along all axes, apart: (point,)."""
+        """Return one hash per point from its coordinates along all axes, (point,); it keys the point's noise."""
         return np.resize(coordinate_hashes({SEED: self.fixed.get(SEED, 0.0), **coordinates}), count)
 
     def points_at(self, variant: Variant, at: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -47,7 +47,7 @@ def _complete(factory: Callable[..., Any], options: dict[str, Any]) -> dict[str,
 
 
 def _told(value: Any, owner: str) -> Any:
-    """Return what tells an option from others, as JSON data."""
+    """Return a JSON description that identifies the option's value."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):

@@ -353,7 +353,7 @@ def _first_step(model: BrainPyModel) -> Callable[..., Any]:
 
 
 def _not_known(model: BrainPyModel, given: Any, error: Exception) -> Exception:
-    """Return the error that says which arguments have to be known, if it is they."""
+    """Return a UserError naming the arguments that must be static; else the original error."""
     values, net, _ = given
     defaults = {name: info.default for name, info in model.parameters().items()}
 
