@@ -10,7 +10,7 @@ run: $(INSTALLED)
 	$(BIN)/gbaexplore run studies/gba_grid.py
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

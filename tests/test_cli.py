@@ -227,6 +227,7 @@ def finished_like_an_uninterrupted_run(folder):
     assert resumed_files == whole_files, "byte-identical"
 
 
+@pytest.mark.slow
 def test_killed_it_resumes(held):
     process = started(held)
     process.kill()
@@ -234,6 +235,7 @@ def test_killed_it_resumes(held):
     finished_like_an_uninterrupted_run(held)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("args", [(), ("--workers", "2")])
 def test_interrupted_it_says_how_to_resume(held, args):
     process = started(held, *args)
@@ -245,6 +247,7 @@ def test_interrupted_it_says_how_to_resume(held, args):
     finished_like_an_uninterrupted_run(held)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reached", "later_s"), [("begun", 0.0), ("loaded", 0.0), ("traced", 0.0), ("traced", 0.5)])
 @pytest.mark.parametrize("args", [(), ("--workers", "1")])
 def test_an_interrupt_while_it_starts_is_not_lost(held, args, reached, later_s):

@@ -16,7 +16,10 @@ try:
 finally:
     sys.path.remove(str(BENCHMARKS))
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks pin programs to cores")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks pin programs to cores"),
+]
 
 # What each group prints the values of; # is any number.
 NAMES = {

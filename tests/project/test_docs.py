@@ -68,6 +68,7 @@ def test_a_notebook_becomes_a_page_as_it_is(tmp_path):
     assert [part for part in parts if part not in text] == []
 
 
+@pytest.mark.slow
 def test_the_site_is_built_strictly_and_fetches_nothing(tmp_path):
     for package in ("mkdocs", "material", "mkdocstrings"):
         pytest.importorskip(package)
@@ -96,6 +97,7 @@ def test_commands_that_are_shown_exist(page):
             assert option in commands[command]._option_string_actions, line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=names(RUN))
 def test_the_code_of_a_page_runs(page, tmp_path):
     program = ["import matplotlib, pathlib, subprocess; matplotlib.use('agg')"]

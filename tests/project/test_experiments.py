@@ -14,6 +14,8 @@ from gbaexplore.analysis import linear_boundary
 from gbaexplore.stimuli.silence import Silence
 from gbaexplore.study.file import STUDIES, load_study_file
 
+pytestmark = pytest.mark.slow
+
 mpl.use("agg")
 
 GRIDS = {

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from gbaexplore import UserError, plots, run
 from gbaexplore.study.file import STUDIES, find, load_study_file
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["fig2b", "fig2c", "fig3b", "fig3d", "fig3e", "fig3f"]
 AREAS = ["V1", "V4", "8m", "8l", "TEO", "7A", "9/46d", "TEpd", "24c"]
 # Peaks in 24c and V1 (Hz), sequential update, computed in float64.

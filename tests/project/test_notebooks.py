@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 nbclient = pytest.importorskip("nbclient", reason="running notebooks needs nbclient (the dev group has it)")
 nbformat = pytest.importorskip("nbformat", reason="reading notebooks needs nbformat (the dev group has it)")
 

@@ -18,6 +18,8 @@ from grids import STUDY, same
 from gbaexplore import UserError, load_study, open_study, run
 from gbaexplore.running import worker
 
+pytestmark = pytest.mark.slow
+
 LONG_S = 600  # nothing here takes as long, unless it hangs; however busy the machine
 
 # A study whose file needs another, and so can't be sent as one text.

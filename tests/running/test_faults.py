@@ -22,6 +22,8 @@ from gbaexplore import load_study, open_study
 from gbaexplore.running import runner
 from gbaexplore.store import integrity, stores
 
+pytestmark = pytest.mark.slow
+
 COMMAND = str(Path(sys.executable).with_name("gbaexplore"))
 DASK = [sys.executable, "-m", "dask"]
 LONG_S = 600.0  # nothing here takes as long, unless it hangs; however busy the machine

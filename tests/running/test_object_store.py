@@ -22,7 +22,10 @@ from gbaexplore.store import making, stores
 server = pytest.importorskip("moto.server", reason="the S3 service that the tests run is moto's")
 
 # Libraries that a client of S3 needs say that they themselves are out of date.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:unclosed:ResourceWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:unclosed:ResourceWarning"),
+]
 # Every chunk is a request or two, and what matters is that there are several.
 SMALL = STUDY.replace("31, 53, 48)", "31, 53, 12)").replace("19, 26, 60)", "19, 26, 15)")
 WIDER = SMALL.replace("np.linspace(31, 53, 12)", "np.append(np.linspace(31, 53, 12), 54.0)")

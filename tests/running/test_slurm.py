@@ -18,6 +18,8 @@ from grids import STUDY, same
 
 from gbaexplore import load_study, open_study, run
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("dask_jobqueue", reason="dask_jobqueue is not installed")
 
 LONG_S = 300  # nothing here takes as long, unless it hangs; however busy the machine

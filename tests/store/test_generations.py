@@ -23,6 +23,8 @@ from gbaexplore.store import integrity, making, provenance, stores
 from gbaexplore.store import lock as locks
 from gbaexplore.store.regrid import extend, extension
 
+pytestmark = pytest.mark.slow
+
 COMMAND = str(Path(sys.executable).with_name("gbaexplore"))
 LONG_S = 600.0  # nothing here takes as long, unless it hangs; however busy the machine
 SHORT = dict(measures=[Peak(window=(1.75, 2.3))])

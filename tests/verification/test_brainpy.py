@@ -11,6 +11,8 @@ from conftest import STRONG, WEAK
 
 from gbaexplore import Pulse
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = Path(__file__).with_name("brainpy_notebook.py")
 REGIMES = {"weak": (WEAK, 22.05 * 1.9), "strong": (STRONG, 11.54 * 1.9)}
 FEEDBACK = ("on", "off")

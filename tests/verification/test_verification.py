@@ -10,6 +10,8 @@ from gbaexplore.verification import Row, markdown, table
 from gbaexplore.verification import rows as verification
 from gbaexplore.verification.reference import integrate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("text", "ours", "passed"),
