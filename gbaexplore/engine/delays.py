@@ -13,7 +13,7 @@ from gbaexplore.networks.connectome import Connectome
 from gbaexplore.networks.seen import Network
 
 
-def _depth(model: Model, connectome: Connectome, values: Mapping[str, np.ndarray], dt: float) -> int:
+def delay_depth(model: Model, connectome: Connectome, values: Mapping[str, np.ndarray], dt: float) -> int:
     """Return how many steps of what travels have to be kept for the slowest pathway; 0 if nothing travels."""
     if model.travels is None:
         return 0
@@ -27,10 +27,10 @@ def _depth(model: Model, connectome: Connectome, values: Mapping[str, np.ndarray
             f"{connectome.name} has no wiring distances, which {type(model).__name__} needs for its delays; expected a "
             "Connectome with wiring_mm=..., (target, source) in mm"
         )
-    return int(_lags(Network.of(connectome), float(np.min(values[VELOCITY])), dt).max()) + 2
+    return int(delay_lags(Network.of(connectome), float(np.min(values[VELOCITY])), dt).max()) + 2
 
 
-def _lags(network: Network, velocity: float, dt: float) -> np.ndarray:
+def delay_lags(network: Network, velocity: float, dt: float) -> np.ndarray:
     """Return how many steps what travels is under way on each pathway, (area, area); 0 where there is none."""
     there = np.asarray(network.fln) > 0
     if network.fln_inhibitory is not None:

@@ -37,7 +37,7 @@ class _Lanes(NamedTuple):
     slices: Any  # () how many have been run
 
 
-class _Sweep:
+class Sweep:
     """A queue of points through a batch's lanes; its methods are traced once per program."""
 
     def __init__(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gbaexplore.engine.delays import _depth
+from gbaexplore.engine.delays import delay_depth
 from gbaexplore.measures.base import Run, StreamingMeasure
 from gbaexplore.measures.peak import Peak
 from gbaexplore.models.base import Model
@@ -131,7 +131,7 @@ def make_plan(
             marks |= {opens, stop}
     slice_steps, first = _slices(np.array(sorted(mark for mark in marks if start <= mark <= end)))
 
-    depth = _depth(model, connectome, values, dt)
+    depth = delay_depth(model, connectome, values, dt)
     ragged = bool(np.any(np.diff(first) != slice_steps))
     refill = early_end and at_rest and all(m.ends_early and opens <= onset + 1 for m, opens in zip(measures, opening))
     # All lanes share the place of "now" in what is kept: none may wait for the others within a slice.

@@ -26,8 +26,8 @@ from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import DIVERGED
 from gbaexplore.basics.points import NOISE, VELOCITY
 from gbaexplore.engine import programs
-from gbaexplore.engine.delays import _lags
-from gbaexplore.engine.lanes import _Sweep
+from gbaexplore.engine.delays import delay_lags
+from gbaexplore.engine.lanes import Sweep
 from gbaexplore.engine.noise import keys
 from gbaexplore.engine.plan import Batch, Plan, Tables
 from gbaexplore.measures.base import StreamingMeasure
@@ -69,7 +69,7 @@ def simulate_batch(
     groups = [np.flatnonzero(velocity == v) for v in np.unique(velocity)] if count else [np.arange(1)]
     parts = []
     for which in groups:
-        lag, part = np.divmod(_lags(network, float(velocity[which[0]]), plan.batch.dt), 1.0)
+        lag, part = np.divmod(delay_lags(network, float(velocity[which[0]]), plan.batch.dt), 1.0)
         tables = plan.tables._replace(lag=lag.astype(np.int32), lag_part=part.astype(plan.batch.dtype))
         chosen = {name: values[which] for name, values in own.items()}
         parts.append(_queue(Plan(plan.batch, tables), key, seen, chosen, len(which) if count else 0, size))
@@ -139,6 +139,6 @@ def _program(kind: _Kind, size: int, n_slices: int, backend: str) -> Any:
     options = {"xla_cpu_prefer_vector_width": 512} if backend == "cpu" else None
 
     def sweep(points: Any, noise: Any, count: Any, network: Network, tables: Tables) -> Any:
-        return _Sweep(batch, size, n_slices, points, noise, count, network, tables).run()
+        return Sweep(batch, size, n_slices, points, noise, count, network, tables).run()
 
     return jax.jit(sweep, compiler_options=options)

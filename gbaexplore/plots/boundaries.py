@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gbaexplore.basics.errors import UserError, listing
-from gbaexplore.plots.style import CYCLE, _axes, _label_outer, _with_legend, quantity
+from gbaexplore.plots.style import CYCLE, axes_or_new, label_outer, quantity, with_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,7 @@ def boundary(found: Boundary, x: str | None = None, y: str | None = None, ax: Ax
         import matplotlib.pyplot as plt
 
         ax = plt.figure(figsize=(5.6, 4.2), layout="constrained").add_subplot(projection="3d")
-    target: Any = _axes(ax)
+    target: Any = axes_or_new(ax)
     labels = [str(name) for name in curves.coords if name not in (*known, "curve")]
     groups = list(dict.fromkeys(zip(*(curves[name].values.tolist() for name in labels)))) if labels else [()]
     for number, group in enumerate(groups):
@@ -54,5 +54,5 @@ def boundary(found: Boundary, x: str | None = None, y: str | None = None, ax: Ax
     if len(names) > 2:
         target.set(**{f"{side}label": quantity(curves, name) for side, name in zip("xyz", names)})
         return target
-    _label_outer(target, quantity(curves, names[0]), quantity(curves, names[1]))
-    return target if ax is not None or len(groups) < 2 else _with_legend(target)
+    label_outer(target, quantity(curves, names[0]), quantity(curves, names[1]))
+    return target if ax is not None or len(groups) < 2 else with_legend(target)

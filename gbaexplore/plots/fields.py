@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
 
 _WHATEVER_HAPPENS = ("spectral_abscissa", "calibrated_")  # variables that don't depend on whether a point diverges
-_MOST_PANELS, _MOST_LINES = 12, 60  # that a person can still read
+MOST_PANELS, MOST_LINES = 12, 60  # that a person can still read
 _WIDE = 100.0  # values that differ by more are shown on a logarithmic scale
 
 
 # What a picture is made of.
 
 
-def _dataset(ds: xr.Dataset) -> xr.Dataset:
+def checked_dataset(ds: xr.Dataset) -> xr.Dataset:
+    """Return a Dataset, or refuse what is none."""
     import xarray as xr
 
     if not isinstance(ds, xr.Dataset):
@@ -37,37 +38,41 @@ def _dataset(ds: xr.Dataset) -> xr.Dataset:
     return ds
 
 
-def _axes_of(ds: xr.Dataset) -> list[str]:
+def axes_of(ds: xr.Dataset) -> list[str]:
     """Return the axes of the study's grid that are left."""
     if STATUS not in ds:
-        raise UserError(f"no {STATUS} among {_variables(ds)}; expected a Dataset as open_study returns it")
+        raise UserError(f"no {STATUS} among {variables_of(ds)}; expected a Dataset as open_study returns it")
     return [str(dim) for dim in ds[STATUS].dims]
 
 
-def _numeric(ds: xr.Dataset) -> list[str]:
-    return [axis for axis in _axes_of(ds) if ds[axis].dtype.kind in "iuf" and axis not in tables_of(ds)]
+def numeric_axes(ds: xr.Dataset) -> list[str]:
+    """Return the axes of numbers."""
+    return [axis for axis in axes_of(ds) if ds[axis].dtype.kind in "iuf" and axis not in tables_of(ds)]
 
 
-def _variables(ds: xr.Dataset) -> str:
+def variables_of(ds: xr.Dataset) -> str:
+    """Return the names of the variables, for a message."""
     return listing(sorted(str(name) for name in ds.data_vars))
 
 
-def _sizes(ds: xr.Dataset, axes: Iterable[str]) -> str:
+def sizes_of(ds: xr.Dataset, axes: Iterable[str]) -> str:
+    """Return the sizes along some axes, for a message."""
     return " x ".join(f"{axis}: {ds.sizes[axis]:,}" for axis in axes) or "none"
 
 
-def _only(ds: xr.Dataset, axes: tuple[str, ...], what: str) -> None:
-    if set(_axes_of(ds)) != set(axes):
+def only_axes(ds: xr.Dataset, axes: tuple[str, ...], what: str) -> None:
+    """Refuse a Dataset with other axes than these."""
+    if set(axes_of(ds)) != set(axes):
         raise UserError(
             f"{what} has the {'axis' if len(axes) == 1 else 'axes'} {' and '.join(axes)}, the Dataset "
-            f"{listing(_axes_of(ds))}; "
+            f"{listing(axes_of(ds))}; "
             "select one value of each other axis first, with ds.sel(...)"
         )
 
 
-def _plane(ds: xr.Dataset, x: str | None, y: str | None) -> tuple[str, str]:
+def plane_of(ds: xr.Dataset, x: str | None, y: str | None) -> tuple[str, str]:
     """Return the axes of a map: those that were named, else the first of numbers."""
-    known = [axis for axis in _numeric(ds) if ds.sizes[axis] > 1]
+    known = [axis for axis in numeric_axes(ds) if ds.sizes[axis] > 1]
     free = iter([axis for axis in known if axis not in (x, y)])
     pair = x or next(free, ""), y or next(free, "")
     if not set(pair) <= set(known) or pair[0] == pair[1]:
@@ -75,16 +80,16 @@ def _plane(ds: xr.Dataset, x: str | None, y: str | None) -> tuple[str, str]:
             f"a map over {pair[0] or 'nothing'} and {pair[1] or 'nothing'}; expected two axes of two numbers or more: "
             f"the Dataset has {listing(known)} (plots.sweep draws one axis, plots.profile none)"
         )
-    _only(ds, pair, "a map")
+    only_axes(ds, pair, "a map")
     return pair
 
 
-def _columns(ds: xr.Dataset, x: str | None, y: str | None) -> tuple[str, str]:
+def columns_of(ds: xr.Dataset, x: str | None, y: str | None) -> tuple[str, str]:
     """Return the parameters of a scatter: those that were named, else the first that differ between points."""
     listed = tables_of(ds)
     axis = next(iter(listed), "of a table of points")
-    _only(ds, (axis,), "a scatter")
-    free = iter([name for name in _differing(ds, listed[axis]) if name not in (x, y)])
+    only_axes(ds, (axis,), "a scatter")
+    free = iter([name for name in differing_columns(ds, listed[axis]) if name not in (x, y)])
     pair = x or next(free, ""), y or next(free, "")
     if not set(pair) <= set(listed[axis]) or pair[0] == pair[1]:
         raise UserError(
@@ -94,34 +99,36 @@ def _columns(ds: xr.Dataset, x: str | None, y: str | None) -> tuple[str, str]:
     return pair
 
 
-def _differing(ds: xr.Dataset, columns: list[str]) -> list[str]:
+def differing_columns(ds: xr.Dataset, columns: list[str]) -> list[str]:
+    """Return which of some columns have more than one value."""
     return [name for name in columns if float(ds[name].max()) > float(ds[name].min())]
 
 
-def _areas_along(ds: xr.Dataset, name: str) -> str | None:
+def areas_along(ds: xr.Dataset, name: str) -> str | None:
     """Return the dimension along which a variable has its areas, if it has them."""
     dims = [str(dim) for dim in ds[name].dims]
     return next((dim for dim in dims if dim == AREA or dim.startswith(f"trace_{AREA}")), None)
 
 
-def _area_dim(ds: xr.Dataset, name: str, measure: str) -> str:
+def area_dim(ds: xr.Dataset, name: str, measure: str) -> str:
     """Return the same of a measure's variable, which must be there with its areas."""
     if name not in ds:
-        raise UserError(f"no {name} among {_variables(ds)}; the study needs {measure}() as a measure")
-    dim = _areas_along(ds, name)
+        raise UserError(f"no {name} among {variables_of(ds)}; the study needs {measure}() as a measure")
+    dim = areas_along(ds, name)
     if dim is None:
         raise UserError(f"{name} has no areas left; expected them all: select no area in ds.sel(...)")
     return dim
 
 
-def _known(ds: xr.Dataset, area: str, dim: str = AREA) -> str:
+def known_area(ds: xr.Dataset, area: str, dim: str = AREA) -> str:
+    """Return an area, or refuse one that is not there."""
     known = [str(name) for name in ds[dim].values]
     if area not in known:
         raise UserError(f'no area "{area}"{did_you_mean(str(area), known) or ";"} Areas: {listing(known)}')
     return str(area)
 
 
-def _value(point: xr.Dataset, axis: str, named: bool = False) -> str:
+def value_of(point: xr.Dataset, axis: str, named: bool = False) -> str:
     """Return where on an axis a point is: a label, or a number with its symbol and unit."""
     value = point[axis].item()
     if point[axis].dtype.kind not in "iuf":
@@ -130,19 +137,19 @@ def _value(point: xr.Dataset, axis: str, named: bool = False) -> str:
     return f"{symbol(axis)} = {value:.6g}" + (f" {units}" if units != "1" else "")
 
 
-def _drawable(values: np.ndarray) -> np.ndarray:
+def drawable(values: np.ndarray) -> np.ndarray:
     """Which values a logarithmic scale can show."""
     return np.isfinite(values) & (values > 0)
 
 
-def _field(ds: xr.Dataset, variable: str | None, area: str | None, target: str, source: str) -> xr.DataArray:
+def field_of(ds: xr.Dataset, variable: str | None, area: str | None, target: str, source: str) -> xr.DataArray:
     """Return what a map shows, NaN where it has no colour."""
     if variable is not None:
         return _variable(ds, variable, area).load()
     if area is not None:
         raise UserError(f'area="{area}" and no variable; expected variable="peak_rate" too, or target="{area}"')
-    _area_dim(ds, "peak_rate", "Peak")
-    ends = [_known(ds, name) for name in (target, source)]
+    area_dim(ds, "peak_rate", "Peak")
+    ends = [known_area(ds, name) for name in (target, source)]
     return propagation_ratio(ds.sel({AREA: list(dict.fromkeys(ends))}), *ends).load()
 
 
@@ -150,21 +157,21 @@ def _variable(ds: xr.Dataset, name: str, area: str | None) -> xr.DataArray:
     known = sorted({str(variable) for variable in ds.data_vars} - {STATUS})
     if name not in known:
         raise UserError(f'no variable "{name}"{did_you_mean(name, known) or ";"} Variables: {listing(known)}')
-    field, dim = ds[name], _areas_along(ds, name)
+    field, dim = ds[name], areas_along(ds, name)
     if dim is None and area is not None:
         raise UserError(f'{name} has no areas left, to take "{area}" from; leave area out')
     if dim is not None:
         if area is None:
             raise UserError(f"{name} has areas; expected area=..., one of {listing(ds[dim].values)}")
-        field = field.sel({dim: _known(ds, area, dim)})
+        field = field.sel({dim: known_area(ds, area, dim)})
         field = field.assign_attrs(long_name=f"{field.attrs.get('long_name', name)}, in {area}")
-    more = [dim for dim in field.dims if dim not in _axes_of(ds)]
+    more = [dim for dim in field.dims if dim not in axes_of(ds)]
     if more:
         raise UserError(f"{name} is over {listing(more)} too; select one value first, with ds.sel(...)")
     return field.where(ds[STATUS].isin([OK, DIVERGED] if name.startswith(_WHATEVER_HAPPENS) else [OK]))
 
 
-def _norm(fields: Sequence[xr.DataArray], scale: str | None = None) -> Normalize:
+def norm_of(fields: Sequence[xr.DataArray], scale: str | None = None) -> Normalize:
     """Return the scale of the colours; it has no limits where there is nothing to show."""
     from matplotlib.colors import LogNorm, Normalize
 
@@ -178,14 +185,14 @@ def _norm(fields: Sequence[xr.DataArray], scale: str | None = None) -> Normalize
     return Normalize(values.min(), values.max()) if values.size else Normalize()
 
 
-def _shown(field: xr.DataArray, norm: Normalize) -> np.ndarray:
+def shown_values(field: xr.DataArray, norm: Normalize) -> np.ndarray:
     """Which values have a colour."""
     from matplotlib.colors import LogNorm
 
-    return _drawable(field.values) if isinstance(norm, LogNorm) else np.isfinite(field.values)
+    return drawable(field.values) if isinstance(norm, LogNorm) else np.isfinite(field.values)
 
 
-def _emptiest(shown: np.ndarray) -> Any:
+def emptiest_corner(shown: np.ndarray) -> Any:
     """Return the corner, as legends name it, in which a legend hides least."""
     rows, columns = (length // 3 + 1 for length in shown.shape)
     lower, upper, right, left = slice(rows), slice(-rows, None), slice(-columns, None), slice(columns)

@@ -12,19 +12,19 @@ import numpy as np
 from gbaexplore.basics.errors import UserError, listing
 from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS, STATUS_MEANINGS
 from gbaexplore.plots.fields import (
-    _MOST_LINES,
-    _area_dim,
-    _areas_along,
-    _axes_of,
-    _dataset,
-    _drawable,
-    _known,
-    _numeric,
-    _only,
-    _sizes,
-    _value,
+    MOST_LINES,
+    area_dim,
+    areas_along,
+    axes_of,
+    checked_dataset,
+    drawable,
+    known_area,
+    numeric_axes,
+    only_axes,
+    sizes_of,
+    value_of,
 )
-from gbaexplore.plots.style import _axes, _label_outer, _name_ticks, _styles, _with_legend, quantity
+from gbaexplore.plots.style import axes_or_new, label_outer, line_styles, name_ticks, quantity, with_legend
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -56,21 +56,21 @@ def traces(
     Raises:
         UserError: no time courses, no such area among them, or more lines than can be told apart.
     """
-    name, time = _course(_dataset(ds), variable)
-    dim = _area_dim(ds, name, "Trace")
-    names = [areas] if isinstance(areas, str) else [_known(ds, area, dim) for area in areas or ds[dim].values]
-    points = _points(ds, name, len(names))
-    target = _axes(ax)
-    for (area, (point, one)), style in zip(itertools.product(names, points), _styles(names, points, target)):
-        rate = np.nan_to_num(one[name].sel({dim: _known(ds, area, dim)}).values.astype(float), nan=np.inf)
+    name, time = _course(checked_dataset(ds), variable)
+    dim = area_dim(ds, name, "Trace")
+    names = [areas] if isinstance(areas, str) else [known_area(ds, area, dim) for area in areas or ds[dim].values]
+    points = points_of(ds, name, len(names))
+    target = axes_or_new(ax)
+    for (area, (point, one)), style in zip(itertools.product(names, points), line_styles(names, points, target)):
+        rate = np.nan_to_num(one[name].sel({dim: known_area(ds, area, dim)}).values.astype(float), nan=np.inf)
         rate = rate if floor is None else np.maximum(rate, floor)
         shown = rate <= cap
         label = ", ".join([point] * bool(point) + [area] * (not point or len(names) > 1)) + _why_not(one, shown)
         target.plot((one[time].values - onset)[shown], rate[shown], **{**style, "label": label, **line})
     if floor is not None:
         target.set_yscale("log")
-    _label_outer(target, "time from stimulus onset (s)" if onset else quantity(ds, time), quantity(ds, name))
-    return target if ax is not None else _with_legend(target)
+    label_outer(target, "time from stimulus onset (s)" if onset else quantity(ds, time), quantity(ds, name))
+    return target if ax is not None else with_legend(target)
 
 
 def stack(ds: xr.Dataset, panels: Sequence[Axes], scale: xr.DataArray, onset: float = 0.0) -> None:
@@ -82,7 +82,7 @@ def stack(ds: xr.Dataset, panels: Sequence[Axes], scale: xr.DataArray, onset: fl
         scale: the peak of each area, (area,) Hz.
         onset: what is time zero, s.
     """
-    dim = _area_dim(ds, "rate_change", "Trace")
+    dim = area_dim(ds, "rate_change", "Trace")
     for ax, area in zip(panels, (str(name) for name in ds[dim].values)):
         traces(ds, area, onset=onset, ax=ax, clip_on=False, zorder=3)
         peak = float(scale.sel({AREA: area}))
@@ -110,21 +110,21 @@ def profile(ds: xr.Dataset, source: str = "V1", ax: Axes | None = None, **line: 
     Raises:
         UserError: no peaks in the Dataset, no such area, or more lines than can be told apart.
     """
-    _area_dim(_dataset(ds), "peak_rate", "Peak")
-    _known(ds, source)
-    points = _points(ds, "peak_rate")
-    target = _axes(ax)
-    for (point, one), style in zip(points, _styles([""], points, target)):
+    area_dim(checked_dataset(ds), "peak_rate", "Peak")
+    known_area(ds, source)
+    points = points_of(ds, "peak_rate")
+    target = axes_or_new(ax)
+    for (point, one), style in zip(points, line_styles([""], points, target)):
         peak = one.peak_rate.where(_bounded(one))
         percent = (100 * peak / peak.sel({AREA: source}, drop=True)).values
-        drawn = _drawable(percent)
+        drawn = drawable(percent)
         given = {**style, "label": point + _why_not(one, drawn), "marker": "o", **line}
         target.plot(np.arange(len(drawn))[drawn], percent[drawn], **given)
     target.set_yscale("log")
-    _name_ticks(target, ds[AREA].values)
+    name_ticks(target, ds[AREA].values)
     target.set_xlim(-0.5, ds.sizes[AREA] - 0.5)
-    _label_outer(target, quantity(ds, AREA), f"peak response (% of {source})")
-    return target if ax is not None or len(points) == 1 else _with_legend(target)
+    label_outer(target, quantity(ds, AREA), f"peak response (% of {source})")
+    return target if ax is not None or len(points) == 1 else with_legend(target)
 
 
 def sweep(
@@ -138,15 +138,15 @@ def sweep(
     Raises:
         UserError: other axes are left, no peaks in the Dataset, or no such area.
     """
-    _area_dim(_dataset(ds), "peak_rate", "Peak")
-    x = x or next(iter([*_numeric(ds), *_axes_of(ds)]), "of numbers")
-    _only(ds, (x,), "a sweep")
-    ax = _axes(ax)
-    ds = ds.sortby(x) if x in _numeric(ds) else ds
-    peak = ds.peak_rate.sel({AREA: _known(ds, area)})
+    area_dim(checked_dataset(ds), "peak_rate", "Peak")
+    x = x or next(iter([*numeric_axes(ds), *axes_of(ds)]), "of numbers")
+    only_axes(ds, (x,), "a sweep")
+    ax = axes_or_new(ax)
+    ds = ds.sortby(x) if x in numeric_axes(ds) else ds
+    peak = ds.peak_rate.sel({AREA: known_area(ds, area)})
     capped = peak.where((ds[STATUS] != DIVERGED) & ~(peak > cap), cap).values
-    at, drawn = _positions(ds, x, ax), _drawable(capped)
-    given = {**_styles([""], [("", ds)], ax)[0], "marker": "o", "clip_on": False, **line}
+    at, drawn = _positions(ds, x, ax), drawable(capped)
+    given = {**line_styles([""], [("", ds)], ax)[0], "marker": "o", "clip_on": False, **line}
     ax.plot(at[drawn], capped[drawn], **given)
     if (capped >= cap).any():
         away = at[capped >= cap]
@@ -156,7 +156,7 @@ def sweep(
             beside: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": "small"}
             ax.annotate("runs away", (away[0], cap), (4, -5), **beside)
     ax.set_yscale("log")
-    _label_outer(ax, quantity(ds, x), f"peak response in {area} (Hz)")
+    label_outer(ax, quantity(ds, x), f"peak response in {area} (Hz)")
     return ax
 
 
@@ -169,23 +169,23 @@ def _course(ds: xr.Dataset, name: str | None) -> tuple[str, str]:
     name = name or ("rate_change" if "rate_change" in times else first)
     if name in ds and name not in times:
         raise UserError(f"{name} is no time course; expected one of {listing(times)}")
-    _area_dim(ds, name, "Trace")
+    area_dim(ds, name, "Trace")
     return name, times[name]
 
 
-def _points(ds: xr.Dataset, name: str, lines: int = 1, along: str = "") -> list[tuple[str, xr.Dataset]]:
+def points_of(ds: xr.Dataset, name: str, lines: int = 1, along: str = "") -> list[tuple[str, xr.Dataset]]:
     """Return the remaining points (or sweeps) with their labels; refuse more than 60 lines."""
-    inner = (_areas_along(ds, name), along)
+    inner = (areas_along(ds, name), along)
     axes = [str(dim) for dim in ds[name].dims if dim not in inner and not str(dim).startswith("time")]
     count = lines * math.prod(ds.sizes[axis] for axis in axes)
-    if count > _MOST_LINES:
+    if count > MOST_LINES:
         raise UserError(
-            f"{count:,} lines, for the points {_sizes(ds, axes)}; expected at most {_MOST_LINES}: select first, with "
+            f"{count:,} lines, for the points {sizes_of(ds, axes)}; expected at most {MOST_LINES}: select first, with "
             "ds.sel(...)"
         )
     ds = ds[[name, *([STATUS] if STATUS in ds else [])]]
     points = [ds.isel(dict(zip(axes, at))) for at in np.ndindex(*(ds.sizes[axis] for axis in axes))]
-    return [(", ".join(_value(point, axis) for axis in axes), point) for point in points]
+    return [(", ".join(value_of(point, axis) for axis in axes), point) for point in points]
 
 
 def _why_not(point: xr.Dataset, drawn: np.ndarray) -> str:
@@ -199,7 +199,7 @@ def _bounded(point: xr.Dataset) -> Any:
 
 def _positions(ds: xr.Dataset, x: str, ax: Axes) -> np.ndarray:
     """Return where the values of an axis are: labels are one apart, and named by the ticks."""
-    if x in _numeric(ds):
+    if x in numeric_axes(ds):
         return ds[x].values
-    _name_ticks(ax, ds[x].values)
+    name_ticks(ax, ds[x].values)
     return np.arange(ds.sizes[x])

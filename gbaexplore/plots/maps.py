@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from gbaexplore.basics.names import DIVERGED, FAILED, OK, PENDING, STATUS
-from gbaexplore.plots.fields import _columns, _dataset, _emptiest, _field, _norm, _plane, _shown
-from gbaexplore.plots.style import _axes, _label_outer, _unit, quantity
+from gbaexplore.plots.fields import (
+    checked_dataset,
+    columns_of,
+    emptiest_corner,
+    field_of,
+    norm_of,
+    plane_of,
+    shown_values,
+)
+from gbaexplore.plots.style import axes_or_new, label_outer, quantity, unit_of
 from gbaexplore.store.recipe import RECIPE
 
 if TYPE_CHECKING:
@@ -54,15 +62,15 @@ def map(
     Raises:
         UserError: other axes are left, or there are no two of numbers; no such variable or area.
     """
-    x, y = _plane(_dataset(ds), x, y)
-    field = _field(ds, variable, area, target, source).transpose(y, x).sortby([x, y])
-    norm = _norm([field], scale)
-    ax = _axes(ax)
-    handles = _paint(ax, ds, field, norm)
-    _colour_bar([ax], field, norm)
+    x, y = plane_of(checked_dataset(ds), x, y)
+    field = field_of(ds, variable, area, target, source).transpose(y, x).sortby([x, y])
+    norm = norm_of([field], scale)
+    ax = axes_or_new(ax)
+    handles = paint(ax, ds, field, norm)
+    colour_bar([ax], field, norm)
     if handles:
-        ax.legend(handles=handles, loc=_emptiest(_shown(field, norm)), frameon=True, framealpha=0.9)
-    _label_outer(ax, quantity(ds, x), quantity(ds, y))
+        ax.legend(handles=handles, loc=emptiest_corner(shown_values(field, norm)), frameon=True, framealpha=0.9)
+    label_outer(ax, quantity(ds, x), quantity(ds, y))
     return ax
 
 
@@ -87,25 +95,25 @@ def scatter(
     Raises:
         UserError: other axes are left, or no table of two such parameters; no such variable or area.
     """
-    x, y = _columns(_dataset(ds), x, y)
-    field = _field(ds, variable, area, target, source)
-    norm = _norm([field], scale)
-    ax = _axes(ax)
-    handles = _spot(ax, ds, field, norm, x, y)
-    _colour_bar([ax], field, norm)
+    x, y = columns_of(checked_dataset(ds), x, y)
+    field = field_of(ds, variable, area, target, source)
+    norm = norm_of([field], scale)
+    ax = axes_or_new(ax)
+    handles = spot(ax, ds, field, norm, x, y)
+    colour_bar([ax], field, norm)
     if handles:
         ax.legend(handles=handles, frameon=True, framealpha=0.9)
-    _label_outer(ax, quantity(ds, x), quantity(ds, y))
+    label_outer(ax, quantity(ds, x), quantity(ds, y))
     return ax
 
 
-def _paint(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize) -> list[Patch]:
+def paint(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize) -> list[Patch]:
     """Draw a field, and the states of points that have no colour in it; return a legend of these states."""
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
     state = ds[STATUS].transpose(*field.dims).sortby(list(field.dims)).values
-    shown = _shown(field, norm)
+    shown = shown_values(field, norm)
     y, x = (field[dim] for dim in field.dims)
     how: dict[str, Any] = {"shading": "nearest", "rasterized": True}
     handles = []
@@ -123,9 +131,9 @@ def _paint(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize) -> li
     return handles
 
 
-def _spot(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize, x: str, y: str) -> list[Any]:
+def spot(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize, x: str, y: str) -> list[Any]:
     """Draw the points of a table, and return a legend of the states of those that have no colour."""
-    state, shown = ds[STATUS].values, _shown(field, norm)
+    state, shown = ds[STATUS].values, shown_values(field, norm)
     how: dict[str, Any] = {"s": min(30.0, max(2.0, _SPOTS / len(state))), "linewidth": 0.3, "rasterized": True}
     handles = []
     for code, (colour, words) in _states(ds).items():
@@ -147,10 +155,11 @@ def _states(ds: xr.Dataset) -> dict[int, tuple[str, str]]:
     }
 
 
-def _colour_bar(panels: Sequence[Axes], field: xr.DataArray, norm: Normalize) -> None:
+def colour_bar(panels: Sequence[Axes], field: xr.DataArray, norm: Normalize) -> None:
+    """Draw the colour bar that some panels share."""
     from matplotlib.cm import ScalarMappable
 
     if norm.vmin is None:
         return
-    label = textwrap.fill(field.attrs.get("long_name", str(field.name)) + _unit(field), 40)
+    label = textwrap.fill(field.attrs.get("long_name", str(field.name)) + unit_of(field), 40)
     panels[0].figure.colorbar(ScalarMappable(norm, "viridis"), ax=panels, label=label)

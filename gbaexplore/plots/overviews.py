@@ -13,23 +13,23 @@ from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA, STATUS
 from gbaexplore.basics.places import check_writable, local, place, reason
 from gbaexplore.plots.fields import (
-    _MOST_PANELS,
-    _area_dim,
-    _axes_of,
-    _columns,
-    _dataset,
-    _differing,
-    _field,
-    _norm,
-    _numeric,
-    _plane,
-    _sizes,
-    _value,
-    _variables,
+    MOST_PANELS,
+    area_dim,
+    axes_of,
+    checked_dataset,
+    columns_of,
+    differing_columns,
+    field_of,
+    norm_of,
+    numeric_axes,
+    plane_of,
+    sizes_of,
+    value_of,
+    variables_of,
 )
-from gbaexplore.plots.lines import _points, profile, sweep, traces
-from gbaexplore.plots.maps import _colour_bar, _paint, _spot
-from gbaexplore.plots.style import _label_outer, figure, quantity, styled
+from gbaexplore.plots.lines import points_of, profile, sweep, traces
+from gbaexplore.plots.maps import colour_bar, paint, spot
+from gbaexplore.plots.style import figure, label_outer, quantity, styled
 from gbaexplore.store.recipe import tables_of
 from gbaexplore.store.stores import open_study
 
@@ -55,25 +55,25 @@ def overview(ds: xr.Dataset) -> Figure:
     Raises:
         UserError: it would take more than twelve panels, or there is nothing that could be drawn.
     """
-    ds = _dataset(ds).squeeze([axis for axis in _axes_of(ds) if ds.sizes[axis] == 1])
+    ds = checked_dataset(ds).squeeze([axis for axis in axes_of(ds) if ds.sizes[axis] == 1])
     for axis, columns in tables_of(ds).items():
-        if len(differing := _differing(ds, columns)) < 2:
+        if len(differing := differing_columns(ds, columns)) < 2:
             ds = ds.swap_dims({axis: (differing or columns)[0]})
     draw, inner = _suitable(ds)
-    outer = [axis for axis in _axes_of(ds) if axis not in inner]
+    outer = [axis for axis in axes_of(ds) if axis not in inner]
     count = math.prod(ds.sizes[axis] for axis in outer)
-    if count > _MOST_PANELS:
+    if count > MOST_PANELS:
         raise UserError(
-            f"a picture of {count:,} panels ({_sizes(ds, outer)}); expected at most {_MOST_PANELS}: select in Python, "
+            f"a picture of {count:,} panels ({sizes_of(ds, outer)}); expected at most {MOST_PANELS}: select in Python, "
             "as in gbaexplore.plots.overview(gbaexplore.open_study(STORE).sel(...))"
         )
     fig, panels = _panels(count, size=(3.2, 2.7) if draw in (_maps, _scatters) else (4.4, 3.0))
     parts = [ds.isel(dict(zip(outer, at))) for at in np.ndindex(*(ds.sizes[axis] for axis in outer))]
     handles = draw(panels, parts)
     for ax, part in zip(panels, parts):
-        ax.set_title(", ".join(_value(part, axis, named=True) for axis in outer))
+        ax.set_title(", ".join(value_of(part, axis, named=True) for axis in outer))
     if handles:
-        title = ", ".join(axis for axis in inner if axis not in _numeric(ds) and draw is not _scatters)
+        title = ", ".join(axis for axis in inner if axis not in numeric_axes(ds) and draw is not _scatters)
         fig.legend(handles=handles, title=title, loc="outside lower center", ncols=min(5, len(handles)))
     fig.suptitle(ds.attrs.get("title", ""))
     return fig
@@ -115,8 +115,8 @@ def _drawn(path: Path) -> Figure:
 
 def _suitable(ds: xr.Dataset) -> tuple[Callable[..., list[Any]], list[str]]:
     """Return what draws the panels of a study, and the axes that a panel has room for."""
-    by_length = sorted(_axes_of(ds), key=lambda axis: -ds.sizes[axis])
-    numbers = [axis for axis in by_length if axis in _numeric(ds)]
+    by_length = sorted(axes_of(ds), key=lambda axis: -ds.sizes[axis])
+    numbers = [axis for axis in by_length if axis in numeric_axes(ds)]
     labels = [axis for axis in by_length if axis not in numbers][:1]
     if len(numbers) >= 2:
         return _maps, numbers[:2]
@@ -142,19 +142,19 @@ def _panels(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
 
 def _maps(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
     """Draw a map of each part, all with one scale of colours; return a legend."""
-    x, y = _plane(parts[0], None, None)
-    fields = [_field(part, *_what(part)).transpose(y, x).sortby([x, y]) for part in parts]
-    norm = _norm(fields)
-    handles = [handle for drawn in zip(panels, parts, fields) for handle in _paint(*drawn, norm)]
+    x, y = plane_of(parts[0], None, None)
+    fields = [field_of(part, *_what(part)).transpose(y, x).sortby([x, y]) for part in parts]
+    norm = norm_of(fields)
+    handles = [handle for drawn in zip(panels, parts, fields) for handle in paint(*drawn, norm)]
     return _with_scale(panels, parts, (x, y), fields, norm, handles)
 
 
 def _scatters(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
     """Draw the table's points of each part, all with one scale of colours; return a legend."""
-    x, y = _columns(parts[0], None, None)
-    fields = [_field(part, *_what(part)) for part in parts]
-    norm = _norm(fields)
-    handles = [handle for drawn in zip(panels, parts, fields) for handle in _spot(*drawn, norm, x, y)]
+    x, y = columns_of(parts[0], None, None)
+    fields = [field_of(part, *_what(part)) for part in parts]
+    norm = norm_of(fields)
+    handles = [handle for drawn in zip(panels, parts, fields) for handle in spot(*drawn, norm, x, y)]
     return _with_scale(panels, parts, (x, y), fields, norm, handles)
 
 
@@ -168,9 +168,9 @@ def _with_scale(
 ) -> list[Any]:
     """Add what panels of one scale of colours share; return a legend, with an entry for each thing."""
     x, y = over
-    _colour_bar(panels, fields[0], norm)
+    colour_bar(panels, fields[0], norm)
     for ax, part in zip(panels, parts):
-        _label_outer(ax, quantity(part, x), quantity(part, y))
+        label_outer(ax, quantity(part, x), quantity(part, y))
     return list({handle.get_label(): handle for handle in handles}.values())
 
 
@@ -179,10 +179,10 @@ def _what(ds: xr.Dataset) -> tuple[str | None, str | None, str, str]:
     target, source = "24c", "V1"
     if "peak_rate" in ds and {target, source} <= set(ds[AREA].values):
         return None, None, target, source
-    plain = [str(name) for name in ds.data_vars if set(ds[name].dims) <= {*_axes_of(ds), AREA} and name != STATUS]
+    plain = [str(name) for name in ds.data_vars if set(ds[name].dims) <= {*axes_of(ds), AREA} and name != STATUS]
     if not plain:
         raise UserError(
-            f"nothing to draw a map of among {_variables(ds)}; expected a measure such as Peak(): plots.traces "
+            f"nothing to draw a map of among {variables_of(ds)}; expected a measure such as Peak(): plots.traces "
             "draws time courses, of a few points that you select"
         )
     name = "peak_rate" if "peak_rate" in plain else min(plain)
@@ -191,10 +191,10 @@ def _what(ds: xr.Dataset) -> tuple[str | None, str | None, str, str]:
 
 def _sweeps(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
     """Draw the peak in 24c (else in the last area) over the one axis of numbers, a line for each label; a legend."""
-    (x,) = _numeric(parts[0])
+    (x,) = numeric_axes(parts[0])
     area = _either("24c", parts[0], -1)
     for ax, part in zip(panels, parts):
-        for label, point in _points(part, "peak_rate", along=x):
+        for label, point in points_of(part, "peak_rate", along=x):
             sweep(point, x, area, ax=ax, label=label)
     return _legend(panels)
 
@@ -216,7 +216,7 @@ def _courses(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
 
 def _either(area: str, ds: xr.Dataset, position: int) -> str:
     """Return an area, or the one at a position of the hierarchy where there is none of that name."""
-    known = [str(name) for name in ds[_area_dim(ds, "peak_rate", "Peak")].values]
+    known = [str(name) for name in ds[area_dim(ds, "peak_rate", "Peak")].values]
     return area if area in known else known[position]
 
 

@@ -101,15 +101,16 @@ def quantity(ds: xr.Dataset, name: str) -> str:
     words = ds[name].attrs.get("long_name", "")
     if not words or (name in ds.coords and ds[name].dtype.kind in "iuf" and name not in words.split()):
         words = f"{words} {symbol(name)}".strip()
-    return words + _unit(ds[name])
+    return words + unit_of(ds[name])
 
 
-def _unit(values: xr.DataArray) -> str:
+def unit_of(values: xr.DataArray) -> str:
+    """Return the unit of some values in brackets, or nothing if they have none."""
     units = values.attrs.get("units", "1")
     return "" if units == "1" else f" ({units})"
 
 
-def _styles(areas: Sequence[str], points: Sequence[tuple[str, Any]], ax: Axes) -> list[dict[str, Any]]:
+def line_styles(areas: Sequence[str], points: Sequence[tuple[str, Any]], ax: Axes) -> list[dict[str, Any]]:
     """Return the style of the line of each area and, within it, of each point.
 
     What differs gets the colours; where both do, points get the colours, and areas the dashes.
@@ -135,13 +136,14 @@ def _colours(names: Sequence[str], ax: Axes) -> list[str]:
     return [own[name] for name in names]
 
 
-def _name_ticks(ax: Axes, labels: Iterable[Any]) -> None:
+def name_ticks(ax: Axes, labels: Iterable[Any]) -> None:
     """Put a tick with its label at 0, 1, ...; upright where there are many, at some only where there are too many."""
     ticks = thinned(labels)
     ax.set_xticks(list(ticks), list(ticks.values()), rotation=90 if len(ticks) > 8 else 0)
 
 
-def _axes(ax: Axes | None) -> Axes:
+def axes_or_new(ax: Axes | None) -> Axes:
+    """Return the given axes, or those of a new figure."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
@@ -149,12 +151,13 @@ def _axes(ax: Axes | None) -> Axes:
     return plt.subplots(figsize=(5.6, 4.2), layout="constrained")[1]
 
 
-def _with_legend(ax: Axes) -> Axes:
+def with_legend(ax: Axes) -> Axes:
+    """Return axes with their legend."""
     ax.legend()
     return ax
 
 
-def _label_outer(ax: Axes, x: str, y: str) -> None:
+def label_outer(ax: Axes, x: str, y: str) -> None:
     """Label a panel's axes; one that panels share only where none of them is below, or to the left."""
     row, column = _place(ax)
     if not any(r > row and c == column for r, c in [_place(one) for one in ax.get_shared_x_axes().get_siblings(ax)]):

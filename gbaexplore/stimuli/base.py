@@ -39,7 +39,8 @@ class AbstractStimulus(ABC):
         """Return what describes the stimulus, as JSON data; what identifies it are its pieces."""
 
 
-def _check_times(what: str, first: int, stop: int, n_steps: int, dt: float) -> None:
+def check_times(what: str, first: int, stop: int, n_steps: int, dt: float) -> None:
+    """Refuse a course that is not wholly inside the run."""
     if not 0 <= first < stop <= n_steps:
         raise UserError(
             f"{what} acts from {first * dt:g} to {stop * dt:g} s, the run from 0 to {n_steps * dt:g} s; "

@@ -10,7 +10,7 @@ import numpy as np
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.time import whole_steps
 from gbaexplore.networks.connectome import Connectome
-from gbaexplore.stimuli.base import AbstractStimulus, Pieces, _check_times
+from gbaexplore.stimuli.base import AbstractStimulus, Pieces, check_times
 
 if TYPE_CHECKING:
     pass
@@ -49,7 +49,7 @@ class Stimulus(AbstractStimulus):
         lengths = sorted({len(column) for column in columns.values()})
         if len(lengths) > 1:
             raise UserError(f"the stimulus' courses have {lengths} values; expected the same number in every area")
-        _check_times("the stimulus", first, first + lengths[0], n_steps, dt)
+        check_times("the stimulus", first, first + lengths[0], n_steps, dt)
         levels = np.zeros((lengths[0], len(connectome.areas)))
         for index, column in columns.items():
             levels[:, index] = column

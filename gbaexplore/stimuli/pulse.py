@@ -9,7 +9,7 @@ import numpy as np
 
 from gbaexplore.basics.time import whole_steps
 from gbaexplore.networks.connectome import Connectome
-from gbaexplore.stimuli.base import AbstractStimulus, Pieces, _check_times
+from gbaexplore.stimuli.base import AbstractStimulus, Pieces, check_times
 
 if TYPE_CHECKING:
     pass
@@ -27,7 +27,7 @@ class Pulse(AbstractStimulus):
     def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
         first = whole_steps(self.onset, dt, "the pulse's onset")
         count = whole_steps(self.duration, dt, "the pulse's duration")
-        _check_times("the pulse", first, first + count, n_steps, dt)
+        check_times("the pulse", first, first + count, n_steps, dt)
         levels = np.zeros((1, len(connectome.areas)))
         levels[0, connectome.index(self.area)] = 1.0
         return Pieces(np.array([first, first + count]), levels)

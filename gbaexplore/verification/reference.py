@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from gbaexplore.networks.connectome import Connectome
-from gbaexplore.verification.cases import Update, _amplitude, _omegaEI
+from gbaexplore.verification.cases import Update, amplitude_of, omegaEI_of
 
 
 def integrate(connectome: Connectome, muEE: np.ndarray, update: Update) -> tuple[np.ndarray, np.ndarray]:
     """Return peaks and largest changes by NumPy, in float64 and raw rates, running every step.
 
     Args:
-        muEE: (point,) pA/Hz; the inhibition and the pulse belong to it, as in `_omegaEI` and `_amplitude`.
+        muEE: (point,) pA/Hz; the inhibition and the pulse belong to it, as in `omegaEI_of` and `amplitude_of`.
 
     Returns:
         Peak change of E from 1.75 s on, (point, area), and the largest change anywhere, (point,), Hz.
     """
     fln, gain = connectome.fln, 1 + 0.68 * connectome.hierarchy[:, None]
-    omegaEI = np.array([_omegaEI(value) for value in muEE])
+    omegaEI = np.array([omegaEI_of(value) for value in muEE])
     pulse = np.zeros((len(fln), len(muEE)))
-    pulse[connectome.index("V1")] = [_amplitude(value) for value in muEE]
+    pulse[connectome.index("V1")] = [amplitude_of(value) for value in muEE]
 
     def current_E(E: np.ndarray, I: np.ndarray) -> np.ndarray:
         return 0.066 * (gain * (24.3 * E + muEE * (fln @ E)) - omegaEI * I)

@@ -27,15 +27,15 @@ from gbaexplore.networks.connectome import Connectome, load_connectome
 from gbaexplore.stimuli.pulse import Pulse
 from gbaexplore.study.study import Study
 from gbaexplore.verification.cases import (
-    _FIG2C,
-    _WINDOW,
+    FIG2C,
     STRONG,
     UPDATES,
     WEAK,
+    WINDOW,
     Update,
-    _amplitude,
-    _feedback,
-    _omegaEI,
+    amplitude_of,
+    feedback_axis,
+    omegaEI_of,
 )
 from gbaexplore.verification.reference import integrate
 from gbaexplore.verification.report import Row
@@ -80,13 +80,13 @@ def _peaks(macaque: Connectome, precision: Literal["float32", "float64"], muEE: 
         name="verification",
         axes={
             "update": {update: ThresholdLinear(update=update) for update in UPDATES},
-            "feedback": _feedback(macaque),
+            "feedback": feedback_axis(macaque),
             "muEE": list(muEE),
         },
-        derived={"omegaEI": _omegaEI, "amplitude": _amplitude},
+        derived={"omegaEI": omegaEI_of, "amplitude": amplitude_of},
         stimulus=Pulse(area="V1", onset=2.0, duration=0.25, amplitude=1.0),
-        measures=[Peak(window=_WINDOW)],
-        duration=_WINDOW[1],
+        measures=[Peak(window=WINDOW)],
+        duration=WINDOW[1],
         precision=precision,
     )
     found = _computed(study)
@@ -128,7 +128,7 @@ _SOURCES = {"sequential": "the published notebook, in float64", "simultaneous": 
 
 def peak_rows(macaque: Connectome) -> list[Row]:
     """Return the published peaks, and the worst area of all points against the NumPy integration."""
-    muEE = [WEAK, STRONG, *_FIG2C]
+    muEE = [WEAK, STRONG, *FIG2C]
     double, status = _peaks(macaque, "float64", muEE)
     single, _ = _peaks(macaque, "float32", muEE)
     printed: list[Row] = []
@@ -139,9 +139,9 @@ def peak_rows(macaque: Connectome) -> list[Row]:
         for (what, point, area), text in zip(named, _PRINTED[update]):
             ours = float(double[u, 0, point, area])
             printed.append(Row.printed(f"peak in {what}, {update} (Hz)", text, _SOURCES[update], ours))
-        for f, (feedback, connectome) in enumerate(_feedback(macaque).items()):
+        for f, (feedback, connectome) in enumerate(feedback_axis(macaque).items()):
             for k, text in enumerate(_PRINTED_2C[update, feedback].split()):
-                what = f"fig. 2C: peak in 24c, muEE {_FIG2C[k]:g}, {feedback}, {update} (Hz)"
+                what = f"fig. 2C: peak in 24c, muEE {FIG2C[k]:g}, {feedback}, {update} (Hz)"
                 printed.append(Row.printed(what, text, _SOURCES[update], float(double[u, f, 2 + k, last])))
             reference, highest = integrate(connectome, np.array(muEE), update)
             what = f"{{}} {feedback}, {update}"
@@ -175,13 +175,13 @@ def _worst(
 def brainpy_rows(macaque: Connectome) -> list[Row]:
     """Return the worst area of each regime against BrainPy in float64."""
     keys = [(f, point) for f in range(2) for point in range(2)]
-    muEE, connectomes = (WEAK, STRONG), _feedback(macaque)
+    muEE, connectomes = (WEAK, STRONG), feedback_axis(macaque)
     cases = []
     for f, point in keys:
         connectome = list(connectomes.values())[f]
         network = {"hierarchy": connectome.hierarchy.tolist(), "fln": connectome.fln.tolist()}
         value = muEE[point]
-        cases.append(network | {"muEE": value, "omegaEI": _omegaEI(value), "amplitude": _amplitude(value)})
+        cases.append(network | {"muEE": value, "omegaEI": omegaEI_of(value), "amplitude": amplitude_of(value)})
     command = [sys.executable, "-W", "ignore", "-m", "gbaexplore.verification"]
     done = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True)
     if done.returncode:
@@ -236,7 +236,7 @@ def _halved(macaque: Connectome, update: Update) -> np.ndarray:
             model=ThresholdLinear(update=update),
             connectome=macaque,
             axes={"muEE": [WEAK, STRONG]},
-            derived={"omegaEI": _omegaEI, "amplitude": _amplitude},
+            derived={"omegaEI": omegaEI_of, "amplitude": amplitude_of},
             stimulus=Pulse(area="V1", onset=0.05, duration=0.25, amplitude=1.0),
             measures=[Peak()],
             dt=2e-4 / 2**halving,
@@ -271,8 +271,8 @@ def calibration_rows(macaque: Connectome) -> list[Row]:
         name="calibration",
         axes={"network": variants, "muEE": [WEAK, STRONG], "omegaEI": [19.7, _UNROUNDED, 25.2]},
         stimulus=Pulse(area="V1", onset=2.0, duration=0.25, amplitude=22.05 * 1.9),
-        measures=[CalibratedAmplitude(area="V1", target=100.0, window=_WINDOW)],
-        duration=_WINDOW[1],
+        measures=[CalibratedAmplitude(area="V1", target=100.0, window=WINDOW)],
+        duration=WINDOW[1],
         precision="float64",
     )
     factors = _computed(study)["calibrated_amplitude"] / 1.9
@@ -308,8 +308,8 @@ def eigenvalue_rows(macaque: Connectome) -> list[Row]:
     study = Study(
         name="eigenvalues",
         model=ThresholdLinear(),
-        axes={"feedback": _feedback(macaque), "muEE": [28.0, WEAK, STRONG]},
-        derived={"omegaEI": _omegaEI},
+        axes={"feedback": feedback_axis(macaque), "muEE": [28.0, WEAK, STRONG]},
+        derived={"omegaEI": omegaEI_of},
         stimulus=Pulse(area="V1", onset=0.0, duration=2e-4, amplitude=1.0),
         measures=[SpectralAbscissa()],
         duration=2e-3,
@@ -320,7 +320,7 @@ def eigenvalue_rows(macaque: Connectome) -> list[Row]:
     names = ("muEE 28", "weak", "strong")
     for i, (name, text) in enumerate(zip(names, ("4.85", "-1.3152", "-0.9232"))):
         rows.append(Row.printed(f"spectral abscissa, {name} (1/s)", text, "printed eigenvalue", float(ours[0, i])))
-    for f, (feedback, connectome) in enumerate(_feedback(macaque).items()):
+    for f, (feedback, connectome) in enumerate(feedback_axis(macaque).items()):
         for i, (name, muEE) in enumerate(zip(names, (28.0, WEAK, STRONG))):
             what = f"spectral abscissa, {name}, {feedback} (1/s)"
             rows.append(Row(what, _abscissa(connectome, muEE), "scipy.linalg.eigvals", float(ours[f, i]), 1e-8))
@@ -336,7 +336,7 @@ def _abscissa(connectome: Connectome, muEE: float) -> float:
     for unit in np.eye(2 * n):
         E, I = unit[:n], unit[n:]
         far = connectome.fln @ E
-        current_E = 0.066 * (gain * (24.3 * E + muEE * far) - _omegaEI(muEE) * I)
+        current_E = 0.066 * (gain * (24.3 * E + muEE * far) - omegaEI_of(muEE) * I)
         current_I = 0.351 * (gain * (12.2 * E + 25.3 * far) - 12.5 * I)
         columns.append(np.r_[(current_E - E) / 0.02, (current_I - I) / 0.01])
     return float(max(eigvals(np.array(columns).T).real, default=math.nan))

@@ -13,10 +13,10 @@ import numpy as np
 from gbaexplore.basics.errors import UserError, did_you_mean
 from gbaexplore.identity.code import code_hash
 
-_FROM_NETWORK = ("hierarchy", "fln", "fln_inhibitory", "net")
+FROM_NETWORK = ("hierarchy", "fln", "fln_inhibitory", "net")
 
 
-def _arguments(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+def arguments_of(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return a factory's arguments by name; those of a class that passes on **kwargs include its bases'."""
     found: dict[str, inspect.Parameter] = {}
     for makes in [factory, *getattr(factory, "__mro__", ())[1:]]:
@@ -27,9 +27,9 @@ def _arguments(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     return {name: a for name, a in found.items() if a.kind not in (a.VAR_POSITIONAL, a.VAR_KEYWORD)}
 
 
-def _complete(factory: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+def completed(factory: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
     """Return the options, all arguments being given or having a default."""
-    known, what = _arguments(factory), factory.__qualname__
+    known, what = arguments_of(factory), factory.__qualname__
     others = any(a.kind is inspect.Parameter.VAR_KEYWORD for a in inspect.signature(factory).parameters.values())
     for name in options:
         if name not in known and not others:
@@ -38,7 +38,7 @@ def _complete(factory: Callable[..., Any], options: dict[str, Any]) -> dict[str,
                 f"Arguments: {', '.join(known)}"
             )
     for name, argument in known.items():
-        if argument.default is argument.empty and name not in (*options, *_FROM_NETWORK):
+        if argument.default is argument.empty and name not in (*options, *FROM_NETWORK):
             raise UserError(
                 f'nothing gives the argument "{name}" of {what}; expected options={{"{name}": ...}}, or a default such '
                 "as 1.0, which makes it a parameter"
@@ -46,14 +46,14 @@ def _complete(factory: Callable[..., Any], options: dict[str, Any]) -> dict[str,
     return options
 
 
-def _told(value: Any, owner: str) -> Any:
+def described(value: Any, owner: str) -> Any:
     """Return a JSON description that identifies the option's value."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
-        return [_told(item, owner) for item in value]
+        return [described(item, owner) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): _told(item, owner) for key, item in value.items()}
+        return {str(key): described(item, owner) for key, item in value.items()}
     if isinstance(value, (np.ndarray, np.generic, jax.Array)):
         array = np.ascontiguousarray(value)
         digest = hashlib.sha256(array.tobytes()).hexdigest()
@@ -62,7 +62,7 @@ def _told(value: Any, owner: str) -> Any:
         return {"name": value.__qualname__, "code": code_hash(value)}
     # Objects that change (BrainPy's have an `update`) would be changed by the first point for all others.
     if hasattr(value, "__dict__") and not inspect.ismodule(value) and not hasattr(value, "update"):
-        inside = {name: _told(item, owner) for name, item in vars(value).items()}
+        inside = {name: described(item, owner) for name, item in vars(value).items()}
         return {"kind": type(value).__qualname__, "code": code_hash(type(value)), **inside}
     raise UserError(
         f"an option of {owner} is {type(value).__name__}; expected numbers, text, arrays, functions or initializers: "

@@ -23,10 +23,10 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError, did_you_mean
 from gbaexplore.models.base import Model
-from gbaexplore.models.brainpy.factory import _FROM_NETWORK, _arguments, _complete, _told
-from gbaexplore.models.brainpy.state import BrainPyState, _change
-from gbaexplore.models.brainpy.traced import _RANDOM, _check_double, _check_same, _draws
-from gbaexplore.models.brainpy.variables import _NAMING, _tracked, _variable, _variables
+from gbaexplore.models.brainpy.factory import FROM_NETWORK, arguments_of, completed, described
+from gbaexplore.models.brainpy.state import BrainPyState, change_of
+from gbaexplore.models.brainpy.traced import RANDOM, check_double, check_same, draws_numbers
+from gbaexplore.models.brainpy.variables import NAMING, tracked, variable_names, variable_of
 from gbaexplore.models.parameters import parameter
 from gbaexplore.networks.seen import Network
 
@@ -102,7 +102,7 @@ class BrainPyModel(Model):
             **{name: float(values.get(name, info.default)) for name, info in self.parameters().items()},
             "factory": factory,
             "observables": observables,
-            "_given": _complete(factory, dict(options or {})),
+            "_given": completed(factory, dict(options or {})),
             "_parts": parts,
             "_remade": {"monitors": monitors, "units": units, "options": options, **parts, **values},
             "_dt": None,
@@ -132,7 +132,7 @@ class BrainPyModel(Model):
     def options(self) -> dict[str, Any]:
         """Return all that is given beside the parameters, as JSON data."""
         name = self.factory.__qualname__
-        given = {argument: _told(value, name) for argument, value in self._given.items()}
+        given = {argument: described(value, name) for argument, value in self._given.items()}
         monitors = ", ".join(f"{monitor} ({units})" for monitor, units in self.observables.items())
         return {"factory": name, "monitors": monitors, **self._parts, "options": given or None}
 
@@ -158,7 +158,7 @@ class BrainPyModel(Model):
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
         with self._environment(0):
             system = self._built(p, net)
-            found = {name: _variable(system, name).value.astype(float) for name in self.observables}
+            found = {name: variable_of(system, name).value.astype(float) for name in self.observables}
         return {name: jnp.reshape(value, net.hierarchy.shape) for name, value in found.items()}
 
     def start(self, p: Any, net: Network) -> BrainPyState:
@@ -178,7 +178,7 @@ class BrainPyModel(Model):
         return BrainPyState(x._monitors, self._per_area(after, net), x._initial, x._steps + 1)
 
     def away(self, x: BrainPyState) -> Any:
-        return [_change(value, initial) for value, initial in zip(x._variables, x._initial)]
+        return [change_of(value, initial) for value, initial in zip(x._variables, x._initial)]
 
     def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
         return self._parts["at_rest"]
@@ -208,7 +208,7 @@ class BrainPyModel(Model):
             "bp_object_as_pytree": False,
             "numpy_func_return": "bp_array",
         }
-        with _NAMING, brainstate.environ.context(env=env, **settings):
+        with NAMING, brainstate.environ.context(env=env, **settings):
             yield
 
     def _built(self, p: Any, net: Network) -> Any:
@@ -219,7 +219,7 @@ class BrainPyModel(Model):
 
         inhibitory = net.fln if net.fln_inhibitory is None else net.fln_inhibitory
         wiring = {**net._asdict(), "fln_inhibitory": inhibitory, "net": net}
-        wiring = {name: wiring[name] for name in _FROM_NETWORK if name in self._arguments}
+        wiring = {name: wiring[name] for name in FROM_NETWORK if name in self._arguments}
         make = functools.partial(self.factory, **{**values, **wiring, **self._given})
         with jax.ensure_compile_time_eval():  # of all that no parameter is in: Python may ask for its value
             try:
@@ -235,23 +235,23 @@ class BrainPyModel(Model):
         """Return the monitored Variables, then all others that a step writes to."""
         import brainstate
 
-        found = [_variable(system, name) for name in self.observables]
+        found = [variable_of(system, name) for name in self.observables]
         monitored = {id(variable) for variable in found}
 
         def once(stimulus: Any) -> int:
-            with _tracked() as trace:
+            with tracked() as trace:
                 self._update(system, stimulus)
                 found.extend(state for state in trace.get_write_states() if id(state) not in monitored)
             return 0
 
-        drawn = _draws(jax.make_jaxpr(once)(stimulus).jaxpr)
+        drawn = draws_numbers(jax.make_jaxpr(once)(stimulus).jaxpr)
         if drawn or any(isinstance(state, brainstate.random.RandomState) for state in found):
-            raise UserError(_RANDOM.format(self._name))
+            raise UserError(RANDOM.format(self._name))
         return found
 
     def _advanced(self, system: Any, stimulus: Any, before: list[tuple[Any, Any]]) -> list[Any]:
         """Return what Variables are after a step, from (Variable, value before it)."""
-        with _tracked():
+        with tracked():
             for variable, value in before:
                 variable.value = value
             self._update(system, stimulus)
@@ -266,12 +266,12 @@ class BrainPyModel(Model):
             if len(inspect.signature(type(system).update).parameters) < 2:  # of the class: BrainPy wraps the method
                 raise UserError(
                     f"update of {self._name} has no argument for the stimulus; expected one, or the Variable that it "
-                    f'is added to: input="...", or input=None. Variables: {", ".join(_variables(system))}'
+                    f'is added to: input="...", or input=None. Variables: {", ".join(variable_names(system))}'
                 )
             system(stimulus)
         else:
             if name is not None:
-                variable = _variable(system, name)
+                variable = variable_of(system, name)
                 variable.value = variable.value + jnp.reshape(stimulus, variable.shape)
             system()
         bp.clear_input(system)
@@ -299,12 +299,12 @@ class BrainPyModel(Model):
 @functools.lru_cache(maxsize=64)
 def _class_of(factory: Callable[..., Any], units: tuple[tuple[str, str], ...], given: frozenset[str]) -> type:
     """Return the subclass that declares what a factory's parameters are, the same one every time."""
-    arguments = _arguments(factory)
+    arguments = arguments_of(factory)
     what = factory.__qualname__
     found = {
         name: argument.default
         for name, argument in arguments.items()
-        if isinstance(argument.default, (float, np.floating)) and name not in (*given, *_FROM_NETWORK)
+        if isinstance(argument.default, (float, np.floating)) and name not in (*given, *FROM_NETWORK)
     }
     for name in found:
         if hasattr(BrainPyModel, name) or name in ("amplitude", "factory", "observables"):
@@ -338,9 +338,9 @@ def _fitted(model: BrainPyModel, areas: int, dt: float, precision: str) -> Brain
             first, second = (jax.make_jaxpr(_first_step(found))(*given) for _ in range(2))
         except _NOT_KNOWN as error:
             raise _not_known(found, given, error) from error
-    _check_same(found._name, first, second)
+    check_same(found._name, first, second)
     if precision == "float64":
-        _check_double(found._name, first)
+        check_double(found._name, first)
     return found
 
 

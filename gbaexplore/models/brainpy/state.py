@@ -25,7 +25,7 @@ class BrainPyState:
         if name not in self.__dict__.get("_monitors", ()):
             raise AttributeError(name)
         at = self._monitors.index(name)
-        return _change(self._variables[at], self._initial[at])
+        return change_of(self._variables[at], self._initial[at])
 
     # As in a NamedTuple of the observables.
 
@@ -44,6 +44,6 @@ class BrainPyState:
         return cls(monitors, *children)
 
 
-def _change(value: Any, initial: Any) -> Any:
+def change_of(value: Any, initial: Any) -> Any:
     """Return the change of a Variable, as real numbers: spikes are 1."""
     return value.astype(float) - initial.astype(float)

@@ -10,12 +10,13 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError
 
-_RANDOM = (
+RANDOM = (
     "update of {} draws random numbers, which would be the same ones in every point; expected a system without noise"
 )
 
 
-def _check_same(name: str, first: Any, second: Any) -> None:
+def check_same(name: str, first: Any, second: Any) -> None:
+    """Refuse a system that is another one each time that it is built."""
     texts = [re.sub("0x[0-9a-f]+", "", str(traced)) for traced in (first, second)]
     pairs = zip(first.consts, second.consts)
     if texts[0] != texts[1] or not all(np.array_equal(a, b) for a, b in pairs):
@@ -26,7 +27,8 @@ def _check_same(name: str, first: Any, second: Any) -> None:
         )
 
 
-def _check_double(name: str, traced: Any) -> None:
+def check_double(name: str, traced: Any) -> None:
+    """Refuse a system that computes in single precision where double is asked for."""
     variables = [v for equation in _equations(traced.jaxpr) for v in (*equation.invars, *equation.outvars)]
     low = {str(v.aval.dtype) for v in variables if hasattr(v.aval, "dtype")} & {"float32", "float16", "bfloat16"}
     if low:
@@ -36,7 +38,8 @@ def _check_double(name: str, traced: Any) -> None:
         )
 
 
-def _draws(jaxpr: Any) -> bool:
+def draws_numbers(jaxpr: Any) -> bool:
+    """Return whether a traced program draws random numbers."""
     names = (equation.primitive.name for equation in _equations(jaxpr))
     return any(name.startswith(("random_", "threefry", "rng_")) for name in names)
 

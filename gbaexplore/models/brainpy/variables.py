@@ -9,14 +9,15 @@ from typing import Any
 
 from gbaexplore.basics.errors import UserError, did_you_mean
 
-_NAMING = threading.RLock()  # BrainPy counts the names of its objects without one
+NAMING = threading.RLock()  # BrainPy counts the names of its objects without one
 
 
-def _variables(system: Any) -> list[str]:
+def variable_names(system: Any) -> list[str]:
+    """Return the names of a system's variables, as it calls them."""
     return [name.removeprefix(".") for name in system.vars(method="relative")]
 
 
-def _variable(system: Any, name: str) -> Any:
+def variable_of(system: Any, name: str) -> Any:
     """Return a system's Variable by its name, or that of a part ("cells.V")."""
     import brainpy.math as bm
 
@@ -24,7 +25,7 @@ def _variable(system: Any, name: str) -> Any:
     for part in name.split("."):
         found = getattr(found, part, None)
     if not isinstance(found, bm.Variable):
-        known = _variables(system)
+        known = variable_names(system)
         raise UserError(
             f'no Variable "{name}" in {type(system).__name__}{did_you_mean(name, known) or ";"} '
             f"Variables: {', '.join(known)}"
@@ -33,7 +34,7 @@ def _variable(system: Any, name: str) -> Any:
 
 
 @contextlib.contextmanager
-def _tracked() -> Iterator[Any]:
+def tracked() -> Iterator[Any]:
     """Follow what is read and written, and put it back at the end: no value of a trace stays in a Variable."""
     import brainstate
 
