@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TypeAlias
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.places import local, names_store, place
@@ -57,6 +58,9 @@ def _ended(code: int) -> int:
     return code
 
 
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gbaexplore",
@@ -67,6 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    _add_run(commands)
+    _add_looks(commands)
+    _add_copies(commands)
+    _add_pictures(commands)
+    _add_studies(commands)
+    return parser
+
+
+def _add_run(commands: Commands) -> None:
     run = commands.add_parser("run", help="compute what is missing of a study")
     run.add_argument("study", metavar="STUDY.py", help="a study file, or the name of a shipped study")
     _add_execution(run)
@@ -74,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--shrink", action="store_true", help="drop values from the store that the study no longer has")
     run.set_defaults(command=_run)
 
+
+def _add_looks(commands: Commands) -> None:
+    """Add the commands that look at stores."""
     info = commands.add_parser("info", help="what a store holds, and what made it")
     info.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
     info.add_argument("--json", action="store_true", help="for machines, with the whole history")
@@ -92,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(command=_check)
 
+
+def _add_copies(commands: Commands) -> None:
+    """Add the commands that write a store's results to other files."""
     export = commands.add_parser("export", help="write a store's results for other programs")
     export.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
     export.add_argument("out", metavar="OUT", help="a new file; its ending says as what: .nc, .zarr, .csv, .parquet")
@@ -102,6 +121,9 @@ def _parser() -> argparse.ArgumentParser:
     plot.add_argument("--out", metavar="FILE", help=".png, .svg or .pdf (default: figures/NAME.png)")
     plot.set_defaults(command=_plot)
 
+
+def _add_pictures(commands: Commands) -> None:
+    """Add the commands that show results."""
     explore = commands.add_parser("explore", help="look at a store in the browser: click a point, see its time courses")
     explore.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
     explore.add_argument("--study", metavar="STUDY.py", help="what made it, if the model is the study's own")
@@ -121,6 +143,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_execution(figure)
     figure.set_defaults(command=_figure)
 
+
+def _add_studies(commands: Commands) -> None:
+    """Add the commands about study files and the program itself."""
     studies = commands.add_parser("studies", help="the shipped studies, with a line each")
     studies.set_defaults(command=_studies)
 
@@ -132,7 +157,6 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="compare published and independent numbers with ours")
     verify.add_argument("--markdown", action="store_true", help="write the table as Markdown")
     verify.set_defaults(command=_verify)
-    return parser
 
 
 def _add_execution(command: argparse.ArgumentParser) -> None:

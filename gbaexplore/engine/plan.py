@@ -106,21 +106,9 @@ def make_plan(
     at_rest = not draws and model.starts_at_rest(values)
     onset, over = int(pieces.edges[0]), int(pieces.edges[-1])
     windows = [measure.steps(dt, n_steps) for measure in measures]
-
-    # At rest nothing happens before the stimulus; after the last window nothing is seen.
-    # A measure opens one step after its first sample: there is a step even after a window of one sample.
-    end = max((max(stop, first + 2) for first, stop in windows), default=n_steps)
-    waits = [onset] + [first for m, (first, _) in zip(measures, windows) if not m.skips_rest]
-    start = min([*waits, end - 1]) if at_rest else 0
-
-    # The ceiling must be watched at every step: a Peak that sees them all does it by the way.
-    principal = next(iter(model.observables))
-    if not any(
-        isinstance(m, Peak) and m.observable(model) == principal and first <= start and stop >= end
-        for m, (first, stop) in zip(measures, windows)
-    ):
-        watch = Peak()
-        measures, windows = (*measures, watch), [*windows, (0, end)]
+    start, end = _span(measures, windows, onset, at_rest, n_steps)
+    if not _watched(model, measures, windows, start, end):
+        measures, windows = (*measures, Peak()), [*windows, (0, end)]
 
     # A sample is the state after its step: a measure opens on the step after its first sample's.
     opening = [max(start, first + 1) if first >= start or not at_rest else start for first, _ in windows]
@@ -159,15 +147,40 @@ def make_plan(
     at = np.arange(start, end) if stepwise else first[:-1]
     piece = np.searchsorted(pieces.edges, at, side="right") - 1
     piece[(piece < 0) | (piece >= len(pieces.levels))] = len(pieces.levels)
+    begins = first[:-1]
     tables = Tables(
         first=first.astype(np.int32),
-        opens=np.array([first[:-1] == opens for opens in opening]),
-        active=np.array([(first[:-1] >= opens) & (first[:-1] < stop) for opens, (_, stop) in zip(opening, windows)]),
+        opens=np.array([begins == opens for opens in opening]),
+        active=np.array([(begins >= opens) & (begins < stop) for opens, (_, stop) in zip(opening, windows)]),
         quiet=first >= over,
         piece=piece.astype(np.int32),
         levels=np.vstack([pieces.levels, np.zeros(len(areas))]).T.astype(precision),
     )
     return Plan(batch, tables)
+
+
+def _span(
+    measures: tuple[StreamingMeasure, ...], windows: list[tuple[int, int]], onset: int, at_rest: bool, n_steps: int
+) -> tuple[int, int]:
+    """Return the first step that is simulated, and the one after the last.
+
+    At rest nothing happens before the stimulus; after the last window nothing is seen.
+    """
+    # A measure opens one step after its first sample: there is a step even after a window of one sample.
+    end = max((max(stop, first + 2) for first, stop in windows), default=n_steps)
+    waits = [onset] + [first for m, (first, _) in zip(measures, windows) if not m.skips_rest]
+    return min([*waits, end - 1]) if at_rest else 0, end
+
+
+def _watched(
+    model: Model, measures: tuple[StreamingMeasure, ...], windows: list[tuple[int, int]], start: int, end: int
+) -> bool:
+    """Return whether a Peak sees every step of the first observable: it watches the ceiling too."""
+    principal = next(iter(model.observables))
+    return any(
+        isinstance(m, Peak) and m.observable(model) == principal and first <= start and stop >= end
+        for m, (first, stop) in zip(measures, windows)
+    )
 
 
 def _lanes(areas: int, late: bool) -> int:
