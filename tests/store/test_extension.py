@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gbaexplore import Peak, UserError, open_study, run
+from gbaexplore.basics.names import DIVERGED
 from gbaexplore.running import runner
 from gbaexplore.running.forecast import forecast
 from gbaexplore.store import making, stores
@@ -69,6 +70,19 @@ def test_numbers_that_differ_by_less_than_the_tolerance_are_one(grown):
     report, extended, _ = grown({"muEE": [30.0, 32.0]}, {"muEE": [30.0 * (1 + 5e-10), 32.0, 33.0]})
     assert report.computed == 1
     assert extended.muEE.values[0] == 30.0 * (1 + 5e-10)
+
+
+def test_numbers_that_differ_by_more_are_two(grown):
+    report, extended, fresh = grown({"muEE": [30.0, 32.0]}, {"muEE": [30.0, 30.0 * (1 + 1e-7), 32.0]})
+    assert (report.computed, report.carried.carried) == (1, 2)
+    identical(extended, fresh)
+
+
+def test_points_that_have_diverged_are_carried_over(grown):
+    report, extended, fresh = grown({"muEE": [30.0, 32.0]}, {"muEE": [30.0, 31.0, 32.0]}, ceiling=1.0)
+    assert (report.computed, report.carried.carried) == (1, 2)
+    assert (extended.status == DIVERGED).all()
+    identical(extended, fresh)
 
 
 def test_the_same_grid_within_the_tolerance_changes_nothing(grown):
