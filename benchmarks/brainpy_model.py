@@ -11,7 +11,7 @@ from shell import ROOT, best, say, sized
 
 from gbaexplore import BrainPyModel, Model, Peak, Pulse, Study, ThresholdLinear, load_connectome, load_study
 
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "verification"))
 from brainpy_notebook import traces_batch
 
 MACAQUE = load_connectome("macaque29")

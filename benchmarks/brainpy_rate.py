@@ -10,7 +10,7 @@ from shell import ROOT, best
 
 from gbaexplore import load_connectome
 
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "verification"))
 from brainpy_notebook import traces_batch
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
+import importlib.machinery
 import importlib.util
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
 from gbaexplore.basics.errors import UserError, did_you_mean
@@ -132,9 +133,16 @@ _BESIDE: dict[str, tuple[Path, bytes]] = {}
 """Modules of users' own that study files have imported: their files, and what was in them."""
 
 
+class _Loader(importlib.machinery.SourceFileLoader):
+    """A loader that compiles what is in the file; Python's own takes what it has kept of one of its size and second."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _load_module(path: Path, digest: str) -> ModuleType:
     name = f"gbaexplore_study_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{digest[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, str(path)))
     assert spec is not None  # it ends with .py
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

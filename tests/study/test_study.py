@@ -1,9 +1,10 @@
 import math
+import os
 
 import numpy as np
 import pytest
 
-from gbaexplore import Connectome, Peak, Pulse, SpectralAbscissa, ThresholdLinear, Trace, UserError
+from gbaexplore import Connectome, Peak, Pulse, SpectralAbscissa, ThresholdLinear, Trace, UserError, load_study
 from gbaexplore.basics.names import canonical
 
 
@@ -258,3 +259,15 @@ def test_numpy_numbers_are_numbers(make_study, run_all):
 def test_a_trace_larger_than_a_block_still_has_blocks(make_study):
     study = make_study(axes={"muEE": [30.0, 31.0]}, measures=[Trace()], dt=1e-6, duration=3.0)
     assert [block.size for block in study.blocks()] == [1, 1]
+
+
+def test_a_file_that_is_rewritten_within_its_second_is_loaded_as_it_is(tmp_path):
+    path = tmp_path / "twice.py"
+    for muEE in ("31.0", "32.0"):
+        path.write_text(
+            "from gbaexplore import Peak, Study, ThresholdLinear, load_connectome\n"
+            "study = Study(name='twice', model=ThresholdLinear(), connectome=load_connectome('macaque29'),\n"
+            f"    axes={{'muEE': [{muEE}]}}, measures=[Peak()], duration=0.1)\n"
+        )
+        os.utime(path, (1e9, 1e9))
+        assert load_study(path).axes["muEE"] == [float(muEE)]
