@@ -26,19 +26,10 @@ OWN = {"SolvedMeasure", "Silence", "Recorded"}
 ROOT = Path(__file__).parents[2]
 
 
-def imports(name: str, of_types: bool = True) -> set[str]:
-    """The package's modules that a module imports, wherever in it; also for its types alone."""
+def imports(name: str) -> set[str]:
+    """The package's modules that a module imports, wherever in it, also for its types alone."""
     found = set()
-    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
-    silent = {
-        id(inside)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test) and not of_types
-        for inside in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in silent:
-            continue
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -63,7 +54,7 @@ def test_imports_go_one_way(name):
 
 
 def test_no_circles():
-    left = {name: imports(name, of_types=False) for name in MODULES}
+    left = {name: imports(name) for name in MODULES}
     while done := {name for name, needs in left.items() if not needs & left.keys()}:
         left = {name: needs for name, needs in left.items() if name not in done}
     assert not left
