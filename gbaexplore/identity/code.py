@@ -77,6 +77,11 @@ def _is_installed(file: str) -> bool:
     return any(Path(file).resolve().is_relative_to(folder) for folder in _installed())
 
 
+def _in_memory(module: ModuleType) -> bool:
+    """Whether a program has made a module itself: it comes from no file and is not built in."""
+    return getattr(module, "__file__", None) is None and getattr(module, "__spec__", None) is None
+
+
 def _own(thing: Any) -> bool:
     """Whether a function or class is its user's own; a program may have made it in no module at all."""
     name = getattr(thing, "__module__", None)
@@ -117,8 +122,7 @@ class _Walk:
         if isinstance(thing, CodeType):
             return self._code(thing, {}, ())
         if isinstance(thing, ModuleType):  # as a value: anything in it may be used
-            made = getattr(thing, "__file__", None) is None and getattr(thing, "__spec__", None) is None
-            inside = sorted(vars(thing).items()) if made or is_own(thing) else []
+            inside = sorted(vars(thing).items()) if _in_memory(thing) or is_own(thing) else []
             told = [_digest(name, self._if_told(value)) for name, value in inside if not name.startswith("__")]
             return _digest("module", *(told or [thing.__name__]))
         if isinstance(thing, type):
@@ -267,8 +271,8 @@ class _Walk:
 
     def _attribute(self, module: ModuleType, name: str, value: Any) -> str:
         """The hash of what a module holds; what an installed one holds beside code may change, such as os.environ."""
-        made = getattr(module, "__file__", None) is None and getattr(module, "__spec__", None) is None
-        if made or is_own(module) or module.__name__.split(".")[0] == _OURS or isinstance(value, (type, FunctionType)):
+        ours = module.__name__.split(".")[0] == _OURS
+        if ours or _in_memory(module) or is_own(module) or isinstance(value, (type, FunctionType)):
             return self.of(value)
         return _digest("named", module.__name__, name)
 

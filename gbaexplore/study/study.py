@@ -21,7 +21,6 @@ from gbaexplore.engine.plan import Plan
 from gbaexplore.engine.programs import Programs
 from gbaexplore.measures.across_seeds import AcrossSeeds
 from gbaexplore.measures.base import Measure, Variable
-from gbaexplore.measures.solved import Trials
 from gbaexplore.models.base import Model
 from gbaexplore.models.checks import checked_values
 from gbaexplore.networks.connectome import Connectome
@@ -167,25 +166,9 @@ class Study:
         """Whether the model draws random numbers, at any point of the study."""
         return self.values.noisy
 
-    def base_values(self, variant: Variant) -> dict[str, float]:
-        """The value of every parameter that neither an axis nor a function gives."""
-        return self.values.base(variant)
-
-    def all_values(self, variant: Variant) -> dict[str, np.ndarray]:
-        """Every value that each parameter takes."""
-        return self.values.every(variant)
-
-    def derived_values(self, variant: Variant) -> dict[str, tuple[list[str], np.ndarray]]:
-        """Return, for each derived parameter, its axes and its values along them."""
-        return self.values.derived_of(variant)
-
     def points(self, block: Block) -> dict[str, np.ndarray]:
         """Return the (point,) values of each parameter of axes, tables and functions in a block, in C order."""
         return self.simulation.points(block)
-
-    def point_hashes(self, coordinates: Mapping[str, Any], count: int) -> np.ndarray:
-        """Return one hash per point from its coordinates along all axes, (point,): it keys the point's noise."""
-        return self.values.point_hashes(coordinates, count)
 
     def points_at(self, variant: Variant, at: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return what `points` does for points anywhere between the axes' values; see `Values.points_at`."""
@@ -258,11 +241,6 @@ class Study:
         """The study's points through the engine."""
         return Simulation(self.settings, self.values, self.outputs, self._blocks, self._programs or Programs())
 
-    @property
-    def programs(self) -> Programs:
-        """The programs of this run, or of this moment."""
-        return self.simulation.programs
-
     def plan(self, variant: Variant, early_end: bool = True) -> Plan:
         """Return how the points of a variant are simulated."""
         return self.simulation.plan(variant, early_end)
@@ -280,10 +258,6 @@ class Study:
     ) -> dict[str, np.ndarray]:
         """Return every variable of some points of a variant, the point first; see `Simulation.run_points`."""
         return self.simulation.run_points(variant, points, count, early_end)
-
-    def trials(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> Trials:
-        """Return what a solved measure gets of some points."""
-        return self.simulation.trials(variant, points, count)
 
     # What the result looks like.
 
