@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import canonical
 
 if TYPE_CHECKING:
@@ -125,4 +125,4 @@ def _check(n: Any, ranges: Any, log: Collection[str], seed: Any) -> None:
             raise UserError(f'range of "{name}" is {ends!r}, of which there is no logarithm; expected low > 0')
     for name in log:
         if name not in ranges:
-            raise UserError(f'log has "{name}"{did_you_mean(name, list(ranges)) or ";"} Ranges: {", ".join(ranges)}')
+            raise UserError(unknown(f'log has "{name}"', name, ranges, "Ranges"))

@@ -6,7 +6,7 @@ import itertools
 import json
 from typing import TYPE_CHECKING
 
-from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import AREA, OK, STATUS
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def propagation_ratio(ds: xr.Dataset, target: str = "24c", source: str = "V1") -
     known = [str(area) for area in ds[AREA].values]
     for area in (target, source):
         if area not in known:
-            raise UserError(f'no area "{area}"{did_you_mean(area, known) or ";"} Areas: {", ".join(known)}')
+            raise UserError(unknown(f'no area "{area}"', area, known, "Areas"))
     peak = ds.peak_rate.where(ds[STATUS] == OK)
     low = peak.sel(area=source, drop=True)
     ratio = (peak.sel(area=target, drop=True) / low).where(low > 0)

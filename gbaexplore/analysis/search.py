@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gbaexplore.analysis.mesh import Edge, Mesh, Point
-from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import DIVERGED, OK, STATUS, canonical
 from gbaexplore.basics.points import SEED
 from gbaexplore.store.recipe import explained
@@ -147,10 +147,7 @@ def _spread(values: np.ndarray, count: int) -> np.ndarray:
 def _tolerances(study: Study, given: Mapping[str, float]) -> np.ndarray:
     for name, value in given.items():
         if name not in study.numeric:
-            raise UserError(
-                f'tolerance of "{name}"{did_you_mean(name, list(study.numeric)) or ";"} '
-                f"Axes of numbers: {', '.join(study.numeric)}"
-            )
+            raise UserError(unknown(f'tolerance of "{name}"', name, study.numeric, "Axes of numbers"))
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
             raise UserError(f"the tolerance of {name} is {value!r}; expected a finite number above 0")
     ranges = {name: float(np.ptp(values)) for name, values in study.numeric.items()}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import DIVERGED, FAILED, PENDING, STATUS
 from gbaexplore.store.recipe import tables_of
 
@@ -97,7 +97,7 @@ def _computed(ds: xr.Dataset, values: str | xr.DataArray, axis: str, diverged: f
     """Return values that are there for every point."""
     if isinstance(values, str) and values not in ds:
         known = [str(name) for name in ds.data_vars]
-        raise UserError(f'no variable "{values}"{did_you_mean(values, known) or ";"} Variables: {", ".join(known)}')
+        raise UserError(unknown(f'no variable "{values}"', values, known, "Variables"))
     field, state = ds[values] if isinstance(values, str) else values, ds[STATUS]
     if axis not in field.dims or field.sizes[axis] != ds.sizes[axis]:
         raise UserError(f"the values are along {', '.join(map(str, field.dims))}; expected all of {axis} among them")

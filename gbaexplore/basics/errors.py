@@ -8,14 +8,37 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGE = str(Path(__file__).parents[1])
+_LONGEST = 80  # characters of a name in a list
 _INSTALLED = ("site-packages", "dist-packages", sys.base_prefix)
 
 
 class UserError(ValueError):
     """A mistake in what was asked for: what was found, what was expected, what to do.
 
-    The command line prints its text as one line and exits with 2.
+    The command line prints its text as one line and exits with 2. Names in it come from files and stores of any origin,
+    so it is `printable`.
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text))
+
+
+def printable(text: object) -> str:
+    r"""Return text with its control characters and marks of direction escaped: it can't move a terminal's cursor.
+
+    >>> print(printable("V1\x1b[2K\n"))
+    V1\x1b[2K\n
+    """
+    words = str(text)
+    if words.isprintable():
+        return words
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+
+
+def text_of(error: BaseException, most: int = 300) -> str:
+    """Return what an error says, on one line of at most `most` characters; if it says nothing, its type."""
+    words = printable(" ".join(str(error).split()))
+    return (words if len(words) <= most else f"{words[:most]}...") or type(error).__name__
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:
@@ -29,13 +52,23 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
     return f'; did you mean "{by_lower[near[0]]}"?' if near else ""
 
 
+def unknown(what: str, name: str, known: Iterable[str], kind: str) -> str:
+    """Word a message about a name that is not among the known ones.
+
+    >>> unknown('no area "v1" in macaque29', "v1", ["V1", "V2"], "Areas")
+    'no area "v1" in macaque29; did you mean "V1"? Areas: V1, V2'
+    """
+    names = [str(one) for one in known]
+    return f"{what}{did_you_mean(str(name), names) or ';'} {kind}: {listing(names)}"
+
+
 def listing(names: Iterable[object], most: int = 40) -> str:
-    """Join names for a message; long lists are cut: "V1, V2 and 27 more".
+    """Join names for a message; long lists, and long names, are cut: "V1, V2 and 27 more".
 
     >>> listing(["V1", "V2", "V4"], most=2)
     'V1, V2 and 1 more'
     """
-    words = [str(name) for name in names]
+    words = [text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..." for text in map(str, names)]
     more = f" and {len(words) - most:,} more" if len(words) > most else ""
     return (", ".join(words[:most]) or "none") + more
 
@@ -58,7 +91,7 @@ def defined_at(function: Callable[..., Any]) -> str:
 
 def one_line(error: BaseException) -> str:
     """Say what was raised and in which line of whose code: the last one of the user's own."""
-    text = " ".join(str(error).split())[:300]
+    text = text_of(error)
     if type(error).__name__ == "TracerBoolConversionError" or "truth value of an array" in text:
         text = "if, and, or, not and while can't decide over arrays; use jnp.where, jnp.maximum or jnp.logical_and"
     return f"{type(error).__name__}: {text}{raised_at(error)}"

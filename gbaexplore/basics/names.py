@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,16 @@ def _rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         whole = np.rint(scaled)
         sure = (np.abs(np.abs(scaled - whole) - 0.5) > 1e-2) & (np.abs(whole) >= 1e11) & (np.abs(whole) <= 1e12)
         return np.where(sure, whole * down / up, 0.0), sure
+
+
+def unit(attrs: Mapping[Any, Any], form: str = " ({})") -> str:
+    """Return the unit of a variable with these attributes, in brackets; nothing if it has none.
+
+    >>> unit({"units": "Hz"}), unit({"units": "1"})
+    (' (Hz)', '')
+    """
+    units = attrs.get("units", "1")
+    return "" if units == "1" else form.format(units)
 
 
 def thinned(labels: Iterable[Any], most: int = 32) -> dict[int, str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.errors import UserError, text_of
 
+_PACKAGE = Path(__file__).parents[1]
 _URL = re.compile(r"([a-z][a-z0-9+.:-]*):/+(.*)", re.IGNORECASE | re.DOTALL)
 _OF_ZARR = ("zarr.json", ".zgroup", ".zarray")  # a group or an array, of format 3 or 2, is a folder with one of these
 
@@ -32,7 +35,7 @@ def place(where: str | Path) -> Path:
         path.fs  # noqa: B018 - what it needs is imported now
         why = "" if remote(cast(Path, path)) else "no such kind of URL is known"
     except Exception as error:  # of a package for some kind of URL: any
-        why = " ".join(str(error).split())
+        why = text_of(error)
     if why:
         raise UserError(
             f"{where} can't be used ({why}); expected a folder, or a URL of an object store, as text, "
@@ -116,7 +119,7 @@ def check_writable(path: Path) -> None:
             what = f"a link to {os.readlink(above)}, which is no folder" if above.is_symlink() else "no folder"
             raise UserError(f"{above} is {what}; expected a folder for {path.name}: choose another place")
         if not os.access(above, os.W_OK | os.X_OK):
-            raise UserError(f"{above} can't be written to: no permission; choose another place for {path.name}")
+            raise _unwritable(above, "no permission", f"choose another place for {path.name}")
         folders = (above.resolve() / path.name).parents
     for folder in folders:
         if any(_seen(folder / name) for name in _OF_ZARR):
@@ -150,4 +153,29 @@ def exists(path: Path) -> bool:
 
 def reason(error: Exception) -> str:
     """Return why a place can't be used, in a few words."""
-    return getattr(error, "strerror", None) or " ".join(str(error).split())[:120] or type(error).__name__
+    return getattr(error, "strerror", None) or text_of(error, 120)
+
+
+@contextlib.contextmanager
+def writing(path: Path, fix: str, errors: type[Exception] = OSError) -> Iterator[None]:
+    """Write to a path; raise UserError, with the reason and this fix, if it can't be done.
+
+    Args:
+        errors: which errors mean that; those of an object store's client may be of any type.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except errors as error:
+        raise _unwritable(path, reason(error), fix) from None
+
+
+def _unwritable(path: Path, why: str, fix: str) -> UserError:
+    return UserError(f"{path} can't be written to: {why}; {fix}")
+
+
+def shipped_folder(folder: str) -> Path:
+    """Return the folder "data" or "studies": inside the package in an installed wheel, beside it in a checkout."""
+    inside = _PACKAGE / folder
+    return inside if inside.is_dir() else _PACKAGE.parent / folder

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.models.parameters import ParameterInfo
 from gbaexplore.networks.seen import Network
 
@@ -149,7 +149,4 @@ class Model(ABC):
         """Raise UserError, with the nearest name, unless this is one of the model's parameters."""
         known = [*cls.parameters(), *also]
         if name not in known:
-            raise UserError(
-                f'no parameter "{name}" in {cls.__name__}{did_you_mean(name, known) or ";"} '
-                f"Parameters: {', '.join(known)}"
-            )
+            raise UserError(unknown(f'no parameter "{name}" in {cls.__name__}', name, known, "Parameters"))

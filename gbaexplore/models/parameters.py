@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gbaexplore.basics.errors import did_you_mean
+from gbaexplore.basics.errors import unknown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Parameters:
     def __getattr__(self, name: str) -> Any:
         # An AttributeError, so that the line of the model's code that asked can be told.
         known = list(self.__dict__)
-        raise AttributeError(f'no parameter "{name}"{did_you_mean(name, known) or ";"} Parameters: {", ".join(known)}')
+        raise AttributeError(unknown(f'no parameter "{name}"', name, known, "Parameters"))
 
 
 jax.tree_util.register_pytree_node(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, did_you_mean, listing
-from gbaexplore.basics.places import local
+from gbaexplore.basics.errors import UserError, did_you_mean, listing, unknown
+from gbaexplore.basics.places import local, shipped_folder
 from gbaexplore.networks import files as layouts
 from gbaexplore.networks.files import Anatomy, relative
 
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-# An installed wheel carries data/ inside the package; a checkout has it beside the package.
-_PACKAGE = Path(__file__).parents[1]
-DATA = _PACKAGE / "data" if (_PACKAGE / "data").is_dir() else _PACKAGE.parent / "data"
+DATA = shipped_folder("data")
 
 _MATRICES = {
     "fln": "fraction of labelled neurons",
@@ -194,10 +192,7 @@ class Connectome:
             UserError: no such area; the nearest name is suggested.
         """
         if area not in self.areas:
-            raise UserError(
-                f'no area "{area}" in {self.name}{did_you_mean(str(area), self.areas) or ";"} '
-                f"Areas: {listing(self.areas)}"
-            )
+            raise UserError(unknown(f'no area "{area}" in {self.name}', area, self.areas, "Areas"))
         return self.areas.index(area)
 
     # Variants. Each says in its name what was done, so that messages and provenance read well.

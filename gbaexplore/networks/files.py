@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gbaexplore.basics.errors import UserError, listing
-from gbaexplore.basics.places import check_writable
+from gbaexplore.basics.places import check_writable, writing
 
 _SUMS = "SHA256SUMS"
 _RAW, _RELATIVE = "hierarchy_raw", "hierarchy"
@@ -62,7 +62,7 @@ def write_folder(folder: Path, anatomy: Anatomy) -> Path:
     for field, matrix in matrices.items():
         rows = [[area, *row] for area, row in zip(areas, matrix.tolist())]
         tables[field] = [["target\\source", *areas], *rows]
-    try:
+    with writing(folder, "choose another folder"):
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise UserError(f"{folder} has files already; expected a new or an empty folder: choose another")
@@ -71,8 +71,6 @@ def write_folder(folder: Path, anatomy: Anatomy) -> Path:
                 csv.writer(file, lineterminator="\n").writerows(table)
         sums = [f"{_sha256(folder / f'{name}.csv')}  {name}.csv\n" for name in sorted(tables)]
         (folder / _SUMS).write_text("".join(sums), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{folder} can't be written to: {error.strerror or error}; choose another folder") from None
     return folder
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.analysis.ratios import propagation_ratio
-from gbaexplore.basics.errors import UserError, did_you_mean, listing
-from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS
+from gbaexplore.basics.errors import UserError, listing, unknown
+from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS, unit
 from gbaexplore.plots.style import symbol
 from gbaexplore.store.recipe import tables_of
 
@@ -124,7 +124,7 @@ def known_area(ds: xr.Dataset, area: str, dim: str = AREA) -> str:
     """Return an area, or refuse one that is not there."""
     known = [str(name) for name in ds[dim].values]
     if area not in known:
-        raise UserError(f'no area "{area}"{did_you_mean(str(area), known) or ";"} Areas: {listing(known)}')
+        raise UserError(unknown(f'no area "{area}"', area, known, "Areas"))
     return str(area)
 
 
@@ -133,8 +133,7 @@ def value_of(point: xr.Dataset, axis: str, named: bool = False) -> str:
     value = point[axis].item()
     if point[axis].dtype.kind not in "iuf":
         return f"{axis} {value}" if named else str(value)
-    units = point[axis].attrs.get("units", "1")
-    return f"{symbol(axis)} = {value:.6g}" + (f" {units}" if units != "1" else "")
+    return f"{symbol(axis)} = {value:.6g}{unit(point[axis].attrs, ' {}')}"
 
 
 def drawable(values: np.ndarray) -> np.ndarray:
@@ -156,7 +155,7 @@ def field_of(ds: xr.Dataset, variable: str | None, area: str | None, target: str
 def _variable(ds: xr.Dataset, name: str, area: str | None) -> xr.DataArray:
     known = sorted({str(variable) for variable in ds.data_vars} - {STATUS})
     if name not in known:
-        raise UserError(f'no variable "{name}"{did_you_mean(name, known) or ";"} Variables: {listing(known)}')
+        raise UserError(unknown(f'no variable "{name}"', name, known, "Variables"))
     field, dim = ds[name], areas_along(ds, name)
     if dim is None and area is not None:
         raise UserError(f'{name} has no areas left, to take "{area}" from; leave area out')

@@ -11,7 +11,7 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA, STATUS
-from gbaexplore.basics.places import check_writable, local, place, reason
+from gbaexplore.basics.places import check_writable, local, place, reason, writing
 from gbaexplore.plots.fields import (
     MOST_PANELS,
     area_dim,
@@ -95,11 +95,9 @@ def store(path: Path | str, out: Path | str | None = None) -> Path:
         raise UserError(f"{out} names no kind of picture that can be made; expected an ending: {', '.join(_ENDINGS)}")
     check_writable(out)
     fig = _drawn(path)
-    try:
+    with writing(out, "choose another --out"):
         out.parent.mkdir(parents=True, exist_ok=True)
         fig.savefig(out, dpi=200)
-    except OSError as error:
-        raise UserError(f"{out} can't be written to: {error.strerror or error}; choose another --out") from None
     return out
 
 

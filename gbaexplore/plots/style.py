@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.basics.names import thinned
+from gbaexplore.basics.names import thinned, unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -101,13 +101,7 @@ def quantity(ds: xr.Dataset, name: str) -> str:
     words = ds[name].attrs.get("long_name", "")
     if not words or (name in ds.coords and ds[name].dtype.kind in "iuf" and name not in words.split()):
         words = f"{words} {symbol(name)}".strip()
-    return words + unit_of(ds[name])
-
-
-def unit_of(values: xr.DataArray) -> str:
-    """Return the unit of some values in brackets, or nothing if they have none."""
-    units = values.attrs.get("units", "1")
-    return "" if units == "1" else f" ({units})"
+    return words + unit(ds[name].attrs)
 
 
 def line_styles(areas: Sequence[str], points: Sequence[tuple[str, Any]], ax: Axes) -> list[dict[str, Any]]:

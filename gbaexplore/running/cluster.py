@@ -11,7 +11,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
-from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.errors import UserError, text_of
 
 _CONNECT_S = 6.0
 
@@ -52,7 +52,7 @@ def _local_cluster(workers: int | None) -> Any:
             )
     except RuntimeError as error:
         raise UserError(
-            f"a worker process could not be started ({' '.join(str(error).split())[:100]}); run again, or with fewer "
+            f"a worker process could not be started ({text_of(error, 100)}); run again, or with fewer "
             "--workers if the memory does not do for them"
         ) from None
 
@@ -76,10 +76,9 @@ def _connect(address: str) -> Any:
         client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
         client.wait_for_workers(1, timeout=_CONNECT_S)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
-        text = " ".join(str(error).split())[:120]
         raise UserError(
-            f"no dask scheduler with a worker answers at {address} ({type(error).__name__}: {text}); expected the "
-            "address that `dask scheduler` prints, such as tcp://127.0.0.1:8786"
+            f"no dask scheduler with a worker answers at {address} ({type(error).__name__}: {text_of(error, 120)}); "
+            "expected the address that `dask scheduler` prints, such as tcp://127.0.0.1:8786"
         ) from None
     return client
 

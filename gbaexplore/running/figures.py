@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.places import check_writable
+from gbaexplore.basics.places import check_writable, writing
 from gbaexplore.running import runner
 from gbaexplore.running.progress import Progress
 from gbaexplore.store.stores import open_study
@@ -31,10 +31,8 @@ def make(
 
     mpl.use("agg")  # files are wanted, and there may be no display
     figure = file.draw(open_study(report.path))
-    try:
+    with writing(out, "choose another --out"):
         out.mkdir(parents=True, exist_ok=True)
         for picture in pictures:
             figure.savefig(picture, dpi=200)
-    except OSError as error:
-        raise UserError(f"{out} can't be written to: {error.strerror or error}; choose another --out") from None
     return report, pictures

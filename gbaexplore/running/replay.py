@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import canonical
 from gbaexplore.basics.places import place
 from gbaexplore.basics.points import SEED
@@ -132,7 +132,7 @@ class Replay:
         """
         for axis in labels:
             if axis not in self.axes:
-                raise UserError(f'no axis "{axis}"{did_you_mean(axis, list(self.axes)) or ";"} Axes: {_all(self.axes)}')
+                raise UserError(unknown(f'no axis "{axis}"', axis, self.axes, "Axes"))
         return {axis: self._index(axis, known, labels.get(axis)) for axis, known in self.axes.items()}
 
     def _index(self, axis: str, known: list[Any], label: Any) -> int:

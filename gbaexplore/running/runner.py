@@ -16,7 +16,7 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError, one_line
 from gbaexplore.basics.names import DIVERGED, FAILED, OK, PENDING
-from gbaexplore.basics.places import check_writable, names_store, place, reason
+from gbaexplore.basics.places import check_writable, names_store, place, writing
 from gbaexplore.running.cluster import client_of
 from gbaexplore.running.dispatch import outcomes
 from gbaexplore.running.interrupts import Interrupts
@@ -268,20 +268,17 @@ def _compute(
             _prepare_store(path, todo, report)
             report.start_seconds = time.monotonic() - started
             shown = progress(todo.points) if progress else None
-            try:
-                found = outcomes(client, todo.study, path, todo.blocks, interrupts)
-                for outcome in _recorded(found, todo.study, path, report):
+            with writing(path, "finished blocks are kept: fix that and run again"):
+                try:
+                    found = outcomes(client, todo.study, path, todo.blocks, interrupts)
+                    for outcome in _recorded(found, todo.study, path, report):
+                        if shown:
+                            shown.add(outcome.points)
+                except FileNotFoundError:
+                    raise stores.gone(path) from None
+                finally:
                     if shown:
-                        shown.add(outcome.points)
-            except FileNotFoundError:
-                raise stores.gone(path) from None
-            except OSError as error:
-                raise UserError(
-                    f"{path} can't be written to: {reason(error)}; finished blocks are kept: mend it, run again"
-                ) from None
-            finally:
-                if shown:
-                    shown.close()
+                        shown.close()
 
 
 def _prepare_store(path: Path, todo: Todo, report: Report) -> None:

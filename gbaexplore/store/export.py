@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import STATUS, STATUS_MEANINGS
-from gbaexplore.basics.places import check_writable, exists, local, reason
+from gbaexplore.basics.names import STATUS, STATUS_MEANINGS, unit
+from gbaexplore.basics.places import check_writable, exists, local, reason, writing
 from gbaexplore.store import integrity, stores
 from gbaexplore.store.history import history
 
@@ -61,19 +61,27 @@ def export(path: Path, out: str | Path) -> None:
     ds = _opened(path).assign_attrs(_attributes(path, out))
     staged = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write(path, ds, staged)
-        if stores.generation(path) != generation:
-            raise UserError(f"{path} has been replaced while it was read; expected one grid: export it again")
-        _refuse(out)
-        os.rename(staged, out)
-    except (OSError, RuntimeError) as error:
-        if not isinstance(error, OSError) and not str(error).startswith("NetCDF: "):  # as netCDF4 says of a full disk
-            raise
-        raise UserError(f"{out} can't be written to: {reason(error)}; choose another place") from None
+        with writing(out, "choose another place"), _of_netcdf():
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write(path, ds, staged)
+            if stores.generation(path) != generation:
+                raise UserError(f"{path} has been replaced while it was read; expected one grid: export it again")
+            _refuse(out)
+            os.rename(staged, out)
     finally:
         with contextlib.suppress(OSError):
             shutil.rmtree(staged) if staged.is_dir() else staged.unlink()
+
+
+@contextlib.contextmanager
+def _of_netcdf() -> Iterator[None]:
+    """Raise OSError where netCDF4 can't write, as on a full disk."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("NetCDF: "):
+            raise
+        raise OSError(str(error)) from None
 
 
 def _refuse(out: Path) -> None:
@@ -172,8 +180,7 @@ def _as_cf(ds: xr.Dataset) -> xr.Dataset:
 def _csv(path: Path, ds: xr.Dataset, new: Path) -> None:
     import pyarrow.csv as csv
 
-    units = {name: ds[name].attrs.get("units", "1") for name in _columns(ds)[1]}
-    schema = _schema(ds, [name if unit == "1" else f"{name} ({unit})" for name, unit in units.items()])
+    schema = _schema(ds, [name + unit(ds[name].attrs) for name in _columns(ds)[1]])
     with csv.CSVWriter(new, schema) as writer:
         for table in _tables(path, ds, schema):
             writer.write_table(table)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gbaexplore.basics.names import STATUS, STATUS_MEANINGS
+from gbaexplore.basics.names import STATUS, STATUS_MEANINGS, unit
 from gbaexplore.store import stores
 from gbaexplore.store.history import history
 from gbaexplore.store.recipe import tables
@@ -30,9 +30,8 @@ def describe(path: Path) -> str:
     lines += ["variables"]
     for name, variable in sorted(ds.data_vars.items()):
         long_name = variable.attrs.get("long_name", "")
-        lines.append(
-            f"  {name:<18} ({', '.join(map(str, variable.dims))}) {variable.dtype}{_units(variable)}: {long_name}"
-        )
+        dims, units = ", ".join(map(str, variable.dims)), unit(variable.attrs, " {}")
+        lines.append(f"  {name:<18} ({dims}) {variable.dtype}{units}: {long_name}")
     for label, variant in recipe["variants"].items():
         lines += [f"variant {label}"]
         lines += [f"  {kind:<18} {_object(variant[kind])}" for kind in ("model", "connectome", "stimulus")]
@@ -117,12 +116,7 @@ def _axis(name: str, ds: xr.Dataset, recipe: dict[str, Any]) -> str:
 
 def _range(values: xr.DataArray) -> str:
     low, high = float(values.min()), float(values.max())
-    return (f"{low:g}" if low == high else f"{low:g} to {high:g}") + _units(values)
-
-
-def _units(variable: Any) -> str:
-    units = variable.attrs.get("units", "1")
-    return "" if units == "1" else f" {units}"
+    return (f"{low:g}" if low == high else f"{low:g} to {high:g}") + unit(values.attrs, " {}")
 
 
 def _object(recipe: dict[str, Any]) -> str:

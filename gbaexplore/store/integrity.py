@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gbaexplore.basics.errors import text_of
 from gbaexplore.basics.names import OK, PENDING, STATUS
 from gbaexplore.basics.places import for_zarr
 from gbaexplore.store import lock, making, stores
@@ -75,7 +76,7 @@ def _check_block(
     try:
         state = np.asarray(status[block])
     except Exception as error:
-        yield finding(STATUS, _reason(error))
+        yield finding(STATUS, text_of(error, 120))
         return
     if (state == PENDING).all():
         written = [name for name in arrays if name != STATUS and files[name].exists()]
@@ -95,7 +96,7 @@ def _check_block(
         try:
             values = np.asarray(array[block])
         except Exception as error:
-            yield finding(name, _reason(error))
+            yield finding(name, text_of(error, 120))
             continue
         if not np.isfinite(values[state == OK]).all():
             yield finding(name, "a value that is no number at a point that is ok")
@@ -109,10 +110,6 @@ def _key(array: Any, index: tuple[int, ...]) -> tuple[int, ...]:
 def _range(name: str, labels: np.ndarray) -> str:
     first, last = (value if isinstance(value, str) else f"{value:g}" for value in (labels[0], labels[-1]))
     return f"{name} {first}" if len(labels) == 1 else f"{name} {first} to {last}"
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 def repair(path: Path, findings: list[Finding]) -> int:

@@ -14,9 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import STATUS
-from gbaexplore.basics.places import exists, real, reason, remote
+from gbaexplore.basics.places import exists, real, remote, writing
 from gbaexplore.store import lock
 
 if TYPE_CHECKING:
@@ -55,25 +54,23 @@ def staged(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | 
         UserError: the place can't be written to.
     """
     with contextlib.ExitStack() as stack:
+        stack.enter_context(writing(path, "choose another --store"))
         there = real(path)  # a link stays one
-        try:
-            if remote(there):  # made here, and then copied there
-                new = Path(stack.enter_context(tempfile.TemporaryDirectory())) / there.name
-            else:
-                if exists(there):  # from now on nothing is written there that would not be carried over
-                    stack.enter_context(lock.without_writers(there))
-                new = there.with_name(f".{there.name}.{os.getpid()}.partial")
-                there.parent.mkdir(parents=True, exist_ok=True)
-                _sweep(there.parent, f".{there.name}.*.partial")
-                stack.callback(shutil.rmtree, new, ignore_errors=True)
-            template.to_zarr(new, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
-            for name, ds in (inputs or {}).items():
-                ds.to_zarr(new, group=name, zarr_format=3, consolidated=False, encoding=_coordinates_encoding(ds))
-            (new / CHECKSUMS).write_text(json.dumps(_checksums(new), indent=1))
-            yield new
-            (_copy if remote(there) else _put)(new, there)
-        except OSError as error:
-            raise UserError(f"{path} can't be written to: {reason(error)}; choose another --store") from None
+        if remote(there):  # made here, and then copied there
+            new = Path(stack.enter_context(tempfile.TemporaryDirectory())) / there.name
+        else:
+            if exists(there):  # from now on nothing is written there that would not be carried over
+                stack.enter_context(lock.without_writers(there))
+            new = there.with_name(f".{there.name}.{os.getpid()}.partial")
+            there.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(there.parent, f".{there.name}.*.partial")
+            stack.callback(shutil.rmtree, new, ignore_errors=True)
+        template.to_zarr(new, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
+        for name, ds in (inputs or {}).items():
+            ds.to_zarr(new, group=name, zarr_format=3, consolidated=False, encoding=_coordinates_encoding(ds))
+        (new / CHECKSUMS).write_text(json.dumps(_checksums(new), indent=1))
+        yield new
+        (_copy if remote(there) else _put)(new, there)
 
 
 def _copy(new: Path, path: Path) -> None:
@@ -110,14 +107,10 @@ def locked(path: Path) -> Iterator[None]:
         UserError: another process holds it, or the folder can't be written to.
     """
     with contextlib.ExitStack() as stack:
-        try:
+        with writing(path, "choose another --store", Exception):
             stack.enter_context(lock.held(path))
             if not remote(path):
                 _recover(real(path))
-        except UserError:
-            raise
-        except Exception as error:  # of an object store's client: any
-            raise UserError(f"{path} can't be written to: {reason(error)}; choose another --store") from None
         yield
 
 

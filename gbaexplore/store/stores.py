@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.errors import UserError, text_of
 from gbaexplore.basics.names import FAILED, PENDING, STATUS
 from gbaexplore.basics.places import for_zarr, place, remote
 from gbaexplore.store import lock
@@ -215,7 +215,7 @@ def _status(path: Path, block: Any) -> np.ndarray:
         return np.asarray(zarr.open_array(for_zarr(path / STATUS), mode="r")[block])
     except (ValueError, RuntimeError) as error:  # a checksum that is wrong, bytes that can't be unpacked
         raise UserError(
-            f"{path} is damaged (its status: {' '.join(str(error).split())[:100]}); `gbaexplore check {path} --repair` "
+            f"{path} is damaged (its status: {text_of(error, 100)}); `gbaexplore check {path} --repair` "
             "marks what is damaged to be computed again"
         ) from None
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
-from gbaexplore.basics.errors import UserError, did_you_mean
-from gbaexplore.basics.places import check_writable, local
+from gbaexplore.basics.errors import UserError, did_you_mean, text_of
+from gbaexplore.basics.places import check_writable, local, shipped_folder, writing
 from gbaexplore.identity.code import is_own
 
 if TYPE_CHECKING:
@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 
     from gbaexplore.study.study import Study
 
-# An installed wheel carries studies/ inside the package; a checkout has it beside the package.
-_PACKAGE = Path(__file__).parents[1]
-STUDIES = _PACKAGE / "studies" if (_PACKAGE / "studies").is_dir() else _PACKAGE.parent / "studies"
-
+STUDIES = shipped_folder("studies")
 
 _HEAD = """\
 # Your own study, started from {origin}. What you can change:
@@ -91,13 +88,12 @@ def write_copy(origin: str, path: str | Path) -> Path:
     head = _HEAD.format(origin=source.stem, name=path.stem)
     # The study's name names its store: a copy must not be taken for the original.
     text = source.read_text(encoding="utf-8").replace(f'name="{source.stem}"', f'name="{path.stem}"')
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(head + text)
-    except FileExistsError:
-        raise UserError(f"{path} exists already; choose another name, or remove it") from None
-    except OSError as error:
-        raise UserError(f"{path} can't be written to: {error.strerror}; choose another place") from None
+    with writing(path, "choose another place"):
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(head + text)
+        except FileExistsError:
+            raise UserError(f"{path} exists already; choose another name, or remove it") from None
     return path
 
 
@@ -200,5 +196,6 @@ def _where(error: BaseException, path: Path) -> str:
     if isinstance(error, SyntaxError) and error.filename == str(path):
         lines = [error.lineno]
     at = f"{path}, line {lines[-1]}" if lines else str(path)
-    text = " ".join(str(error).split()) or "no message"
-    return f"{at}: {text}" if isinstance(error, UserError) else f"{at}: {type(error).__name__}: {text}; mend the file"
+    if isinstance(error, UserError):
+        return f"{at}: {error}"
+    return f"{at}: {type(error).__name__}: {text_of(error) if str(error).strip() else 'no message'}; fix the file"

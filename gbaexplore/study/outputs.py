@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import AREA, STATUS
 from gbaexplore.measures.base import Measure, Variable
 from gbaexplore.study.grid import Grid
@@ -38,10 +38,8 @@ class Outputs:
         for measure in self.measures:
             of = getattr(measure, "of", None)
             if of is not None and of not in model.observables:
-                raise UserError(
-                    f'{type(measure).__name__}(of="{of}"): no such observable in {type(model).__name__}'
-                    f"{did_you_mean(of, model.observables) or ';'} Observables: {', '.join(model.observables)}"
-                )
+                what = f'{type(measure).__name__}(of="{of}"): no such observable in {type(model).__name__}'
+                raise UserError(unknown(what, of, model.observables, "Observables"))
         clash = {AREA, STATUS, "hierarchy", *self.coordinates()} & set(self.grid.names)
         if clash:
             raise UserError(f'axis "{min(clash)}" has a name that the results need; expected another name')

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.identity.code import code_hash
 
 FROM_NETWORK = ("hierarchy", "fln", "fln_inhibitory", "net")
@@ -33,10 +33,7 @@ def completed(factory: Callable[..., Any], options: dict[str, Any]) -> dict[str,
     others = any(a.kind is inspect.Parameter.VAR_KEYWORD for a in inspect.signature(factory).parameters.values())
     for name in options:
         if name not in known and not others:
-            raise UserError(
-                f'options: no argument "{name}" in {what}{did_you_mean(name, known) or ";"} '
-                f"Arguments: {', '.join(known)}"
-            )
+            raise UserError(unknown(f'options: no argument "{name}" in {what}', name, known, "Arguments"))
     for name, argument in known.items():
         if argument.default is argument.empty and name not in (*options, *FROM_NETWORK):
             raise UserError(

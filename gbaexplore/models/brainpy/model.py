@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.models.base import Model
 from gbaexplore.models.brainpy.factory import FROM_NETWORK, arguments_of, completed, described
 from gbaexplore.models.brainpy.state import BrainPyState, change_of
@@ -311,10 +311,7 @@ def _class_of(factory: Callable[..., Any], units: tuple[tuple[str, str], ...], g
             raise UserError(f'the argument "{name}" of {what} has a name that a model needs; expected another name')
     for name, _ in units:
         if name not in found:
-            raise UserError(
-                f'units: no parameter "{name}" in {what}{did_you_mean(name, found) or ";"} '
-                f"Parameters: {', '.join(found)}"
-            )
+            raise UserError(unknown(f'units: no parameter "{name}" in {what}', name, found, "Parameters"))
     fields = [
         (name, float, parameter(float(value), units=dict(units).get(name, "1"), doc=f"{name} of {what}"))
         for name, value in found.items()

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.errors import UserError, unknown
 
 NAMING = threading.RLock()  # BrainPy counts the names of its objects without one
 
@@ -26,10 +26,7 @@ def variable_of(system: Any, name: str) -> Any:
         found = getattr(found, part, None)
     if not isinstance(found, bm.Variable):
         known = variable_names(system)
-        raise UserError(
-            f'no Variable "{name}" in {type(system).__name__}{did_you_mean(name, known) or ";"} '
-            f"Variables: {', '.join(known)}"
-        )
+        raise UserError(unknown(f'no Variable "{name}" in {type(system).__name__}', name, known, "Variables"))
     return found
 
 

@@ -14,8 +14,8 @@ from bokeh.plotting import figure
 from bokeh.resources import INLINE
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import AREA, STATUS, STATUS_MEANINGS, thinned
-from gbaexplore.basics.places import check_writable, local, place
+from gbaexplore.basics.names import AREA, STATUS, STATUS_MEANINGS, thinned, unit
+from gbaexplore.basics.places import check_writable, local, place, writing
 from gbaexplore.plots.explorer import charts, views
 from gbaexplore.store import stores
 
@@ -50,11 +50,9 @@ def write(store: str | Path, out: str | Path) -> Path:
             f"{path} has {size / 2**20:.0f} MiB of values; expected at most {_MOST_BYTES / 2**20:.0f} MiB in "
             "one page: gbaexplore explore without --html shows it"
         )
-    try:
+    with writing(out, "choose another place"):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(file_html(_page(ds, axes[0], axes[1]), INLINE, title=path.stem), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{out} can't be written to: {error.strerror}; choose another place") from None
     return out
 
 
@@ -113,8 +111,7 @@ def _cube(ds: xr.Dataset, name: str, x: str, y: str) -> ColumnDataSource:
 def _title(ds: xr.Dataset, name: str) -> str:
     if name == views.RATIO:
         return f"peak / peak({views.source_area(ds)})"
-    units = ds[name].attrs.get("units", "1")
-    return str(ds[name].attrs.get("long_name", name)) + (f" ({units})" if units != "1" else "")
+    return str(ds[name].attrs.get("long_name", name)) + unit(ds[name].attrs)
 
 
 def _boundaries(ds: xr.Dataset, x: str, y: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from gbaexplore.analysis.borders import divergence_boundary, linear_boundary
 from gbaexplore.analysis.ratios import propagation_ratio
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS
+from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS, unit
 from gbaexplore.store.recipe import tables_of
 
 if TYPE_CHECKING:
@@ -97,8 +97,7 @@ def others(ds: xr.Dataset, variable: str, x: str, y: str) -> list[str]:
 
 def scale(ds: xr.Dataset, name: str) -> Scale:
     """Return an axis of the Dataset as one of a map."""
-    units = ds[name].attrs.get("units", "1")
-    return Scale(name, name if units == "1" else f"{name} ({units})", labels(ds, name))
+    return Scale(name, name + unit(ds[name].attrs), labels(ds, name))
 
 
 def plane(ds: xr.Dataset, variable: str, x: str, y: str, at: dict[str, int], log: bool) -> Plane:
@@ -120,8 +119,7 @@ def plane(ds: xr.Dataset, variable: str, x: str, y: str, at: dict[str, int], log
     array = _ratio(one, at) if variable == RATIO else one[variable].isel({d: i for d, i in at.items() if d not in grid})
     values = array.transpose(y, x).values.astype(np.float64)
     values[(state != OK) | ~np.isfinite(values) | (log & (values <= 0))] = np.nan
-    units = array.attrs.get("units", "1")
-    title = array.attrs.get("long_name", variable) + (f" ({units})" if units != "1" else "")
+    title = array.attrs.get("long_name", variable) + unit(array.attrs)
     return Plane(scale(ds, x), scale(ds, y), title, values, state, _limits(values, log), boundaries(one, x, y))
 
 

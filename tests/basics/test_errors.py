@@ -1,0 +1,53 @@
+"""How messages are worded, and that none of their names can act on a terminal."""
+
+import pickle
+
+import pytest
+
+from gbaexplore import UserError
+from gbaexplore.basics.errors import listing, printable, text_of, unknown
+from gbaexplore.basics.places import writing
+
+ACTING = "V1\x1b[2K\r\n\u202e\x07\x9b\udc80"  # an erased line, a return, reversed letters, a bell, a byte of no letter
+SHOWN = r"V1\x1b[2K\r\n\u202e\x07\x9b\udc80"
+
+
+@pytest.mark.parametrize("plain", ["V1", "Área 24c", "前頭葉", "", "a  b"])
+def test_plain_text_stays(plain):
+    assert printable(plain) == plain
+
+
+def test_what_acts_on_a_terminal_is_escaped_everywhere():
+    error = UserError(f"no area {ACTING}")
+    assert str(error) == f"no area {SHOWN}"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    assert text_of(ValueError("a\n  b\x1b")) == r"a b\x1b"
+
+
+def test_long_lists_and_long_names_are_cut():
+    names = [f"area {i}" for i in range(1000)]
+    assert unknown("no area x", "area 9999", names, "Areas").endswith("area 39 and 960 more")
+    assert len(listing(["V" * 10_000])) < 100
+    assert text_of(ValueError("x" * 1000), 10) == "x" * 10 + "..."
+    assert text_of(KeyboardInterrupt()) == "KeyboardInterrupt"
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (IsADirectoryError(21, "Is a directory"), "Is a directory"),
+        (OSError("disk full"), "disk full"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_what_can_not_be_written_is_said_with_its_reason_and_a_fix(error, why):
+    with (
+        pytest.raises(UserError, match=rf"^x can't be written to: {why}; choose another$"),
+        writing("x", "choose another"),
+    ):
+        raise error
+
+
+def test_other_errors_pass(tmp_path):
+    with pytest.raises(KeyError), writing(tmp_path / "x", "choose another"):
+        raise KeyError("nothing to do with the place")
