@@ -21,15 +21,57 @@ STATUS_ATTRS: dict[str, Any] = {
 
 
 def canonical(values: np.ndarray) -> np.ndarray:
-    """Return float64 values rounded to 12 significant digits, so that linspace and arange mean the same point.
+    """Return values as float64, so that linspace, arange and float32 mean the same point.
+
+    They are rounded to 12 significant digits, and the rounding error that stands for 0 in a row of evenly spaced values
+    is made 0. Single precision is taken as `decimals` has it.
 
     >>> canonical(np.array([31 + 3 * 0.1, 0.0]))
     array([31.3,  0. ])
+    >>> canonical(np.arange(-0.2, 0.15, 0.1))
+    array([-0.2, -0.1,  0. ,  0.1])
     """
-    values = np.asarray(values, dtype=np.float64)
+    values = np.asarray(values)
+    error = 1e-11 if np.finfo(values.dtype if values.dtype.kind == "f" else float).precision > 6 else 1e-5
+    values = decimals(values)
     found, sure = _rounded(values.ravel())
     found[~sure] = [float(f"{value:.12g}") for value in values.ravel()[~sure].tolist()]
+    found[_computed_zeros(found, error)] = 0.0
     return found.reshape(values.shape)
+
+
+def decimals(values: np.ndarray) -> np.ndarray:
+    """Return numbers as float64; single precision as the decimal number that it stands for.
+
+    That is the nearest one of 6 digits if it is no further away than computing it in single precision explains, else
+    the one that it prints as.
+
+    >>> decimals(np.float32([20.1, 20.300001, 1000.0625]))
+    array([  20.1   ,   20.3   , 1000.0625])
+    """
+    if values.dtype.kind != "f" or values.dtype.itemsize >= 8:
+        return values.astype(np.float64)
+    short = np.array([float(f"{value:.{np.finfo(values.dtype).precision}g}") for value in values.ravel().tolist()])
+    short = short.reshape(values.shape)
+    with np.errstate(all="ignore"):
+        near = np.abs(short - values.astype(np.float64)) <= 2.5 * np.spacing(np.abs(values)).astype(np.float64)
+    return np.where(near, short, values.astype(str).astype(np.float64))
+
+
+def _computed_zeros(values: np.ndarray, error: float) -> np.ndarray:
+    """Return the positions of rounding errors: of three neighbours that are evenly spaced but for it, one is that."""
+    size = np.abs(values)
+    (tiny,) = np.nonzero((size > 0) & (size < error * size.max(initial=0.0, where=np.isfinite(size))))
+    if not tiny.size:
+        return tiny
+    known, found = np.unique(values[np.isfinite(values)]), np.zeros(tiny.size, dtype=bool)
+    at = np.searchsorted(known, values[tiny])
+    for first in (at - 2, at - 1, at):
+        inside = (first >= 0) & (first + 2 < known.size)
+        low, middle, high = (known[np.where(inside, first + i, 0)] for i in range(3))
+        even = np.abs(low - 2 * middle + high) < 10 * error * (high - low)
+        found |= inside & even & (size[tiny] < error * (high - low))
+    return tiny[found]
 
 
 def _rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -106,7 +106,6 @@ def _numbers(axis: str, values: Any) -> np.ndarray:
         array = np.asarray(values)
         if array.dtype.kind not in "iuf":
             raise ValueError
-        array = array.astype(np.float64)
     except (ValueError, TypeError):
         raise UserError(
             f'axis "{axis}" has values that are not numbers: {str(values)[:80]}; expected numbers, or a mapping '

@@ -1,0 +1,154 @@
+"""Numbers and arrays as users give them: every value that is given comes in by one of these functions, as float64.
+
+A missing value is not a number; nor is True, text or None. A quantity is refused, for its unit would be lost.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError, text_of
+from gbaexplore.basics.names import canonical, decimals
+
+_KINDS = {"b": "True and False", "c": "complex numbers", "M": "dates", "m": "times", "V": "records"}
+_KINDS |= dict.fromkeys("UST", "text")
+_LABELLED = ("numpy", "pandas", "xarray", "dask", "jax", "jaxlib")  # what these call a unit is a label, or a column
+
+
+def number(value: Any, what: str, units: str = "1") -> float:
+    """Return a finite number; one of single precision as `decimals` has it.
+
+    Args:
+        value: a number of Python, NumPy, JAX, ..., or an array of shape ().
+        what: is given, for the message.
+        units: that it is expected in.
+
+    Raises:
+        UserError: anything else.
+    """
+    return _finite(value, what, "a finite number" + ("" if units == "1" else f" in {units}"))
+
+
+def whole_number(value: Any, what: str, least: int = 0) -> int:
+    """Return a whole number of at least `least`.
+
+    Raises:
+        UserError: anything else.
+    """
+    expected = f"a whole number of at least {least}"
+    exact = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
+    found: Any = value if exact else _finite(value, what, expected)
+    if found % 1 or found < least:
+        raise UserError(f"{what} = {_shown(value)}; expected {expected}")
+    return int(found)
+
+
+def array(values: Any, what: str, at: Callable[[tuple[int, ...]], str] = str) -> np.ndarray:
+    """Return finite numbers as a float64 array of its own.
+
+    Args:
+        values: an array of any library (sparse, masked, of single precision, ...), a table, nested lists.
+        what: they are, for the message.
+        at: names a position in the message.
+
+    Raises:
+        UserError: something that is not a finite number, rows of different lengths.
+    """
+    found = np.array(_plain(values, what, "finite numbers"), np.float64)
+    wrong = np.argwhere(~np.isfinite(found))
+    if len(wrong):
+        where = tuple(wrong[0].tolist())
+        raise UserError(f"{what} is {found[where]:g}{f' at {at(where)}' if where else ''}; expected finite numbers")
+    return found
+
+
+def coordinates(values: Any, what: str) -> np.ndarray:
+    """Return the numbers of an axis or a column, (n,), as `canonical` has them.
+
+    Raises:
+        UserError: something that is not a finite number, no numbers, or more than one dimension.
+    """
+    found = _plain(values, what, "finite numbers")
+    if found.ndim != 1 or not found.size:
+        raise UserError(f"{what} has shape {found.shape}; expected a list of at least one number")
+    if not np.isfinite(found).all():
+        raise UserError(f"{what} has {found[~np.isfinite(found)][0]:g}; expected finite numbers")
+    return canonical(found)
+
+
+def _finite(value: Any, what: str, expected: str) -> float:
+    if type(value) is float and math.isfinite(value):
+        return value
+    found = _plain(value, what, expected)
+    if found.shape != ():
+        raise UserError(f"{what} has shape {found.shape}; expected {expected}")
+    if not np.isfinite(found):
+        raise UserError(f"{what} = {_shown(value)}; expected {expected}")
+    return float(decimals(found))
+
+
+def _plain(values: Any, what: str, expected: str) -> np.ndarray:
+    """Return anything as an array of real numbers, which may be the caller's own; NaN and infinities pass."""
+    if isinstance(values, (list, tuple, range)):
+        return _stacked(values, what, expected)
+    if type(values).__module__.split(".")[0] == "xarray" and hasattr(values, "data"):
+        return _plain(values.data, what, expected)
+    _refuse_units(values, what, expected)
+    if np.ma.is_masked(values):
+        raise UserError(f"{what} has masked values; expected {expected}: fill them, or leave out what is missing")
+    try:
+        if not isinstance(values, np.ndarray) and hasattr(values, "toarray"):  # a sparse matrix
+            values = values.toarray()
+        found = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+    except Exception as error:  # of whichever library: any
+        raise UserError(f"{what} is no array that can be read ({text_of(error)}); expected {expected}") from None
+    kind = found.dtype.kind
+    if kind in "iuf":
+        return found
+    if kind == "V" and np.can_cast(found.dtype, np.float64):  # JAX's bfloat16
+        return found.astype(np.float64)
+    if kind == "O" and found.shape:
+        return _stacked(found.ravel().tolist(), what, expected).reshape(found.shape)
+    if kind == "O" and isinstance(values, (numbers.Real, Decimal)):
+        return np.array(_float(values))
+    wrong = f"has {_KINDS[kind]}" if found.shape and kind in _KINDS else f"= {_shown(values)}"
+    raise UserError(f"{what} {wrong}; expected {expected}")
+
+
+def _stacked(values: Any, what: str, expected: str) -> np.ndarray:
+    if set(map(type, values)) <= {float}:
+        return np.array(values, np.float64)
+    parts = [_plain(value, what, expected) for value in values]
+    if len({part.shape for part in parts}) > 1:
+        raise UserError(f"{what} has rows of different lengths; expected {expected}")
+    # Single precision among double would pass for double.
+    return np.stack(parts if len({part.dtype for part in parts}) == 1 else [decimals(part) for part in parts])
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf
+
+
+def _refuse_units(values: Any, what: str, expected: str) -> None:
+    if type(values).__module__.split(".")[0] in _LABELLED:
+        return
+    units = next((getattr(values, name) for name in ("units", "unit") if hasattr(values, name)), None)
+    if units is not None:
+        raise UserError(
+            f"{what} = {_shown(values)} is a quantity with a unit ({units}); expected {expected}: "
+            "convert it, and give its magnitude"
+        )
+
+
+def _shown(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:60]}..."
