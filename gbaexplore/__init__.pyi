@@ -23,7 +23,9 @@ from .models.threshold_linear import ThresholdLinear as ThresholdLinear
 from .models.wilson_cowan import WilsonCowan as WilsonCowan
 from .networks.axes import lesions as lesions, pathway_scalings as pathway_scalings
 from .networks.connectome import Connectome as Connectome, load_connectome as load_connectome
-from .networks.generators import distance_rule as distance_rule, erdos_renyi as erdos_renyi, shuffled as shuffled
+from .networks.generators.distance_rule import distance_rule as distance_rule
+from .networks.generators.erdos_renyi import erdos_renyi as erdos_renyi
+from .networks.generators.shuffled import shuffled as shuffled
 from .networks.seen import Network as Network
 from .plots.explorer.page import Explorer as Explorer
 from .running.replay import replay as replay

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from gbaexplore.basics.errors import UserError, text_of
 from gbaexplore.basics.names import canonical, decimals
 
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _KINDS = {"b": "True and False", "c": "complex numbers", "M": "dates", "m": "times", "V": "records"}
 _KINDS |= dict.fromkeys("UST", "text")
 _LABELLED = ("numpy", "pandas", "xarray", "dask", "jax", "jaxlib")  # what these call a unit is a label, or a column
@@ -68,6 +70,18 @@ def array(values: Any, what: str, at: Callable[[tuple[int, ...]], str] = str) ->
     return found
 
 
+def from_text(text: str, what: str) -> float:
+    """Return the number that a cell of a table holds, with a decimal point.
+
+    Raises:
+        UserError: anything else, such as "0_5", "1,5", "nan", "1e400" or nothing.
+    """
+    found = float(text) if _DECIMAL.fullmatch(text) else np.nan
+    if not math.isfinite(found):
+        raise UserError(f'{what}: found "{text[:40]}"; expected a number, such as 0.25')
+    return found
+
+
 def coordinates(values: Any, what: str) -> np.ndarray:
     """Return the numbers of an axis or a column, (n,), as `canonical` has them.
 
@@ -114,7 +128,8 @@ def _plain(values: Any, what: str, expected: str) -> np.ndarray:
     if kind == "V" and np.can_cast(found.dtype, np.float64):  # JAX's bfloat16
         return found.astype(np.float64)
     if kind == "O" and found.shape:
-        return _stacked(found.ravel().tolist(), what, expected).reshape(found.shape)
+        rows = [found[i] for i in range(len(found))]  # lists, if rows differ in length
+        return _stacked(rows, what, expected).reshape(found.shape)
     if kind == "O" and isinstance(values, (numbers.Real, Decimal)):
         return np.array(_float(values))
     wrong = f"has {_KINDS[kind]}" if found.shape and kind in _KINDS else f"= {_shown(values)}"
@@ -124,7 +139,7 @@ def _plain(values: Any, what: str, expected: str) -> np.ndarray:
 def _stacked(values: Any, what: str, expected: str) -> np.ndarray:
     if set(map(type, values)) <= {float}:
         return np.array(values, np.float64)
-    parts = [_plain(value, what, expected) for value in values]
+    parts = [_plain(value, f"{what}[{i}]", expected) for i, value in enumerate(values)]
     if len({part.shape for part in parts}) > 1:
         raise UserError(f"{what} has rows of different lengths; expected {expected}")
     # Single precision among double would pass for double.

@@ -156,6 +156,20 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or text_of(error, 120)
 
 
+def read(path: Path) -> bytes:
+    """Return what is in a file on this machine.
+
+    Raises:
+        UserError: there is none, it is a folder, a device or a queue, or it can't be read.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError(f"it is {'a folder' if path.is_dir() else 'not a file'}")
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {reason(error)}; expected a file") from None
+
+
 @contextlib.contextmanager
 def writing(path: Path, fix: str, errors: type[Exception] = OSError) -> Iterator[None]:
     """Write to a path; raise UserError, with the reason and this fix, if it can't be done.

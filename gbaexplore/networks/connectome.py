@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, did_you_mean, listing, unknown
+from gbaexplore.basics.errors import UserError, did_you_mean, printable, unknown
+from gbaexplore.basics.numbers import number
 from gbaexplore.basics.places import local, shipped_folder
-from gbaexplore.networks import files as layouts
-from gbaexplore.networks.files import Anatomy, relative
+from gbaexplore.networks import files, tables
+from gbaexplore.networks.anatomy import Anatomy, area_names
+from gbaexplore.networks.tables import aligned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,7 @@ _MATRICES = {
     "wiring_mm": "wiring distance",
     "fln_inhibitory": "fraction of labelled neurons, onto inhibitory populations",
 }
+_MOST = {"hierarchy": 1.0, "sln": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +64,15 @@ class Connectome:
     fln_inhibitory: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "areas", tuple(self.areas))
-        _check_areas(self.name, self.areas)
+        object.__setattr__(self, "name", printable(self.name))
+        object.__setattr__(self, "areas", area_names(self.areas, self.name))
         n = len(self.areas)
         for field, shape in {"hierarchy": (n,), **dict.fromkeys(_MATRICES, (n, n))}.items():
             values = getattr(self, field)
-            if values is not None:
+            if values is not None or field in ("hierarchy", "fln"):
                 object.__setattr__(self, field, _checked(values, shape, f"{self.name}: {field}", self.areas))
         _check_order(self.name, self.areas, self.hierarchy)
+        _warn_of_self_connections(self.fln)
 
     @classmethod
     def from_pandas(
@@ -91,11 +95,8 @@ class Connectome:
         Raises:
             UserError: areas that are not in both index and columns, or have no hierarchy; as the constructor.
         """
-        tables = {"fln": fln, "sln": sln, "wiring_mm": wiring_mm, "fln_inhibitory": fln_inhibitory}
-        areas = tuple(fln.index)
-        _check_areas(name, areas)
-        matrices = {field: _square(t, areas, f"{name}: {field}") for field, t in tables.items() if t is not None}
-        return _ordered(name, Anatomy(areas, _positions(hierarchy, areas, name), matrices))
+        given = {"fln": fln, "sln": sln, "wiring_mm": wiring_mm, "fln_inhibitory": fln_inhibitory}
+        return cls._of(name, tables.of_pandas(given, hierarchy, name))
 
     @classmethod
     def from_networkx(
@@ -122,23 +123,13 @@ class Connectome:
             UserError: a graph that is undirected or has parallel edges, nodes or edges without the attribute; as the
                 constructor.
         """
-        if not graph.is_directed() or graph.is_multigraph():
-            raise UserError(
-                f"found a {type(graph).__name__}; expected a networkx.DiGraph, with an edge from source to target "
-                "for each pathway (graph.to_directed() makes one of an undirected graph, pathways both ways)"
-            )
-        name, areas = str(graph.name or "graph"), tuple(graph)
-        _check_areas(name, areas)
-        levels = {area: _attribute(node, hierarchy, f"node {area}") for area, node in graph.nodes(data=True)}
-        at = {area: i for i, area in enumerate(areas)}
-        matrices = {}
-        for field, attribute in {"fln": weight, "sln": sln, "wiring_mm": wiring_mm}.items():
-            if attribute is not None:
-                matrices[field] = np.zeros((len(areas), len(areas)))
-                for source, target, edge in graph.edges(data=True):
-                    value = _attribute(edge, attribute, f"edge {source} -> {target}")
-                    matrices[field][at[target], at[source]] = value
-        return _ordered(name, Anatomy(areas, _positions(levels, areas, name), matrices))
+        name, anatomy = tables.of_networkx(graph, {"fln": weight, "sln": sln, "wiring_mm": wiring_mm}, hierarchy)
+        return cls._of(name, anatomy)
+
+    @classmethod
+    def _of(cls, name: str, anatomy: Anatomy) -> Connectome:
+        areas, hierarchy, matrices = anatomy.ordered()
+        return cls(name, areas, hierarchy, **matrices)
 
     @cached_property
     def content_hash(self) -> str:
@@ -157,9 +148,11 @@ class Connectome:
 
     def __repr__(self) -> str:
         possible = len(self.areas) * (len(self.areas) - 1)
+        own = np.count_nonzero(np.diagonal(self.fln))
+        others = f", {own} self-connections" if own else ""
         return (
             f"<Connectome {self.name}: {len(self.areas)} areas, "
-            f"{np.count_nonzero(self.fln)} of {possible} pathways, {self.content_hash[:12]}>"
+            f"{np.count_nonzero(self.fln) - own} of {possible} pathways{others}, {self.content_hash[:12]}>"
         )
 
     def to_dataset(self) -> xr.Dataset:
@@ -183,7 +176,7 @@ class Connectome:
             UserError: the folder has files already, or can't be written to.
         """
         matrices = {field: getattr(self, field) for field in _MATRICES if getattr(self, field) is not None}
-        return layouts.write_folder(local(path), Anatomy(self.areas, self.hierarchy, matrices))
+        return files.write_folder(local(path), Anatomy(self.areas, self.hierarchy, matrices))
 
     def index(self, area: str) -> int:
         """Return the position of an area.
@@ -210,15 +203,13 @@ class Connectome:
 
     def thresholded(self, fln: float) -> Connectome:
         """Return only the pathways of at least this FLN; weaker ones are set to 0."""
-        if not np.isfinite(fln) or fln < 0:
-            raise UserError(f"thresholded({fln}): expected a finite threshold of at least 0")
+        fln = _at_least_0(fln, "the threshold")
         kept = self.fln >= fln
         return self._mapped(f"FLN >= {fln:g}", lambda matrix: np.where(kept, matrix, 0.0))
 
     def scaled(self, factor: float, target: str | None = None, source: str | None = None) -> Connectome:
         """Return pathways multiplied by `factor`: all, those into `target`, out of `source`, or the one pathway."""
-        if not np.isfinite(factor) or factor < 0:
-            raise UserError(f"scaled({factor}): expected a finite factor of at least 0")
+        factor = _at_least_0(factor, "the factor")
         rows = slice(None) if target is None else self.index(target)
         columns = slice(None) if source is None else self.index(source)
         factors = np.ones(self.fln.shape)
@@ -227,8 +218,7 @@ class Connectome:
 
     def with_targeted_inhibition(self, factor: float) -> Connectome:
         """Return pathways onto inhibition scaled by 1 + factor max(0, h_target - h_source): more of it going up."""
-        if not np.isfinite(factor) or factor < 0:
-            raise UserError(f"with_targeted_inhibition({factor}): expected a finite factor of at least 0")
+        factor = _at_least_0(factor, "the factor")
         up = np.maximum(0.0, self.hierarchy[:, None] - self.hierarchy[None, :])
         name = f"{self.name}, inhibition targeted x {factor:g}"
         return replace(self, name=name, fln_inhibitory=(self.fln * (1 + factor * up)))
@@ -286,67 +276,16 @@ def load_connectome(source: str | Path) -> Connectome:
     """
     path = local(source)
     if path.suffix.lower() == ".mat":
-        return _ordered(path.stem, layouts.read_mat(path))
-    if not path.is_dir():
-        shipped = sorted(p.name for p in DATA.iterdir() if p.is_dir())
+        return Connectome._of(path.stem, files.read_mat(path))
+    shipped = sorted(p.name for p in DATA.iterdir() if p.is_dir())
+    if source in shipped:  # a folder of that name here is ./NAME, or a Path
         path = DATA / str(source)
-        if str(source) not in shipped:
-            raise UserError(
-                f'no connectome "{source}"{did_you_mean(str(source), shipped)} Expected one of '
-                f"{', '.join(shipped)}, a folder with areas.csv and fln.csv, or a .mat file"
-            )
-    return _ordered(path.name, layouts.read_folder(path, tuple(_MATRICES)))
-
-
-def _ordered(name: str, anatomy: Anatomy) -> Connectome:
-    """Return the connectome of labelled parts, in hierarchical order; areas at the same place keep theirs."""
-    areas, hierarchy, matrices = anatomy
-    n = len(areas)
-    if hierarchy.shape == (n,) and all(matrix.shape == (n, n) for matrix in matrices.values()):
-        order = np.argsort(hierarchy, kind="stable")
-        areas, hierarchy = tuple(areas[i] for i in order), hierarchy[order]
-        matrices = {field: matrix[np.ix_(order, order)] for field, matrix in matrices.items()}
-    return Connectome(name, areas, hierarchy, **matrices)  # which says what does not fit
-
-
-def _positions(hierarchy: Mapping[str, float] | pd.Series, areas: tuple[str, ...], name: str) -> np.ndarray:
-    if not hasattr(hierarchy, "keys"):
+    elif not path.is_dir():
         raise UserError(
-            f"{name}: hierarchy is {type(hierarchy).__name__}; expected a Series or a mapping, from area to position"
+            f'no connectome "{source}"{did_you_mean(str(source), shipped)} Expected one of '
+            f"{', '.join(shipped)}, a folder with areas.csv and fln.csv, or a .mat file"
         )
-    lacking = [area for area in areas if area not in hierarchy]
-    if lacking:
-        raise UserError(f"{name}: hierarchy has no {listing(lacking)}; expected the position of each area")
-    return relative(_float64([hierarchy[area] for area in areas], f"{name}: hierarchy"))
-
-
-def _square(table: pd.DataFrame, areas: tuple[str, ...], what: str) -> np.ndarray:
-    """Return a table's values in an order of areas, which must be its rows and its columns."""
-    for side, labels in {"rows (targets)": table.index, "columns (sources)": table.columns}.items():
-        if set(labels) != set(areas) or len(labels) != len(areas):
-            odd = sorted(map(str, set(labels) ^ set(areas))) or ["some area twice"]
-            raise UserError(
-                f"{what}: {side} are not the {len(areas)} areas of fln's rows ({listing(odd, 5)}); expected the same "
-                "areas on both sides: choose them with table.loc[areas, areas]"
-            )
-    return _float64(table.loc[list(areas), list(areas)].to_numpy(), what)
-
-
-def _attribute(attributes: Mapping[str, Any], name: str, of: str) -> Any:
-    if name not in attributes:
-        raise UserError(f'{of} has no "{name}"; expected this attribute in each (it has {listing(attributes)})')
-    return attributes[name]
-
-
-def _check_areas(name: str, areas: tuple[str, ...]) -> None:
-    if not areas:
-        raise UserError(f"{name}: no areas; expected at least one")
-    wrong = [area for area in areas if not isinstance(area, str) or not area or area != area.strip()]
-    if wrong:
-        raise UserError(f"{name}: area names must be non-empty text, without blanks around it; found {wrong[0]!r}")
-    repeated = sorted(area for area, count in Counter(areas).items() if count > 1)
-    if repeated:
-        raise UserError(f"{name}: area {listing(repeated)} is there more than once; expected each area once")
+    return Connectome._of(path.absolute().name, files.read_folder(path, tuple(_MATRICES)))
 
 
 def _check_order(name: str, areas: tuple[str, ...], hierarchy: np.ndarray) -> None:
@@ -360,26 +299,36 @@ def _check_order(name: str, areas: tuple[str, ...], hierarchy: np.ndarray) -> No
         )
 
 
-def _checked(values: np.ndarray, shape: tuple[int, ...], what: str, areas: tuple[str, ...]) -> np.ndarray:
-    """Return `values` as a read-only float64 array of the connectome's own, or say where it is wrong."""
-    array = _float64(values, what)
+def _checked(values: Any, shape: tuple[int, ...], what: str, areas: tuple[str, ...]) -> np.ndarray:
+    """Return `values` as a read-only float64 array, or raise UserError that says where it is wrong.
+
+    It is a copy, or the array itself if that can't be changed: variants share what they can.
+    """
+    fixed = type(values) is np.ndarray and values.dtype == np.float64 and values.flags.owndata
+    array = values if fixed and not values.flags.writeable else aligned(values, areas, what)
     if array.shape != shape:
         raise UserError(f"{what} has shape {array.shape}; expected {shape}: one row and column for each area")
-    bad = ~np.isfinite(array) | (array < 0)
+    most = _MOST.get(what.rpartition(" ")[2], np.inf)
+    bad = ~np.isfinite(array) | (array < 0) | (array > most)
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise UserError(
-            f"{what} is {array[where]:g} at {'<-'.join(areas[i] for i in where)}; expected finite values >= 0"
-        )
+        expected = "finite values >= 0" if most == np.inf else f"values from 0 to {most:g}: divide them by the largest"
+        raise UserError(f"{what} is {array[where]:g} at {'<-'.join(areas[i] for i in where)}; expected {expected}")
     array.setflags(write=False)
     return array
 
 
-def _float64(values: Any, what: str) -> np.ndarray:
-    """Return a copy of values as float64; of what can't be changed, itself, so that variants share what they can."""
-    if isinstance(values, np.ndarray) and values.dtype == np.float64 and values.flags.owndata:
-        return values.copy() if values.flags.writeable else values
-    try:
-        return np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise UserError(f"{what} has values that are not numbers, or rows that differ in length") from None
+def _at_least_0(value: Any, what: str) -> float:
+    found = number(value, what)
+    if found < 0:
+        raise UserError(f"{what} = {found:g}; expected a number of at least 0")
+    return found
+
+
+def _warn_of_self_connections(fln: np.ndarray) -> None:
+    if np.diagonal(fln).any():
+        warnings.warn(
+            "the weight of an area onto itself (the diagonal of fln) acts in addition to its model's local circuit; "
+            "if that is not meant, set it to 0: np.fill_diagonal(fln, 0)",
+            stacklevel=4,
+        )

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
+import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, listing
-from gbaexplore.basics.places import check_writable, writing
+from gbaexplore.basics.errors import UserError, listing, text_of
+from gbaexplore.basics.numbers import array, from_text
+from gbaexplore.basics.places import check_writable, read, writing
+from gbaexplore.networks.anatomy import Anatomy, relative
 
 _SUMS = "SHA256SUMS"
+_SUM = re.compile(r"(?P<sha>[0-9a-fA-F]{64}) [ *](?P<name>\S.*)")
 _RAW, _RELATIVE = "hierarchy_raw", "hierarchy"
 _MAT = {"fln": "flnMat", "sln": "slnMat", "wiring_mm": "wiring"}  # as published with the macaque's data
-
-
-class Anatomy(NamedTuple):
-    """What files and tables hold of a connectome, the areas in any order."""
-
-    areas: tuple[str, ...]
-    hierarchy: np.ndarray  # (n,) 0 to 1
-    matrices: dict[str, np.ndarray]  # field of Connectome -> (n, n), row = target, column = source
-
-
-def relative(raw: np.ndarray) -> np.ndarray:
-    """Return a raw hierarchy divided by its largest value."""
-    top = raw.max(initial=0.0)
-    return raw / top if top > 0 else raw
 
 
 # A folder of CSV tables.
@@ -75,45 +67,61 @@ def write_folder(folder: Path, anatomy: Anatomy) -> Path:
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read(path)).hexdigest()
 
 
 def _check_sums(folder: Path) -> None:
     sums = folder / _SUMS
-    for line in sums.read_text().splitlines() if sums.exists() else ():
-        expected, name = line.split(maxsplit=1)
-        path = folder / name.lstrip("*")
-        found = _sha256(path) if path.exists() else "no such file"
-        if found != expected:
+    for number, line in enumerate(os.fsdecode(read(sums)).splitlines() if sums.exists() else (), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        found = _SUM.fullmatch(line.strip())
+        # Only files of this folder: what is elsewhere is none of the connectome's.
+        if not found or str(Path(found["name"])) != Path(found["name"]).name:
             raise UserError(
-                f"{path} is not the file that {sums} names (sha256 {found[:12]}, expected {expected[:12]}); "
+                f"{sums}, line {number}: found {line[:100]!r}; expected a SHA-256 and the name of a file beside it, "
+                "as sha256sum writes them"
+            )
+        path, expected = folder / found["name"], found["sha"].lower()
+        digest = _sha256(path) if path.exists() else "no such file"
+        if digest != expected:
+            raise UserError(
+                f"{path} is not the file that {sums} names (sha256 {digest[:12]}, expected {expected[:12]}); "
                 "restore it, or remove SHA256SUMS if the change is meant"
             )
 
 
 def _rows(path: Path) -> list[list[str]]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} can't be read as text: {error}; expected a CSV table") from None
+        text = read(path).decode("utf-8-sig")  # spreadsheets write a byte order mark
+        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline="")) if row]
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not text in UTF-8 ({error.reason} at byte {error.start}); expected a CSV table: save it with "
+            "the encoding UTF-8"
+        ) from None
+    except csv.Error as error:
+        raise UserError(f"{path} can't be read as a CSV table: {error}; expected cells with commas between") from None
+    if rows and len(rows[0]) == 1 and any(separator in rows[0][0] for separator in ";\t"):
+        raise UserError(
+            f"{path} has semicolons or tabs between its cells; expected commas as separators, and decimal points: "
+            "save it as CSV, comma separated"
+        )
     if len(rows) < 2:
         raise UserError(f"{path} has {len(rows)} rows; expected a header and a row for each area")
+    for row in rows:
+        if len(row) != len(rows[0]):
+            raise UserError(
+                f'{path}: the row of "{row[0][:40]}" has {len(row)} cells; expected {len(rows[0])}, as in the first row'
+            )
     return rows
-
-
-def _numbers(path: Path, rows: Iterable[list[str]]) -> np.ndarray:
-    try:
-        return np.array([[float(cell) for cell in row] for row in rows], dtype=np.float64)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}; expected a number in every cell and as many in every row") from None
 
 
 def _read_areas(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
     header, *rows = _rows(path)
     if header[:2] not in (["area", _RAW], ["area", _RELATIVE]):
         raise UserError(f"{path} starts with columns {header}; expected area, {_RAW} (or area, {_RELATIVE})")
-    values = _numbers(path, (row[1:2] for row in rows))[:, 0]
+    values = np.array([from_text(row[1], f"{path}, {row[0]}") for row in rows])
     return tuple(row[0] for row in rows), relative(values) if header[1] == _RAW else values
 
 
@@ -126,7 +134,9 @@ def _read_matrix(path: Path, areas: tuple[str, ...]) -> np.ndarray:
                 f"{path}: {what} are not the areas of areas.csv in their order "
                 f"(found {differing[0]}, expected {differing[1]})"
             )
-    return _numbers(path, (row[1:] for row in rows))
+    return np.array(
+        [[from_text(cell, f"{path}, {row[0]}<-{source}") for cell, source in zip(row[1:], areas)] for row in rows]
+    )
 
 
 # A MATLAB file.
@@ -145,33 +155,52 @@ def read_mat(path: Path) -> Anatomy:
         raise UserError(
             f"{path} has no {', '.join(lacking)}; expected flnMat, hierVals and areaList (it has {listing(known)})"
         )
-    # A cell array of text is an array of arrays, an array of characters one of padded text.
-    areas = tuple(str(np.squeeze(cell)).strip() for cell in np.ravel(found["areaList"]))
+    areas = tuple(_text(cell, i, path) for i, cell in enumerate(np.ravel(found["areaList"])))
     n = len(areas)
-    expected = {"hierVals": (n,), **dict.fromkeys(_MAT.values(), (n, n))}
-    values = {}
-    for name in expected.keys() & found.keys():
-        values[name] = array = np.ravel(found[name]) if name == "hierVals" else np.asarray(found[name])
-        if array.shape != expected[name] or array.dtype.kind not in "iuf":
-            raise UserError(
-                f"{path}: {name} is {array.dtype} of shape {array.shape}; expected numbers of shape {expected[name]}, "
-                f"for the {n} areas of areaList"
-            )
-    matrices = {field: values[name].astype(np.float64) for field, name in _MAT.items() if name in values}
-    return Anatomy(areas, relative(values["hierVals"].astype(np.float64)), matrices)
+    levels = _shaped(found["hierVals"], [(n,), (n, 1), (1, n)], f"{path}: hierVals").ravel()
+    matrices = {
+        field: _shaped(found[name], [(n, n)], f"{path}: {name}") for field, name in _MAT.items() if name in found
+    }
+    return Anatomy(areas, relative(levels), matrices)
+
+
+def _text(cell: Any, i: int, path: Path) -> str:
+    # A cell array of text is an array of arrays, an array of characters one of padded text.
+    text = np.asarray(cell)
+    if text.dtype.kind != "U" or text.size != 1:
+        kind = f"{text.dtype} of shape {text.shape}" if text.size else "empty"
+        raise UserError(f"{path}: entry {i + 1} of areaList is {kind}; expected the name of an area in each")
+    return str(text.item()).strip()
+
+
+def _shaped(values: Any, shapes: list[tuple[int, ...]], what: str) -> np.ndarray:
+    found = array(values, what)
+    if found.shape not in shapes:
+        raise UserError(
+            f"{what} has shape {found.shape}; expected {shapes[0]}, for the {shapes[0][0]} areas of areaList"
+        )
+    return found
 
 
 def _variables(path: Path) -> dict[str, Any]:
     import scipy.io
 
     try:
-        with path.open("rb") as file:
-            return scipy.io.loadmat(file)
+        found = scipy.io.loadmat(io.BytesIO(read(path)))
+    except UserError:
+        raise
     except NotImplementedError:  # HDF5
         raise UserError(
             f"{path} is a MATLAB file of version 7.3; expected version 7 or earlier: in MATLAB, save it anew with "
             "save(file, '-v7')"
         ) from None
-    except (OSError, ValueError, TypeError, scipy.io.matlab.MatReadError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise UserError(f"{path} can't be read as a MATLAB file: {why}; expected one made by save") from None
+    except Exception as error:  # of what is no such file: any
+        raise UserError(f"{path} can't be read as a MATLAB file: {text_of(error)}; expected one made by save") from None
+    for value in found.values():
+        if isinstance(value, scipy.io.matlab.MatlabOpaque):  # its name is inside
+            name, kind = (os.fsdecode(value[part].item()) for part in ("s0", "s2"))
+            raise UserError(
+                f"{path}: {name} is an object of MATLAB's class {kind}, which only MATLAB can read; expected numbers, "
+                f"and names in a cell array: for a string array, {name} = cellstr({name}), and save it anew"
+            )
+    return found

@@ -49,9 +49,9 @@ def test_what_is_no_number(value):
         whole_number(value, "seed")
     if not isinstance(value, list):
         for values in ([0.5, value], [[0.5], [value]], (value,)):
-            with pytest.raises(UserError, match=r"^weights .*; expected finite numbers"):
+            with pytest.raises(UserError, match=r"^weights\S* .*; expected finite numbers"):
                 array(values, "weights")
-            with pytest.raises(UserError, match=r"^weights (has|is|=) "):
+            with pytest.raises(UserError, match=r"^weights\S* (has|is|=) "):
                 coordinates(values, "weights")
 
 
@@ -125,14 +125,15 @@ def test_single_precision_stays_in_weights_and_is_decimal_in_coordinates():
     [
         (pd.DataFrame({"a": pd.array([1, None], dtype="Int64")}), r"is nan at \(1, 0\)"),
         (pd.Series([True, False]), "has True and False"),
-        (pd.Series(["1", "2"]), "has text|= '1'"),
+        (pd.Series(["1", "2"], dtype=object), r"\[0\] = '1'"),
         (np.ma.array([1.0, 2.0], mask=[False, True]), "has masked values"),
         (np.array([1, 2j]), "has complex numbers"),
         (np.array(["2020"], "M8[D]"), "has dates"),
         (np.zeros(2, [("a", float)]), "has records"),
         ([[1.0, 2.0], [3.0]], "has rows of different lengths"),
         ([[1.0, 2.0], 3.0], "has rows of different lengths"),
-        (np.array([1, "2"], object), "= '2'"),
+        (np.array([[1, "2"]], object), r"\[0\]\[1\] = '2'"),
+        ([[1.0, 2.0], [3.0, None]], r"\[1\]\[1\] = None"),
         ((x for x in [1.0]), "= <generator"),
         (jnp.arange(3) * brainunit.mV, "= .* is a quantity with a unit"),
         (np.array([0.0, np.nan]), r"is nan at \(1,\)"),
@@ -141,7 +142,7 @@ def test_single_precision_stays_in_weights_and_is_decimal_in_coordinates():
     ids=lambda given: type(given).__name__,
 )
 def test_what_is_no_array_of_numbers(given, said):
-    with pytest.raises(UserError, match=rf"^weights ({said}).*expected finite numbers"):
+    with pytest.raises(UserError, match=rf"^weights ?({said}).*expected finite numbers"):
         array(given, "weights")
 
 

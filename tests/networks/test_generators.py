@@ -138,7 +138,7 @@ def test_pathways_onto_inhibition_are_moved_alike(keep, macaque):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda m: distance_rule(1), "1 areas; expected a whole number of at least 2"),
+        (lambda m: distance_rule(1), "number of areas = 1; expected a whole number of at least 2"),
         (lambda m: distance_rule(5, length_mm=0), "length_mm = 0; expected a length above 0"),
         (lambda m: distance_rule(5, density=1.2), "density = 1.2; expected a share"),
         (lambda m: distance_rule(5, seed=-1), "seed = -1; expected a whole number"),
@@ -146,7 +146,7 @@ def test_pathways_onto_inhibition_are_moved_alike(keep, macaque):
         (lambda m: distance_rule(erdos_renyi(5)), "has no wiring_mm"),
         (lambda m: distance_rule([[0.0], [1.0], [1000.0]], density=1.0), "distances of up to 189 times length_mm"),
         (lambda m: distance_rule([[0.0], [1.0], [9e9]], density=1.0), "times length_mm; expected a larger"),
-        (lambda m: erdos_renyi(2.5), "2.5 areas; expected a whole number"),
+        (lambda m: erdos_renyi(2.5), "number of areas = 2.5; expected a whole number"),
         (lambda m: erdos_renyi(5, density=0.01), "density = 0.01; expected a share .* at least one pathway"),
         (lambda m: shuffled(m, keep="sum"), r'shuffled\(keep="sum"\); expected "degree" or "weights"'),
         (lambda m: shuffled(erdos_renyi(4, density=1.0), keep="degree"), "no two of its 12 pathways can be swapped"),

@@ -1,6 +1,9 @@
 """Connectomes in files, tables and graphs: read, put in order, written, read back."""
 
 import hashlib
+import os
+import shutil
+import struct
 import subprocess
 
 import networkx as nx
@@ -8,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
+import scipy.sparse
 
 from gbaexplore import Connectome, UserError, load_connectome
 
@@ -66,6 +70,103 @@ def test_a_folder_in_any_order_is_put_in_hierarchical_order(tmp_path):
     assert load_connectome(tmp_path) == Connectome.from_pandas(FLN, HIERARCHY)
 
 
+TABLES = "area,hierarchy_raw\nA,0\nB,1\nC,2\n", "t,A,B,C\nA,0,0.2,0.1\nB,0.3,0,0.05\nC,0.1,0.4,0\n"
+THREE = Connectome("three", ["A", "B", "C"], [0, 0.5, 1], [[0, 0.2, 0.1], [0.3, 0, 0.05], [0.1, 0.4, 0]])
+
+
+def tables(folder, areas=TABLES[0], fln=TABLES[1], encoding="utf-8", sums=None):
+    (folder / "areas.csv").write_bytes(areas.encode(encoding))
+    (folder / "fln.csv").write_bytes(fln.encode(encoding))
+    if sums is not None:
+        (folder / "SHA256SUMS").write_bytes(sums)
+    return folder
+
+
+def test_tables_as_spreadsheets_write_them(tmp_path):
+    assert load_connectome(tables(tmp_path)) == THREE
+    assert load_connectome(tables(tmp_path, encoding="utf-8-sig")) == THREE
+    quoted = [text.replace("A", '"A"').replace("\n", "\r\n") for text in TABLES]
+    assert load_connectome(tables(tmp_path, *quoted)) == THREE
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(encoding="utf-16"), r"areas.csv is not text in UTF-8 .*: save it with the encoding UTF-8"),
+        (dict(areas=TABLES[0].replace(",", ";")), "areas.csv has semicolons or tabs between its cells"),
+        (dict(fln=TABLES[1].replace(",", "\t")), "fln.csv has semicolons or tabs between its cells; expected commas"),
+        (dict(areas="area,hierarchy\nA\nB\nC\n"), 'the row of "A" has 1 cells; expected 2'),
+        (dict(areas=""), "areas.csv has 0 rows"),
+        (dict(fln=TABLES[1].replace("0.05", "1" * 200_000)), "fln.csv can't be read as a CSV table: field larger"),
+    ],
+)
+def test_tables_that_are_refused(tmp_path, change, message):
+    with pytest.raises(UserError, match=message):
+        load_connectome(tables(tmp_path, **change))
+
+
+@pytest.mark.parametrize("cell", ["0_5", '"0,5"', "nan", "inf", "1e400", "", "\u0661", "0x1", "True"])
+def test_cells_that_are_no_numbers(tmp_path, cell):
+    found = cell.strip('"')
+    with pytest.raises(UserError, match=rf'fln.csv, B<-C: found "{found}"; expected a number, such as 0\.25'):
+        load_connectome(tables(tmp_path, fln=TABLES[1].replace("0.05", cell)))
+
+
+def _sha(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "sums",
+    [
+        f"{_sha(TABLES[0])}  areas.csv\n\n# by hand\n{_sha(TABLES[1])} *fln.csv\n",
+        f"{_sha(TABLES[0]).upper()}  ./areas.csv\r\n",
+        "",
+    ],
+)
+def test_checksums_in_any_spelling(tmp_path, sums):
+    assert load_connectome(tables(tmp_path, sums=sums.encode())) == THREE
+
+
+@pytest.mark.parametrize(
+    ("sums", "message"),
+    [
+        (b"todo\n", r"SHA256SUMS, line 1: found 'todo'; expected a SHA-256 and the name of a file beside it"),
+        (b"\xff\xfe\0", "SHA256SUMS, line 1: found"),
+        (f"{_sha('')}  ../secret\n".encode(), "SHA256SUMS, line 1: found .*file beside it"),
+        (f"{_sha('')}  /etc/passwd\n".encode(), "SHA256SUMS, line 1: found .*file beside it"),
+        (f"{_sha('')}  f\xe9.csv\n".encode("latin-1"), "is not the file that .* names .*no such file"),
+        (f"{_sha('')}  areas.csv\n".encode(), "areas.csv is not the file that .* names"),
+    ],
+)
+def test_checksums_that_are_refused(tmp_path, sums, message):
+    (tmp_path / "secret").write_text("")
+    (tmp_path / "three").mkdir()
+    with pytest.raises(UserError, match=message):
+        load_connectome(tables(tmp_path / "three", sums=sums))
+
+
+def test_what_is_no_file_is_not_opened(tmp_path):
+    os.mkfifo(tables(tmp_path) / "sln.csv")  # opening it would wait for ever
+    with pytest.raises(UserError, match=r"sln.csv can't be read: it is not a file; expected a file"):
+        load_connectome(tmp_path)
+    (tmp_path / "sln.csv").unlink()
+    (tmp_path / "sln.csv").mkdir()
+    with pytest.raises(UserError, match=r"sln.csv can't be read: it is a folder; expected a file"):
+        load_connectome(tmp_path)
+
+
+def test_a_shipped_name_is_the_shipped_connectome(tmp_path, macaque, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "macaque29" / "pictures").mkdir(parents=True)
+    assert load_connectome("macaque29") == macaque
+    halved = macaque.scaled(0.5)
+    shutil.rmtree("macaque29")
+    folder = halved.to_folder("macaque29")
+    assert load_connectome("macaque29") == macaque
+    assert load_connectome("./macaque29") == load_connectome(folder) == load_connectome(folder.absolute()) == halved
+
+
 # A MATLAB file.
 
 
@@ -105,9 +206,9 @@ def test_a_matlab_file_in_another_order_and_with_text_of_another_kind(tmp_path, 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"flnMat": np.zeros((28, 28))}, r"flnMat is float64 of shape \(28, 28\); expected numbers .*\(29, 29\)"),
-        ({"hierVals": np.arange(30.0)}, r"hierVals is float64 of shape \(30,\); expected numbers of shape \(29,\)"),
-        ({"hierVals": "high"}, r"hierVals is <U4 .*expected numbers"),
+        ({"flnMat": np.zeros((28, 28))}, r"flnMat has shape \(28, 28\); expected \(29, 29\), for the 29 areas"),
+        ({"hierVals": np.arange(30.0)}, r"hierVals has shape \(1, 30\); expected \(29,\)"),
+        ({"hierVals": "high"}, "hierVals has text; expected finite numbers"),
         ({"flnMat": np.full((29, 29), -1.0)}, "fln is -1 at V1<-V1"),
         ({"areaList": np.array(["V1"] * 29, dtype=object)}, "area V1 is there more than once"),
     ],
@@ -129,8 +230,59 @@ def test_a_file_that_is_no_such_matlab_file(tmp_path):
     file.write_text("flnMat = 3")
     with pytest.raises(UserError, match="can't be read as a MATLAB file"):
         load_connectome(file)
-    with pytest.raises(UserError, match=r"none.mat can't be read as a MATLAB file: .*No such file"):
+    with pytest.raises(UserError, match=r"none.mat can't be read: No such file"):
         load_connectome(tmp_path / "none.mat")
+
+
+def test_a_sparse_matrix_of_matlab(tmp_path, macaque):
+    scipy.io.savemat(tmp_path / "full.mat", variables(macaque))
+    scipy.io.savemat(tmp_path / "sparse.mat", variables(macaque, flnMat=scipy.sparse.csc_matrix(macaque.fln)))
+    assert load_connectome(tmp_path / "sparse.mat") == load_connectome(tmp_path / "full.mat")
+
+
+@pytest.mark.parametrize(("cell", "said"), [(np.zeros((0, 0)), "empty"), (2.0, "float64 of shape"), ("", "empty")])
+def test_an_area_without_a_name(tmp_path, macaque, cell, said):
+    cells = np.array(macaque.areas, dtype=object)[:, None]
+    cells[1, 0] = cell
+    scipy.io.savemat(tmp_path / "odd.mat", variables(macaque, areaList=cells))
+    with pytest.raises(UserError, match=rf"entry 2 of areaList is {said}.*; expected the name of an area in each"):
+        load_connectome(tmp_path / "odd.mat")
+
+
+def test_a_string_array_of_matlab(tmp_path):
+    def element(kind, data):
+        return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    def opaque(name):
+        """A variable of MATLAB's class string, as save writes its head; the text itself is elsewhere in the file."""
+        flags, ids = element(6, struct.pack("<II", 13, 0)), element(6, struct.pack("<6I", 0xDD000000, 2, 1, 1, 1, 1))
+        inside = element(14, flags + element(5, struct.pack("<ii", 6, 1)) + element(1, b"") + ids)
+        words = b"".join(element(1, word) for word in (name, b"MCOS", b"string"))
+        return element(14, element(6, struct.pack("<II", 17, 0)) + words + inside)
+
+    file = tmp_path / "odd.mat"
+    scipy.io.savemat(file, {"flnMat": np.zeros((3, 3)), "hierVals": np.arange(3.0)}, do_compression=False)
+    file.write_bytes(file.read_bytes() + opaque(b"areaList"))
+    with pytest.raises(UserError, match=r"areaList is an object of MATLAB's class string.*cellstr\(areaList\)"):
+        load_connectome(file)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 132\n",
+        b'{"message": "Not Found"}',
+        b"<html>404</html>\n" * 40,
+        b"",
+        None,
+    ],
+)
+def test_what_was_not_downloaded(tmp_path, macaque, content):
+    file = tmp_path / "odd.mat"
+    scipy.io.savemat(file, variables(macaque))
+    file.write_bytes(file.read_bytes()[:200] if content is None else content)
+    with pytest.raises(UserError, match=r"odd.mat can't be read as a MATLAB file: .+; expected one made by save"):
+        load_connectome(file)
 
 
 # pandas.
@@ -167,10 +319,10 @@ def test_all_matrices_may_be_tables(macaque):
         ({"fln": FLN[["low", "mid", "high", "low"]]}, r"columns \(sources\) .*\(some area twice\)"),
         ({"sln": FLN.rename(index={"low": "Low"})}, r"sln: rows \(targets\) are not .*\(Low, low\)"),
         ({"fln": FLN.rename(index={"low": "mid"})}, "area mid is there more than once"),
-        ({"fln": FLN.astype(str).replace("0.7", "much")}, "fln has values that are not numbers"),
+        ({"fln": FLN.astype(str).replace("0.7", "much")}, r"fln\[0\]\[0\] = '0.0'; expected finite numbers"),
         ({"fln": FLN.replace(0.7, np.nan)}, "fln is nan at mid<-low"),
         ({"hierarchy": {"low": 0.0}}, "hierarchy has no mid, high; expected the position of each area"),
-        ({"hierarchy": {**HIERARCHY, "mid": "middle"}}, "hierarchy has values that are not numbers"),
+        ({"hierarchy": {**HIERARCHY, "mid": "middle"}}, r"hierarchy\[1\] = 'middle'; expected finite numbers"),
         ({"hierarchy": [0, 1, 2]}, "hierarchy is list; expected a Series or a mapping"),
     ],
 )

@@ -1,0 +1,99 @@
+"""Axons that are rarer the longer they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gbaexplore.basics import numbers
+from gbaexplore.basics.errors import UserError
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.networks.generators import parts
+
+_RADIUS_MM = 26.5  # a ball in which two places are 27 mm apart on average, as the macaque's 29 areas are
+_MOST_AXONS = 1e15  # that can be drawn and counted
+
+
+def distance_rule(
+    places: int | np.ndarray | Connectome,
+    length_mm: float = 5.3,
+    density: float = 0.66,
+    seed: int = 0,
+    hierarchy: Any = None,
+) -> Connectome:
+    """Return a connectome in which axons between areas at a distance d are as frequent as exp(-d / length_mm).
+
+    Axons are drawn one at a time, from all pairs of areas with these probabilities, until the wanted share of the
+    pathways is there. FLN is each source's share of the axons that come into an area. `wiring_mm` is the distance.
+
+    Args:
+        places: how many areas, at random in a ball as large as the macaque's cortex; or the area's positions, (n, 1 to
+            3) in mm; or a connectome whose areas, hierarchy and wiring distances are taken.
+        length_mm: of the rule; 5.3 mm is the macaque's (0.188 per mm).
+        density: share of the n (n - 1) possible pathways; 0.66 is the macaque's.
+        seed: of the places, if these are random, and of the axons.
+        hierarchy: (n,) position of each area, 0 to 1, rising. None: that of `places` if it is a connectome, else
+            evenly spaced in the order of the areas, which then has nothing to do with where they are.
+
+    Raises:
+        UserError: arguments out of range; pathways too long for the rule ever to draw them.
+
+    Source: the exponential distance rule of Ercsey-Ravasz et al. (2013), Neuron 80(1):184-197. There a length is drawn
+    first, and then a pair of areas at this distance; here a pair at once, so that more pairs have more axons.
+    """
+    length_mm = numbers.number(length_mm, "length_mm", "mm")
+    if length_mm <= 0:
+        raise UserError(f"length_mm = {length_mm:g}; expected a length above 0, such as 5.3")
+    density, seed = numbers.number(density, "density"), numbers.whole_number(seed, "seed")
+    rng = np.random.default_rng(seed)
+    areas, levels, wiring = _placed(places, rng)
+    n = len(areas)
+    count = parts.pathways(n, density)
+    axons = np.zeros((n, n))
+    pairs = ~np.eye(n, dtype=bool)
+    axons[pairs] = _axons(wiring[pairs] / length_mm, count, rng)
+    name = f"distance rule, {n} areas, {length_mm:g} mm, density {density:g}, seed {seed}"
+    if isinstance(places, Connectome):
+        name = f"{places.name}, {name}"
+    return Connectome(name, areas, parts.levels(n, hierarchy, levels), parts.fractions(axons), wiring_mm=wiring)
+
+
+def _axons(lengths: np.ndarray, pathways: int, rng: np.random.Generator) -> np.ndarray:
+    """Return how many axons each pair has when this many pairs have some; `lengths` are in units of the rule's.
+
+    Drawing one axon after the other is the same as letting each pair grow its own at random times, at a rate of
+    exp(-length), until enough pairs have one.
+    """
+    rate = np.exp(-lengths)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first = rng.exponential(size=rate.size) / rate
+        time = np.sort(first)[pathways - 1]
+        later = rate * np.maximum(0.0, time - first)
+    if not later.sum() < _MOST_AXONS:
+        raise UserError(
+            f"distances of up to {lengths.max():.0f} times length_mm; expected a larger length_mm, a lower density or "
+            "places that are nearer: the rule does not draw pathways that long"
+        )
+    return np.where(first <= time, 1.0 + rng.poisson(later), 0.0)
+
+
+def _placed(places: Any, rng: np.random.Generator) -> tuple[tuple[str, ...], np.ndarray | None, np.ndarray]:
+    """Return the areas' names, their hierarchy if it is known, and their distances."""
+    if isinstance(places, Connectome):
+        if places.wiring_mm is None:
+            raise UserError(f"{places.name} has no wiring_mm; expected a connectome with distances, or positions")
+        return places.areas, places.hierarchy, places.wiring_mm
+    if np.ndim(places) == 0:
+        places = _in_a_ball(numbers.whole_number(places, "the number of areas", least=2), rng)
+    positions = numbers.array(places, "positions")
+    if positions.ndim != 2 or len(positions) < 2 or positions.shape[1] not in (1, 2, 3):
+        raise UserError(f"positions of shape {positions.shape}; expected (areas, 1 to 3), in mm, of at least two areas")
+    apart = np.linalg.norm(positions[:, None] - positions[None, :], axis=2)
+    return parts.names(len(positions)), None, apart
+
+
+def _in_a_ball(areas: int, rng: np.random.Generator) -> np.ndarray:
+    direction = rng.normal(size=(areas, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    return _RADIUS_MM * direction * np.cbrt(rng.uniform(size=(areas, 1)))

@@ -1,0 +1,38 @@
+"""Any pathways, with the same probability."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gbaexplore.basics.numbers import number, whole_number
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.networks.generators import parts
+
+
+def erdos_renyi(areas: int, density: float = 0.66, seed: int = 0, hierarchy: Any = None) -> Connectome:
+    """Return a connectome whose pathways are any of the possible ones, with the same probability.
+
+    The number of pathways is fixed (the model G(n, M), directed); all that come into an area have the same FLN.
+
+    Args:
+        areas: how many areas.
+        density: share of the n (n - 1) possible pathways.
+        seed: of the choice.
+        hierarchy: (n,) position of each area, 0 to 1, rising; evenly spaced if None.
+
+    Raises:
+        UserError: arguments out of range.
+
+    Source: Erdos & Renyi (1959), Publicationes Mathematicae 6:290-297.
+    """
+    areas = whole_number(areas, "the number of areas", least=2)
+    density, seed = number(density, "density"), whole_number(seed, "seed")
+    chosen = np.random.default_rng(seed).permutation(areas * (areas - 1))[: parts.pathways(areas, density)]
+    there = np.zeros(areas * (areas - 1))
+    there[chosen] = 1.0
+    axons = np.zeros((areas, areas))
+    axons[~np.eye(areas, dtype=bool)] = there
+    name = f"Erdos-Renyi, {areas} areas, density {density:g}, seed {seed}"
+    return Connectome(name, parts.names(areas), parts.levels(areas, hierarchy), parts.fractions(axons))

@@ -1,0 +1,42 @@
+"""What the rules have in common: names, levels, counts, fractions.
+
+FLN is normalised as it is defined, as the fraction of an area's input: every row sums to 1 (to 0 in an area that gets
+nothing). The same arguments and seed make the same connectome; its name says how it was made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+
+
+def fractions(axons: np.ndarray) -> np.ndarray:
+    """Return each row divided by its sum."""
+    return axons / np.maximum(axons.sum(axis=1, keepdims=True), 1.0)
+
+
+def names(areas: int) -> tuple[str, ...]:
+    """Return a0, a1, ..., all of one length, so that they sort as they stand."""
+    return tuple(f"a{i:0{len(str(areas - 1))}d}" for i in range(areas))
+
+
+def levels(areas: int, given: Any, otherwise: np.ndarray | None = None) -> Any:
+    """Return the hierarchy that is given, else that of the places, else an evenly spaced one."""
+    if given is not None:
+        return given
+    return np.linspace(0, 1, areas) if otherwise is None else otherwise
+
+
+def pathways(areas: int, density: float) -> int:
+    """Return how many pathways a share of the possible ones is.
+
+    Raises:
+        UserError: a share outside 0 to 1, or of no pathway.
+    """
+    count = round(density * areas * (areas - 1)) if 0 < density <= 1 else 0
+    if not count:
+        raise UserError(f"density = {density:g}; expected a share above 0 and up to 1, of at least one pathway")
+    return count

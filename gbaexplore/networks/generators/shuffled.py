@@ -1,0 +1,84 @@
+"""A connectome's pathways or weights, shuffled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.numbers import whole_number
+from gbaexplore.networks.connectome import Connectome
+
+_SWAPS = 10  # attempted for each pathway; beyond that, nothing is left of where it was
+
+
+def shuffled(connectome: Connectome, keep: Literal["degree", "weights"], seed: int = 0) -> Connectome:
+    """Return the connectome shuffled: what is kept stays exactly as it is, all else is random.
+
+    keep="degree": which areas are connected is random; each keeps the number of pathways into it and out of it. Two
+    pathways a -> b and c -> d become a -> d and c -> b, over and over, where neither is there yet and none leads back
+    to its own area. The FLN stay with their target: each area keeps the values that it receives, from other sources.
+
+    keep="weights": all pathways stay. Each area's incoming FLN are dealt anew among its own sources.
+
+    Both keep every row's values, and so its sum. Hierarchy and wiring distances stay; SLN, which belonged to a
+    pathway's place, is left out.
+
+    Args:
+        connectome: to be shuffled.
+        keep: what stays.
+        seed: of the shuffle. Rewiring takes half a minute per million pathways.
+
+    Raises:
+        UserError: another `keep`; no two pathways that could be swapped (as where all areas are connected).
+
+    Source: Maslov & Sneppen (2002), Science 296:910-913, for the swaps.
+    """
+    shuffles = {"degree": _rewired, "weights": _dealt}
+    if keep not in shuffles:
+        raise UserError(f'shuffled(keep="{keep}"); expected "degree" or "weights"')
+    seed = whole_number(seed, "seed")
+    sources = shuffles[keep](connectome, np.random.default_rng(seed))
+
+    def moved(matrix: np.ndarray) -> np.ndarray:
+        return np.where(sources >= 0, np.take_along_axis(matrix, np.maximum(sources, 0), axis=1), 0.0)
+
+    inhibitory = None if connectome.fln_inhibitory is None else moved(connectome.fln_inhibitory)
+    name = f"{connectome.name}, shuffled, same {keep}, seed {seed}"
+    return replace(connectome, name=name, fln=moved(connectome.fln), fln_inhibitory=inhibitory, sln=None)
+
+
+# What a shuffle does: (n, n), from which source each pathway target <- source gets its FLN; -1 where there is none.
+
+
+def _rewired(connectome: Connectome, rng: np.random.Generator) -> np.ndarray:
+    there = connectome.fln > 0
+    targets, sources = (found.tolist() for found in np.nonzero(there))
+    moved, free = list(sources), (~there & ~np.eye(len(there), dtype=bool)).tolist()
+    swaps = 0
+    for _ in range(_SWAPS):
+        for i, j in rng.integers(len(targets), size=(len(targets), 2)).tolist():
+            into_i, into_j = free[targets[i]], free[targets[j]]
+            if into_i[moved[j]] and into_j[moved[i]]:
+                into_i[moved[i]] = into_j[moved[j]] = True
+                moved[i], moved[j] = moved[j], moved[i]
+                into_i[moved[i]] = into_j[moved[j]] = False
+                swaps += 1
+    if not swaps:
+        raise UserError(
+            f'{connectome.name}: no two of its {len(targets)} pathways can be swapped; shuffled(keep="degree") needs '
+            "areas that are not all connected"
+        )
+    found = np.full(there.shape, -1)
+    found[targets, moved] = sources
+    return found
+
+
+def _dealt(connectome: Connectome, rng: np.random.Generator) -> np.ndarray:
+    found = np.full(connectome.fln.shape, -1)
+    for row, fln in zip(found, connectome.fln):
+        (sources,) = np.nonzero(fln)
+        row[sources] = rng.permutation(sources)
+    return found
