@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gbaexplore.basics.errors import UserError, listing
-from gbaexplore.plots.style import CYCLE, axes_or_new, label_outer, quantity, with_legend
+from gbaexplore.plots.style import CYCLE, axes_or_new, label_outer, plain, quantity, with_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def boundary(found: Boundary, x: str | None = None, y: str | None = None, ax: Ax
         if len(names) > 2:
             target.plot_trisurf(*(one[name].values for name in names), triangles=one["corners"].values, **given)
             continue
-        text = ", ".join(f"{name} {label}" for name, label in zip(labels, group))
+        text = ", ".join(plain(f"{name} {label}") for name, label in zip(labels, group))
         for i, (_, curve) in enumerate(one.groupby("curve")):
             target.plot(curve[names[0]], curve[names[1]], **{"label": "_" * (i > 0) + text, **given})
     if len(names) > 2:

@@ -10,7 +10,7 @@ import numpy as np
 from gbaexplore.analysis.ratios import propagation_ratio
 from gbaexplore.basics.errors import UserError, listing, unknown
 from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS, unit
-from gbaexplore.plots.style import symbol
+from gbaexplore.plots.style import plain, symbol
 from gbaexplore.store.recipe import tables_of
 
 if TYPE_CHECKING:
@@ -132,8 +132,8 @@ def value_of(point: xr.Dataset, axis: str, named: bool = False) -> str:
     """Return where on an axis a point is: a label, or a number with its symbol and unit."""
     value = point[axis].item()
     if point[axis].dtype.kind not in "iuf":
-        return f"{axis} {value}" if named else str(value)
-    return f"{symbol(axis)} = {value:.6g}{unit(point[axis].attrs, ' {}')}"
+        return plain(f"{axis} {value}" if named else value)
+    return f"{symbol(axis)} = {value:.6g}{plain(unit(point[axis].attrs, ' {}'))}"
 
 
 def drawable(values: np.ndarray) -> np.ndarray:

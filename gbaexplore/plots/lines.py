@@ -24,7 +24,7 @@ from gbaexplore.plots.fields import (
     sizes_of,
     value_of,
 )
-from gbaexplore.plots.style import axes_or_new, label_outer, line_styles, name_ticks, quantity, with_legend
+from gbaexplore.plots.style import axes_or_new, label_outer, line_styles, name_ticks, plain, quantity, with_legend
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -65,7 +65,7 @@ def traces(
         rate = np.nan_to_num(one[name].sel({dim: known_area(ds, area, dim)}).values.astype(float), nan=np.inf)
         rate = rate if floor is None else np.maximum(rate, floor)
         shown = rate <= cap
-        label = ", ".join([point] * bool(point) + [area] * (not point or len(names) > 1)) + _why_not(one, shown)
+        label = ", ".join([point] * bool(point) + [plain(area)] * (not point or len(names) > 1)) + _why_not(one, shown)
         target.plot((one[time].values - onset)[shown], rate[shown], **{**style, "label": label, **line})
     if floor is not None:
         target.set_yscale("log")
@@ -87,7 +87,7 @@ def stack(ds: xr.Dataset, panels: Sequence[Axes], scale: xr.DataArray, onset: fl
         traces(ds, area, onset=onset, ax=ax, clip_on=False, zorder=3)
         peak = float(scale.sel({AREA: area}))
         ax.set(ylim=(0, 1.2 * peak), yticks=[peak], yticklabels=[f"{peak:.3g}"], ylabel="")
-        ax.text(1.01, 0.4, area, transform=ax.transAxes)
+        ax.text(1.01, 0.4, plain(area), transform=ax.transAxes)
         if ax is not panels[-1]:
             ax.tick_params(bottom=False)
             ax.spines.bottom.set_visible(False)
@@ -123,7 +123,7 @@ def profile(ds: xr.Dataset, source: str = "V1", ax: Axes | None = None, **line: 
     target.set_yscale("log")
     name_ticks(target, ds[AREA].values)
     target.set_xlim(-0.5, ds.sizes[AREA] - 0.5)
-    label_outer(target, quantity(ds, AREA), f"peak response (% of {source})")
+    label_outer(target, quantity(ds, AREA), f"peak response (% of {plain(source)})")
     return target if ax is not None or len(points) == 1 else with_legend(target)
 
 
@@ -156,7 +156,7 @@ def sweep(
             beside: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": "small"}
             ax.annotate("runs away", (away[0], cap), (4, -5), **beside)
     ax.set_yscale("log")
-    label_outer(ax, quantity(ds, x), f"peak response in {area} (Hz)")
+    label_outer(ax, quantity(ds, x), f"peak response in {plain(area)} (Hz)")
     return ax
 
 

@@ -19,7 +19,7 @@ from gbaexplore.plots.fields import (
     plane_of,
     shown_values,
 )
-from gbaexplore.plots.style import axes_or_new, label_outer, quantity
+from gbaexplore.plots.style import axes_or_new, label_outer, plain, quantity
 from gbaexplore.store.recipe import RECIPE
 
 if TYPE_CHECKING:
@@ -161,5 +161,5 @@ def colour_bar(panels: Sequence[Axes], field: xr.DataArray, norm: Normalize) -> 
 
     if norm.vmin is None:
         return
-    label = textwrap.fill(field.attrs.get("long_name", str(field.name)) + unit(field.attrs), 40)
+    label = textwrap.fill(plain(f"{field.attrs.get('long_name', field.name)}{unit(field.attrs)}"), 40)
     panels[0].figure.colorbar(ScalarMappable(norm, "viridis"), ax=panels, label=label)

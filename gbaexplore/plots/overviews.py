@@ -29,7 +29,7 @@ from gbaexplore.plots.fields import (
 )
 from gbaexplore.plots.lines import points_of, profile, sweep, traces
 from gbaexplore.plots.maps import colour_bar, paint, spot
-from gbaexplore.plots.style import figure, label_outer, quantity, styled
+from gbaexplore.plots.style import figure, label_outer, plain, quantity, styled
 from gbaexplore.store.recipe import tables_of
 from gbaexplore.store.stores import open_study
 
@@ -73,9 +73,9 @@ def overview(ds: xr.Dataset) -> Figure:
     for ax, part in zip(panels, parts):
         ax.set_title(", ".join(value_of(part, axis, named=True) for axis in outer))
     if handles:
-        title = ", ".join(axis for axis in inner if axis not in numeric_axes(ds) and draw is not _scatters)
+        title = ", ".join(plain(axis) for axis in inner if axis not in numeric_axes(ds) and draw is not _scatters)
         fig.legend(handles=handles, title=title, loc="outside lower center", ncols=min(5, len(handles)))
-    fig.suptitle(ds.attrs.get("title", ""))
+    fig.suptitle(plain(ds.attrs.get("title", "")))
     return fig
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore.basics.errors import printable
 from gbaexplore.basics.names import thinned, unit
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ STYLE: dict[Any, Any] = {  # matplotlib's own type lists every key that there is
 }
 
 _SHADE = "0.9"
+_LEVEL = 50  # characters of tick labels that fit side by side
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
@@ -72,6 +74,16 @@ def figure(rows: int = 1, columns: int = 1, size: tuple[float, float] = (3.4, 2.
     return made, made.subplots(rows, columns, **grid)
 
 
+def plain(text: object) -> str:
+    r"""Return text as matplotlib draws it: without formulas, and not hidden from legends by a first `_`.
+
+    >>> print(plain("a$b$"), plain("_c"))
+    a\$b\$ $\_$c
+    """
+    words = printable(text).replace("$", r"\$")
+    return rf"$\_${words[1:]}" if words.startswith("_") else words
+
+
 def symbol(name: str) -> str:
     r"""Return a parameter's name as the papers print it.
 
@@ -80,7 +92,7 @@ def symbol(name: str) -> str:
     """
     found = re.fullmatch(r"(alpha|beta|eta|mu|omega|tau|w(?=[A-Z]))([A-Z]*)", name)
     if not found:
-        return name
+        return plain(name)
     letter, populations = found.groups()
     letter = letter if letter == "w" else rf"\{letter}"
     return f"${letter}_{{{populations}}}$" if populations else f"${letter}$"
@@ -98,10 +110,10 @@ def cap_line(ax: Axes, height: float) -> None:
 
 def quantity(ds: xr.Dataset, name: str) -> str:
     """Return what a coordinate or variable is, for the label of an axis: long name, symbol of a parameter, unit."""
-    words = ds[name].attrs.get("long_name", "")
+    words = plain(ds[name].attrs.get("long_name", ""))
     if not words or (name in ds.coords and ds[name].dtype.kind in "iuf" and name not in words.split()):
         words = f"{words} {symbol(name)}".strip()
-    return words + unit(ds[name].attrs)
+    return words + plain(unit(ds[name].attrs))
 
 
 def line_styles(areas: Sequence[str], points: Sequence[tuple[str, Any]], ax: Axes) -> list[dict[str, Any]]:
@@ -131,9 +143,10 @@ def _colours(names: Sequence[str], ax: Axes) -> list[str]:
 
 
 def name_ticks(ax: Axes, labels: Iterable[Any]) -> None:
-    """Put a tick with its label at 0, 1, ...; upright where there are many, at some only where there are too many."""
-    ticks = thinned(labels)
-    ax.set_xticks(list(ticks), list(ticks.values()), rotation=90 if len(ticks) > 8 else 0)
+    """Put a tick with its label at 0, 1, ...; upright where they are long, at some only where there are too many."""
+    ticks = {position: plain(label) for position, label in thinned(labels).items()}
+    long = len(ticks) > 8 or sum(map(len, ticks.values())) > _LEVEL
+    ax.set_xticks(list(ticks), list(ticks.values()), rotation=90 if long else 0)
 
 
 def axes_or_new(ax: Axes | None) -> Axes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, unknown
+from gbaexplore.basics.errors import UserError, listing, unknown
 from gbaexplore.basics.names import canonical
 from gbaexplore.basics.places import place
 from gbaexplore.basics.points import SEED
@@ -146,8 +146,8 @@ class Replay:
             return known.index(label)
         try:
             wanted = float(label)
-        except (TypeError, ValueError):
-            raise UserError(f"{axis} = {label!r}; expected a number") from None
+        except (TypeError, ValueError, OverflowError):
+            raise UserError(f"{axis} = {listing([label])}; expected a number") from None
         nearest = int(np.abs(np.asarray(known) - wanted).argmin())
         if canonical(np.array([known[nearest]])) != canonical(np.array([wanted])):
             raise UserError(f"no value {label} on the axis {axis}; the nearest is {known[nearest]}")

@@ -8,12 +8,15 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import numpy as np
 import pytest
 
 from gbaexplore import Explorer, ThresholdLinear, UserError, open_study, replay, run
+from gbaexplore.basics.errors import printable
+from gbaexplore.measures.base import Variable
+from gbaexplore.measures.final import Final
 from gbaexplore.running import runner
 from gbaexplore.store import stores
 
@@ -215,7 +218,7 @@ def test_hover_and_borders_are_labelled(visit, address):
           const hover = figure.toolbar.tools.find((tool) => tool.type === 'HoverTool')
           const legend = figure.center.find((item) => item.type === 'Legend')
           const items = legend.items.filter((item) => item.visible).map((item) => item.label.value)
-          return [hover.tooltips.map(([label]) => label), items, figure.below[0].axis_label]
+          return [hover.tooltips.map(([label]) => label), items, figure.below[0].axis_label.text]
         }"""
     )
     tooltips, legend, across = told
@@ -387,7 +390,7 @@ def test_a_model_of_the_studys_own_is_asked_for(make, tmp_path):
     assert "give the study: gbaexplore explore STORE --study STUDY.py" in without._message.object
     explorer = Explorer(tmp_path / "small.zarr", study=study)
     explorer.point = point
-    assert "**here**: muEE 33, omegaEI 20, feedback on: peaks V1" in explorer._message.object
+    assert explorer._message.object.startswith("here: muEE 33, omegaEI 20, feedback on: peaks V1")
 
 
 def test_a_grid_that_changes_under_the_page(make, tmp_path):
@@ -402,3 +405,93 @@ def test_a_grid_that_changes_under_the_page(make, tmp_path):
     assert [widget.label for widget in explorer._choices] == ["area"]
     explorer._clicked(32.0, 20.0)
     assert "muEE 32, omegaEI 20, feedback on: peaks V1" in explorer._message.object
+
+
+ACTS = """<img src=x onerror="document.title='acted'">"""
+WORDS = {
+    "markup": ACTS,
+    "end of a script": "</script><script>document.title='acted'</script>",
+    "formula": r"$$\frac{1}{2}$$",
+    "quotes": "'\"`${document.title='acted'}",
+    "marks": "b\u2028\u202e\x1b[2J",
+}
+
+
+@dataclass(frozen=True)
+class Loud(Final):
+    """A measure whose unit and long name would act."""
+
+    def variables(self, model):
+        return {"final_rate": Variable(("area",), ACTS, ACTS)}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A store in which every label, name and unit would act on a page that took it for more than text."""
+    from gbaexplore import Connectome, Peak, Pulse, Study
+
+    areas = ("V1", *WORDS.values())
+    other = Connectome("other", areas, np.linspace(0, 1, 6), 0.2 * (1 - np.eye(6)))
+    study = Study(
+        name="hostile",
+        model=ThresholdLinear(),
+        axes={"muEE": [5.0, 6.0], "omegaEI": [20.0, 22.0], "feedback": dict.fromkeys(WORDS.values(), other)},
+        stimulus=Pulse(area="V1", onset=0.1, duration=0.1, amplitude=40.0),
+        measures=[Peak(), Loud()],
+        duration=0.3,
+    )
+    folder = tmp_path_factory.mktemp("hostile")
+    run(study, store=folder)
+    path = folder / f"{ACTS.replace('/', '')}.zarr"
+    (folder / "hostile.zarr").rename(path)
+    return path
+
+
+def acted(page):
+    """Whether text has become a part of the page, in it or in one of its widgets."""
+    return page.evaluate(
+        """() => {
+          const roots = [document]
+          for (const root of roots)
+            for (const one of root.querySelectorAll('*')) if (one.shadowRoot) roots.push(one.shadowRoot)
+          return document.title === 'acted' || typeof MathJax !== 'undefined' ||
+            roots.some((root) => root.querySelector('img[src=x]'))
+        }"""
+    )
+
+
+def test_labels_are_text_on_the_page(visit, hostile):
+    with served(hostile) as url:
+        page = visit(url)
+        for label in WORDS.values():
+            view = {"point": {"muEE": 5, "omegaEI": 20, "feedback": label}, "areas": list(WORDS.values())[:4]}
+            page = visit(f"{url}?{urlencode({'view': json.dumps(view)})}")
+            until(page, lambda page=page, label=label: says(page, f"feedback {printable(label)}: peaks"))
+            page.get_by_label("map of").select_option(label="final_rate")
+            until(page, lambda page=page: len(data(page, "profile")[0]["ys"]) == 1)
+            click(page, 6.0, 20.0)
+            page.get_by_label("up").select_option(label="feedback")
+            until(page, lambda page=page: data(page, "map")[0]["dh"] == [5.0])
+            assert not acted(page)
+
+
+def test_labels_are_text_in_one_page(visit, hostile, tmp_path):
+    file = tmp_path / "page.html"
+    subprocess.run([COMMAND, "explore", hostile, "--html", file], check=True)
+    page = visit(file.as_uri(), offline=True)
+    page.get_by_label("map of").select_option(label="final_rate")
+    for label in WORDS.values():
+        page.get_by_label("feedback").select_option(label=label)
+        click(page, 6.0, 20.0)
+        until(page, lambda: says(page, f"muEE (pA/Hz) 6, omegaEI (pA/Hz) 20: ok; {ACTS} ({ACTS})"))
+        assert not acted(page)
+
+
+def test_a_link_is_text(visit, hostile):
+    """What is wrong with a link is said in a line of text, whoever wrote it."""
+    with served(hostile) as url:
+        for link in (json.dumps({"point": {"feedback": ACTS + " ", "muEE": 5, "omegaEI": 20}}), ACTS, "[" * 9000):
+            page = visit(f"{url}?{urlencode({'view': link})}")
+            until(page, lambda page=page: says(page, "The link does not fit this store: "))
+            assert not acted(page)
+            page.wait_for_load_state("networkidle")

@@ -23,7 +23,8 @@ from bokeh.plotting import figure
 
 from gbaexplore.basics.names import DIVERGED, FAILED, OK, PENDING, STATUS_MEANINGS, thinned
 from gbaexplore.plots.explorer.courses import Course
-from gbaexplore.plots.explorer.views import Plane, Scale, short
+from gbaexplore.plots.explorer.text import literal
+from gbaexplore.plots.explorer.views import Plane, Scale
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = {"here": "#000000", "A": "#d55e00", "B": "#0072b2", "C": "#009e73", "D": "#cc79a7"}
@@ -31,6 +32,7 @@ STATE_COLOURS = {PENDING: "#e4edf7", OK: "rgba(0,0,0,0)", DIVERGED: "#b4b4b4", F
 STATE_NAMES = {PENDING: "pending", DIVERGED: "unstable: activity runs away", FAILED: "failed"}
 BOUNDARIES = {"border of what ran away": "solid", "border of linear stability": "dashed"}
 
+_LONGEST = 24  # characters of an area's name below an axis
 _TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
 _LABEL = "const i = Math.round((value - start) / step); return labels[Math.min(Math.max(i, 0), labels.length - 1)]"
 _VALUE = "return Number.isFinite(value) ? value.toPrecision(4) : 'none'"
@@ -98,7 +100,7 @@ class Map:
         low, high = np.log10(plane.limits) if log else plane.limits
         self.mapper.update(low=float(low), high=float(high))
         self.formatter.args = {"log": log}
-        self.bar.title = plane.title
+        self.bar.title = literal(plane.title)
         for name, source in self.lines.items():
             xs, ys = plane.boundaries.get(name, ([], []))
             source.data = {"xs": xs, "ys": ys}
@@ -116,9 +118,9 @@ class Map:
         ):  # fmt: skip
             start, end = scale.ends
             span.update(start=start, end=end, reset_start=start, reset_end=end)
-            axis.axis_label = scale.title
+            axis.axis_label = literal(scale.title)
             axis.ticker = BasicTicker() if scale.even else FixedTicker(ticks=_some(scale))
-            axis.major_label_overrides = {} if scale.even else dict(zip(scale.positions, map(short, scale.labels)))
+            axis.major_label_overrides = {} if scale.even else dict(zip(scale.positions, map(literal, scale.words)))
         self._hover.tooltips = [
             (plane.x.title, "$x{custom}"), (plane.y.title, "$y{custom}"), (plane.title, "@value{custom}"),
             ("state", "@state{custom}"),
@@ -139,7 +141,7 @@ class Map:
 
 def _labels(scale: Scale) -> CustomJSHover:
     start = {"start": float(scale.positions[0]), "step": scale.step}
-    return CustomJSHover(code=_LABEL, args={"labels": [short(label) for label in scale.labels], **start})
+    return CustomJSHover(code=_LABEL, args={"labels": scale.words, **start})
 
 
 def _some(scale: Scale) -> list[float]:
@@ -182,7 +184,7 @@ class Courses:
             "ys": [course.share(source) for course in courses.values()],
             "colour": colours, "name": list(courses),
         }  # fmt: skip
-        self._profile.yaxis[0].axis_label = f"peak (% of {source})"
+        self._profile.yaxis[0].axis_label = literal(f"peak (% of {source})")
 
     def _build(self, areas: list[str], log: bool) -> None:
         figures: list[Any] = []
@@ -193,7 +195,8 @@ class Courses:
             last = area == areas[-1]
             chart = figure(
                 width=540, height=175 if last else 145, tools=_TOOLS, toolbar_location=None,
-                y_axis_type="log" if log else "linear", y_axis_label=f"{area} (Hz)", name=f"course {area}", **shared,
+                y_axis_type="log" if log else "linear", y_axis_label=literal(f"{area} (Hz)"), name=f"course {area}",
+                **shared,
             )  # fmt: skip
             chart.multi_line("xs", "ys", source=self.sources[area], line_color="colour", line_width=2)
             mark = {"marker": "x", "size": 11, "line_color": "colour", "line_width": 3}
@@ -210,9 +213,18 @@ class Courses:
             name="profile", x_range=Range1d(-0.5, len(self.areas) - 0.5),
         )  # fmt: skip
         chart.multi_line("xs", "ys", source=self.profiles, line_color="colour", line_width=2)
-        ticks = thinned(self.areas)
-        chart.xaxis.ticker = FixedTicker(ticks=list(ticks))
-        chart.xaxis.major_label_overrides = ticks
-        chart.xaxis.major_label_orientation = 1.3
+        name_ticks(chart.xaxis[0], self.areas)
         chart.xaxis.axis_label = "area, in hierarchical order"
         return chart
+
+
+def name_ticks(axis: Any, areas: list[str]) -> None:
+    """Name the positions 0, 1, ... of an axis after areas; some of them only, where there are many."""
+    ticks = thinned(areas)
+    axis.ticker = FixedTicker(ticks=list(ticks))
+    axis.major_label_overrides = {position: literal(_cut(area)) for position, area in ticks.items()}
+    axis.major_label_orientation = 1.3
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."

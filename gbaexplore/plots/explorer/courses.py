@@ -49,9 +49,9 @@ class Course:
         at = ", ".join(f"{axis} {short(label)}" for axis, label in self.labels.items())
         if self.left is not None:
             time, area = self.left
-            return f"**{name}**: {at}: runs away, {self.ceiling:g} Hz above rest in {area} at {time:.3f} s"
+            return f"{name}: {at}: runs away, {self.ceiling:g} Hz above rest in {area} at {time:.3f} s"
         peaks = ", ".join(f"{area} {self.peak[self.areas.index(area)]:.3g} Hz" for area in areas)
-        return f"**{name}**: {at}: peaks {peaks}"
+        return f"{name}: {at}: peaks {peaks}"
 
 
 class Courses:
@@ -81,12 +81,21 @@ class Courses:
         except UserError:
             return []
 
+    def point(self, labels: dict[str, Any]) -> dict[str, Any]:
+        """Return a point's label along every axis, as the store has it.
+
+        Raises:
+            UserError: no such point.
+        """
+        return {axis: self.replay.axes[axis][i] for axis, i in self.replay.position(labels).items()}
+
     def course(self, labels: dict[str, Any], observable: str) -> Course:
         """Return the time courses of a point.
 
         Raises:
             UserError: no such point; a model that needs its study.
         """
+        labels = self.point(labels)
         ds = self._simulated(json.dumps(labels))
         change = (ds[observable] - ds[observable].isel(time=0)).values
         first = ds[self.observables[0]]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
+import keyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import numpy as np
 import panel as pn
@@ -13,18 +15,19 @@ import param
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA, STATUS, STATUS_MEANINGS
-from gbaexplore.basics.places import place
-from gbaexplore.plots.explorer import charts, pictures, views
+from gbaexplore.basics.places import place, reason
+from gbaexplore.plots.explorer import charts, links, pictures, views
 from gbaexplore.plots.explorer.courses import Course, Courses
+from gbaexplore.plots.explorer.text import escaped
 from gbaexplore.store import stores
 
 if TYPE_CHECKING:
     from gbaexplore.study.study import Study
 
 _REFRESH_MS = 2000
-_PINS = 4
-_IN_LINK = ("variable", "x", "y", "log", "at", "areas", "population", "log_courses", "point", "pins")
-
+_UNREADABLE = UserError, OSError, ValueError, RuntimeError  # what reading a store raises that is damaged or gone
+_READY = "Click the map: the time courses of the point are simulated."
+_LOOK = {"overflow-wrap": "anywhere", "padding": "6px 10px", "background": "#f3f5f7", "border-radius": "4px"}
 
 pn.extension("codeeditor")
 
@@ -42,7 +45,7 @@ class Explorer(pn.viewable.Viewer):
     log = param.Boolean(True, doc="whether colours are logarithmic")
     at = param.Dict({}, doc="position along every other dimension")
     areas = param.ListSelector([], check_on_set=True, doc="areas whose time courses are shown")
-    population = param.Selector(check_on_set=True, allow_None=True, doc="whose time courses are shown")
+    population = param.Selector(check_on_set=True, allow_None=True, doc="observable whose time courses are shown")
     log_courses = param.Boolean(False, doc="whether time courses are logarithmic")
     point = param.Dict(None, allow_None=True, doc="labels of the point that was clicked")
     pins = param.List([], doc="labels of the points that are kept")
@@ -51,28 +54,14 @@ class Explorer(pn.viewable.Viewer):
         self.path, self._study = place(store), study
         self.ds = stores.open_study(self.path)
         self.courses = Courses(self.path, study)
-        axes = views.axes(self.ds)
-        if len(axes) < 2:
-            raise UserError(
-                f"{self.path} has {len(axes)} axes of more than one label; expected two for a map (a table of points "
-                "is none): gbaexplore plot draws what has fewer"
-            )
-        variables, areas = views.variables(self.ds), self.courses.areas
-        self.param["variable"].objects = variables
-        self.param["x"].objects = self.param["y"].objects = axes
-        self.param["areas"].objects = areas
-        self.param["population"].objects = self.courses.observables
-        shown = list(dict.fromkeys([views.source_area(self.ds), areas[-1]]))
-        first: dict[str, Any] = {"variable": variables[0], "x": axes[0], "y": axes[1], "areas": shown}
-        first["population"] = next(iter(self.courses.observables), None)
-        super().__init__(**{**first, **params})
-        self._message = pn.pane.Alert("", alert_type="light", sizing_mode="stretch_width", margin=(0, 5))
-        self._progress = pn.pane.Markdown("", margin=(0, 10))
+        super().__init__(**{**self._offer(), **params})
+        self._message = pn.pane.HTML("", styles=_LOOK, width=600, margin=(0, 5))
+        self._progress = pn.pane.HTML("", width=600, margin=(0, 10))
         self._code = pn.widgets.CodeEditor(
             language="python", readonly=True, height=190, sizing_mode="stretch_width", label="the same in Python"
         )
         self._map = charts.Map(self._clicked)
-        self._charts = charts.Courses(areas)
+        self._charts = charts.Courses(self.courses.areas)
         self._choices = pn.Column(margin=0)
         self._widgets: dict[str, Any] = {}
         self._state: tuple[Any, ...] = ()
@@ -83,6 +72,18 @@ class Explorer(pn.viewable.Viewer):
         self.param.watch(self._at_changed, ["at"])
         self.param.watch(lambda *_: self._draw_map(), ["log"])
         self.param.watch(lambda *_: self._draw_points(), ["point", "pins", "areas", "population", "log_courses"])
+
+    def _offer(self) -> dict[str, Any]:
+        """Set what can be chosen; return what is chosen at first."""
+        axes, areas, observables = views.two_axes(self.ds, self.path), self.courses.areas, self.courses.observables
+        variables = views.variables(self.ds)
+        self.param["variable"].objects = variables
+        self.param["x"].objects = self.param["y"].objects = axes
+        self.param["areas"].objects = {escaped(area): area for area in areas}  # the widget takes HTML
+        self.param["population"].objects = observables
+        shown = list(dict.fromkeys([views.source_area(self.ds), areas[-1]]))
+        first = {"variable": variables[0], "x": axes[0], "y": axes[1], "areas": shown}
+        return {**first, "population": next(iter(observables), None)}
 
     # What is chosen.
 
@@ -106,9 +107,12 @@ class Explorer(pn.viewable.Viewer):
 
     def _widget(self, dim: str, index: int) -> Any:
         scale = views.scale(self.ds, dim)
-        options = {views.short(label): i for i, label in enumerate(scale.labels)}
-        kind = pn.widgets.Select if isinstance(scale.labels[0], str) else pn.widgets.DiscreteSlider
-        widget = kind(label=scale.title, options=options, value=index, width=230)
+        options = {word: i for i, word in enumerate(scale.words)}
+        given: dict[str, Any] = {"options": options, "value": index, "width": 230}
+        if isinstance(scale.labels[0], str):
+            widget = pn.widgets.Select(label=scale.title, **given)
+        else:
+            widget = pn.widgets.DiscreteSlider(label=escaped(scale.title), **given)
         widget.param.watch(functools.partial(self._chosen, dim), "value")
         return widget
 
@@ -138,7 +142,7 @@ class Explorer(pn.viewable.Viewer):
     def pin(self, *_: Any) -> None:
         """Keep the point that was clicked, for comparison."""
         if self.point is not None and self.point not in self.pins:
-            self.pins = [*self.pins, self.point][-_PINS:]
+            self.pins = [*self.pins, self.point][-links.MOST_PINS :]
 
     def clear(self, *_: Any) -> None:
         """Let go of all points."""
@@ -149,19 +153,19 @@ class Explorer(pn.viewable.Viewer):
     def _draw_map(self) -> None:
         try:
             plane = views.plane(self.ds, self.variable, self.x, self.y, self.at, self.log)
-        except (UserError, OSError, ValueError, RuntimeError) as error:  # of a store that has been damaged or removed
+        except _UNREADABLE as error:
             self._say(f"The map can't be read: {error}")
             return
         self._map.show(plane, self.log)
         counts = [int((self.ds[STATUS].values == code).sum()) for code in range(len(STATUS_MEANINGS))]
         said = ", ".join(f"{n:,} {word}" for n, word in zip(counts, STATUS_MEANINGS) if n)
-        self._progress.object = f"**{self.path.stem}**: {sum(counts):,} points: {said}"
+        self._progress.object = f"<b>{escaped(self.path.stem)}</b>: {sum(counts):,} points: {said}"
         self._code.value = self.python()
 
     def _draw_points(self) -> None:
         try:
             found = self._found()
-        except UserError as error:  # a model that needs its study, a link to a point of another grid
+        except _UNREADABLE as error:  # or a model that needs its study, or a point that is none of the store's
             self._say(str(error))
             return
         x, y = (views.scale(self.ds, axis) for axis in (self.x, self.y))
@@ -169,7 +173,7 @@ class Explorer(pn.viewable.Viewer):
         self._map.mark([(name, x.position(at[self.x]), y.position(at[self.y])) for name, at in shown.items()])
         self._charts.show(found, self.areas, self.log_courses, self.courses.source)
         said = [course.said(name, self.areas) for name, course in found.items()]
-        self._say("\n\n".join(said) or "Click the map: the time courses of the point are simulated.")
+        self._say(*(said or [_READY]))
         self._code.value = self.python()
 
     def _named(self) -> dict[str, dict[str, Any]]:
@@ -187,8 +191,8 @@ class Explorer(pn.viewable.Viewer):
         dims = [str(dim) for dim in self.ds[STATUS].dims if dim not in (self.x, self.y)]
         return all(course.labels[dim] == views.labels(self.ds, dim)[self.at.get(dim, 0)] for dim in dims)
 
-    def _say(self, text: str) -> None:
-        self._message.object = text
+    def _say(self, *lines: str) -> None:
+        self._message.object = escaped(*lines)
 
     def refresh(self) -> None:
         """Look whether the store has changed, and if so draw it anew."""
@@ -220,12 +224,12 @@ class Explorer(pn.viewable.Viewer):
         lines.append(f"one = ds.sel({_arguments(chosen)})" if chosen else "one = ds")
         over = f"x={self.x!r}, y={self.y!r}"
         area, source = own.pop(AREA, None), views.source_area(self.ds)
-        one = "one" + "".join(f".sel({dim}={label!r})" for dim, label in own.items())
+        one = f"one.sel({_arguments(own)})" if own else "one"
         if any(isinstance(views.labels(self.ds, axis)[0], str) for axis in (self.x, self.y)):  # no axes of plots.map
             if self.variable == views.RATIO:
                 lines.append(f"values = gba.analysis.propagation_ratio({one}, {area!r}, {source!r})")
             else:
-                lines.append(f"values = {one}.{self.variable}.where(one.status == 1)")
+                lines.append(f"values = {one}[{self.variable!r}].where(one.status == 1)")
                 lines += [f"values = values.sel(area={area!r})"] if area is not None else []
             lines.append(f"values.plot({over})")
         elif self.variable == views.RATIO:
@@ -234,20 +238,22 @@ class Explorer(pn.viewable.Viewer):
             lines.append(f"gba.plots.map({one}, {over}, variable={self.variable!r}, area={area!r})")
         for name, labels in self._named().items():
             lines.append(f"{name} = gba.replay({str(self.path)!r}, window={self.courses.window}, {_arguments(labels)})")
-            lines.append(f"{name}.{self.population}.sel(area={self.areas!r}).plot(x='time', hue='area')")
+            lines.append(f"{name}[{self.population!r}].sel(area={self.areas!r}).plot(x='time', hue='area')")
         return "\n".join(lines)
 
     def link(self) -> str:
         """Return this view as what comes after the ? of the page's address."""
-        return json.dumps({name: getattr(self, name) for name in _IN_LINK}, separators=(",", ":"))
+        return json.dumps({name: getattr(self, name) for name in links.NAMES}, separators=(",", ":"))
 
     def follow(self, link: str) -> None:
-        """Show the view of a link; what does not fit this store is left as it is."""
+        """Show the view of a link; one that does not fit this store changes nothing."""
+        offered = {name: list(self.param[name].objects) for name in (*links.CHOICES, "areas")}
         try:
-            asked = dict(json.loads(link))
-            self.param.update(**{k: v for k, v in asked.items() if k in _IN_LINK})
-        except (ValueError, TypeError) as error:
+            view = links.read(link, offered, self.courses)
+        except UserError as error:
             self._say(f"The link does not fit this store: {error}")
+        else:
+            self.param.update(**view)
 
     # The page.
 
@@ -259,8 +265,10 @@ class Explorer(pn.viewable.Viewer):
             pn.widgets.Select.from_param(self.param["x"], label="across", **w),
             pn.widgets.Select.from_param(self.param["y"], label="up", **w),
             pn.widgets.Checkbox.from_param(self.param["log"], label="logarithmic colours"),
-            pn.widgets.MultiChoice.from_param(self.param["areas"], label="time courses of", max_items=4, **w),
-            pn.widgets.RadioButtonGroup.from_param(self.param["population"], label="population", **w),
+            pn.widgets.MultiChoice.from_param(
+                self.param["areas"], label="time courses of", max_items=links.MOST_AREAS, **w
+            ),
+            pn.widgets.RadioButtonGroup.from_param(self.param["population"], label="observable", **w),
             pn.widgets.Checkbox.from_param(self.param["log_courses"], label="logarithmic time courses"),
             pn.Row(
                 pn.widgets.Button(label="Pin this point", on_click=self.pin, color="primary", width=110),
@@ -272,7 +280,7 @@ class Explorer(pn.viewable.Viewer):
         )
         middle = pn.Column(self._progress, self._map.figure, self._message, width=620)
         right = pn.Column(self._charts.layout, width=560)
-        return pn.Column(pn.Row(controls, middle, right), pn.pane.Markdown("The same in Python:"), self._code)
+        return pn.Column(pn.FlexBox(controls, middle, right), pn.pane.HTML("The same in Python:"), self._code)
 
     def _download(self, ending: str) -> Any:
         return pn.widgets.FileDownload(
@@ -287,7 +295,10 @@ class Explorer(pn.viewable.Viewer):
 
 
 def _arguments(labels: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={label!r}" for name, label in labels.items())
+    """Return labels as arguments of a call, whatever their axes are called."""
+    if all(name.isidentifier() and not keyword.iskeyword(name) for name in labels):
+        return ", ".join(f"{name}={label!r}" for name, label in labels.items())
+    return f"**{labels!r}"
 
 
 def serve(store: str, study: Study | None, address: str, port: int, show: bool) -> None:
@@ -298,24 +309,13 @@ def serve(store: str, study: Study | None, address: str, port: int, show: bool) 
     """
     Explorer(store, study).courses.warm()  # compiles, and says what is wrong before anything is served
 
-    def page() -> Any:
-        try:
-            explorer = Explorer(store, study)
-        except UserError as error:
-            return pn.pane.Alert(str(error), alert_type="danger")
-        location = pn.state.location
-        if location is not None:
-            asked = location.query_params.get("view")
-            if asked is not None:
-                explorer.follow(asked if isinstance(asked, str) else json.dumps(asked))
-            explorer.param.watch(lambda *_: location.update_query(view=explorer.link()), list(_IN_LINK))
-        pn.state.add_periodic_callback(explorer.refresh, period=_REFRESH_MS)
-        return pn.panel(explorer)
-
     try:
-        server = pn.serve(page, address=address, port=port, show=False, start=False, title="gbaexplore", verbose=False)
-    except OSError as error:
-        raise UserError(f"port {port} of {address} can't be had ({error.strerror}); choose another --port") from None
+        server = pn.serve(
+            lambda: _page(store, study), address=address, port=port, show=False, start=False, title="gbaexplore",
+            verbose=False,
+        )  # fmt: skip
+    except (OSError, ValueError, OverflowError) as error:
+        raise UserError(f"port {port} of {address} can't be had ({reason(error)}); choose another --port") from None
     url = f"http://{address}:{server.port}/"
     print(f"{store} is shown at {url} until Ctrl-C is pressed", flush=True)
     if show:
@@ -324,3 +324,21 @@ def serve(store: str, study: Study | None, address: str, port: int, show: bool) 
         webbrowser.open(url)
     server.start()
     server.io_loop.start()
+
+
+def _page(store: str, study: Study | None) -> Any:
+    """Return the page of a visitor."""
+    try:
+        explorer = Explorer(store, study)
+    except UserError as error:
+        return pn.pane.HTML(escaped(error), styles=_LOOK)
+    asked = pn.state.session_args.get("view")
+    if asked:
+        explorer.follow(asked[0].decode(errors="replace"))
+    location = pn.state.location
+    if location is not None:
+        explorer.param.watch(
+            lambda *_: location.param.update(search="?" + urlencode({"view": explorer.link()})), list(links.NAMES)
+        )
+    pn.state.add_periodic_callback(explorer.refresh, period=_REFRESH_MS)
+    return pn.panel(explorer)

@@ -9,7 +9,8 @@ import numpy as np
 
 from gbaexplore.plots.explorer.charts import BOUNDARIES, COLOURS, STATE_COLOURS, STATE_NAMES
 from gbaexplore.plots.explorer.courses import Course
-from gbaexplore.plots.explorer.views import Plane, Scale, short
+from gbaexplore.plots.explorer.views import Plane, Scale
+from gbaexplore.plots.style import name_ticks, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +49,7 @@ def _draw_plane(ax: Axes, plane: Plane, log: bool, courses: dict[str, Course]) -
             there = np.ma.masked_not_equal(plane.state, code)
             ax.pcolormesh(*cells, there, cmap=ListedColormap([STATE_COLOURS[code]]), **place)
     mesh = ax.pcolormesh(*cells, np.ma.masked_invalid(plane.values), norm=norm, cmap="viridis", **place)
-    ax.figure.colorbar(mesh, ax=ax, label=plane.title, location="top")
+    ax.figure.colorbar(mesh, ax=ax, label=plain(plane.title), location="top")
     for name, (xs, ys) in plane.boundaries.items():
         for i, (x, y) in enumerate(zip(xs, ys)):
             ax.plot(x, y, color="black", ls=BOUNDARIES[name], lw=1, label=None if i else name)
@@ -63,22 +64,23 @@ def _draw_plane(ax: Axes, plane: Plane, log: bool, courses: dict[str, Course]) -
 
 
 def _label(axis: Any, scale: Scale) -> None:
-    axis.set_label_text(scale.title)
+    axis.set_label_text(plain(scale.title))
     if not scale.even:
         some = range(0, len(scale.labels), max(1, len(scale.labels) // 12))
-        axis.set_ticks([scale.positions[i] for i in some], [short(scale.labels[i]) for i in some])
+        axis.set_ticks([scale.positions[i] for i in some], [plain(scale.words[i]) for i in some])
 
 
 def _draw_courses(ax: Axes, courses: dict[str, Course], area: str) -> None:
     for name, course in courses.items():
         ax.plot(course.time, course.change[:, course.areas.index(area)], color=COLOURS[name], label=name)
-    ax.set_ylabel(f"{area} (Hz)")
+    ax.set_ylabel(plain(f"{area} (Hz)"))
 
 
 def _draw_profiles(ax: Axes, courses: dict[str, Course], source: str) -> None:
     for name, course in courses.items():
-        ax.plot(course.areas, course.share(source), color=COLOURS[name], marker=".", label=name)
+        ax.plot(course.share(source), color=COLOURS[name], marker=".", label=name)
     ax.set_yscale("log")
-    ax.set_ylabel(f"peak (% of {source})")
-    ax.tick_params("x", rotation=90, labelsize="x-small")
+    ax.set_ylabel(plain(f"peak (% of {source})"))
+    name_ticks(ax, next(iter(courses.values())).areas)
+    ax.tick_params("x", labelsize="x-small")
     ax.legend(fontsize="small")

@@ -15,6 +15,8 @@ from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS, unit
 from gbaexplore.store.recipe import tables_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import xarray as xr
 
 RATIO = "propagation_ratio"
@@ -43,6 +45,12 @@ class Scale:
     def positions(self) -> np.ndarray:
         """Where each label is drawn."""
         return np.asarray(self.labels, float) if self.even else np.arange(len(self.labels), dtype=float)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The labels as text, no two the same."""
+        words = [short(label) for label in self.labels]
+        return words if len(set(words)) == len(words) else [str(label) for label in self.labels]
 
     @property
     def step(self) -> float:
@@ -89,6 +97,21 @@ def axes(ds: xr.Dataset) -> list[str]:
     return sorted(several, key=lambda name: isinstance(labels(ds, name)[0], str))
 
 
+def two_axes(ds: xr.Dataset, path: Path) -> list[str]:
+    """Return the axes that a map can have.
+
+    Raises:
+        UserError: there are not two.
+    """
+    found = axes(ds)
+    if len(found) < 2:
+        raise UserError(
+            f"{path} has {len(found)} axes of more than one label; expected two for a map (a table of points is none): "
+            "gbaexplore plot draws what has fewer"
+        )
+    return found
+
+
 def others(ds: xr.Dataset, variable: str, x: str, y: str) -> list[str]:
     """Return the dimensions of which one label is to be chosen: other axes of the grid, then the variable's own."""
     dims = [str(dim) for dim in ds["peak_rate" if variable == RATIO else variable].dims]
@@ -119,7 +142,7 @@ def plane(ds: xr.Dataset, variable: str, x: str, y: str, at: dict[str, int], log
     array = _ratio(one, at) if variable == RATIO else one[variable].isel({d: i for d, i in at.items() if d not in grid})
     values = array.transpose(y, x).values.astype(np.float64)
     values[(state != OK) | ~np.isfinite(values) | (log & (values <= 0))] = np.nan
-    title = array.attrs.get("long_name", variable) + unit(array.attrs)
+    title = f"{array.attrs.get('long_name', variable)}{unit(array.attrs)}"
     return Plane(scale(ds, x), scale(ds, y), title, values, state, _limits(values, log), boundaries(one, x, y))
 
 
