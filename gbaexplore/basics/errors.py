@@ -1,15 +1,15 @@
 """`UserError`, for mistakes the user can fix, and helpers that word its messages."""
 
-import sys
 import traceback
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from gbaexplore.basics.installed import is_installed
+
 _PACKAGE = str(Path(__file__).parents[1])
 _LONGEST = 80  # characters of a name in a list
-_INSTALLED = ("site-packages", "dist-packages", sys.base_prefix)
 
 
 class UserError(ValueError):
@@ -78,7 +78,7 @@ def raised_at(error: BaseException) -> str:
 
     If it came through none, the last one of this package; '' if there is none of that either.
     """
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not any(p in f.filename for p in _INSTALLED)]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not is_installed(f.filename)]
     own = [f for f in frames if not f.filename.startswith(_PACKAGE)] or frames
     return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
 

@@ -14,10 +14,12 @@ def whole_steps(time_s: float, dt: float, what: str) -> int:
     if dt <= 0:
         raise UserError(f"dt = {dt:g} s; expected a time above 0")
     exact = time_s / dt
+    if not abs(exact) < 2**53:
+        raise UserError(f"{what} = {time_s:g} s is {exact:g} steps of dt = {dt:g} s; expected fewer than 2^53")
     steps = round(exact)
-    if abs(exact - steps) > 1e-6 * max(1.0, abs(exact)):
+    if abs(exact - steps) > max(1e-6, 1e-12 * abs(exact)):  # the latter: rounding of the two times
         raise UserError(
-            f"{what} = {time_s:g} s is {exact:.6g} steps of dt = {dt:g} s; expected a whole number of steps: "
+            f"{what} = {time_s:g} s is {exact:.12g} steps of dt = {dt:g} s; expected a whole number of steps: "
             f"use {steps * dt:.12g} s, or another dt"
         )
     return steps

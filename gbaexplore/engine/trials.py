@@ -13,6 +13,7 @@ from gbaexplore.engine.queue import Results, simulate_batch
 from gbaexplore.measures.base import StreamingMeasure
 from gbaexplore.measures.solved import Trials
 from gbaexplore.networks.seen import Network
+from gbaexplore.stimuli.base import pieces_of
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class SimulatedTrials(Trials):
             model=self.model,
             measures=(measure,),
             connectome=self.connectome,
-            pieces=self.stimulus.pieces(self.connectome, self.dt, self.n_steps),
+            pieces=pieces_of(self.stimulus, self.connectome, self.dt, self.n_steps),
             swept={name: self.values.get(name, values) for name, values in points.items() if name != NOISE},
             fixed=self.fixed,
             dt=self.dt,

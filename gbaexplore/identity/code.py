@@ -13,17 +13,15 @@ import functools
 import hashlib
 import importlib.util
 import inspect
-import site
 import sys
-import sysconfig
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.installed import is_installed
 from gbaexplore.identity.revisions import REVISIONS
 
 _OURS = __name__.split(".")[0]
@@ -53,15 +51,6 @@ def code_hash(thing: Any) -> str:
     return _Walk().of(thing)[:16]
 
 
-@functools.cache
-def _installed() -> tuple[Path, ...]:
-    """The folders of the standard library and of installed packages."""
-    paths = sysconfig.get_paths()
-    found = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    found |= {*site.getsitepackages(), site.getusersitepackages()}
-    return tuple(Path(path).resolve() for path in found)
-
-
 def is_own(module: ModuleType | None) -> bool:
     """Return whether a module is its user's own: neither installed, nor built in, nor of this package."""
     if module is None or module.__name__.split(".")[0] == _OURS:
@@ -69,12 +58,7 @@ def is_own(module: ModuleType | None) -> bool:
     file = getattr(module, "__file__", None)
     if module.__name__ == "__main__":
         return True
-    return file is not None and file.endswith(".py") and not _is_installed(file)
-
-
-@functools.cache
-def _is_installed(file: str) -> bool:
-    return any(Path(file).resolve().is_relative_to(folder) for folder in _installed())
+    return file is not None and file.endswith(".py") and not is_installed(file)
 
 
 def _in_memory(module: ModuleType) -> bool:
@@ -88,7 +72,7 @@ def _own(thing: Any) -> bool:
     module = sys.modules.get(name) if isinstance(name, str) else None
     if is_shipped(thing):
         return False
-    if isinstance(thing, FunctionType) and _is_installed(thing.__code__.co_filename):
+    if isinstance(thing, FunctionType) and is_installed(thing.__code__.co_filename):
         return False  # a wrapper, such as vmap's, that says to be of the module of what it wraps
     if module is None or (module.__name__ != "__main__" and getattr(module, "__file__", None) is None):
         inside = vars(thing).values() if isinstance(thing, type) else [thing]

@@ -25,7 +25,7 @@ def of_pandas(tables: Mapping[str, pd.DataFrame | None], hierarchy: Any, name: s
             raise UserError(f"{name}: {field} is {type(table).__name__}; expected a pandas DataFrame with area labels")
     areas = area_names(tuple(given["fln"].index), name)
     matrices = {
-        field: _taken(numbers.array(table, f"{name}: {field}", _at(table)), _labels(table), areas, f"{name}: {field}")
+        field: _taken(numbers.array(table, f"{name}: {field}", _at(table)), labels_of(table), areas, f"{name}: {field}")
         for field, table in given.items()
     }
     return Anatomy(areas, _positions(hierarchy, areas, name), matrices)
@@ -70,12 +70,12 @@ def aligned(values: Any, areas: tuple[str, ...], what: str) -> np.ndarray:
     """
     if set(getattr(values, "dims", ())) == {"target", "source"}:
         values = values.transpose("target", "source")
-    sides = [None if side is None or side == list(range(len(side))) else side for side in _labels(values)]
+    sides = [None if side is None or side == list(range(len(side))) else side for side in labels_of(values)]
     array = numbers.array(values, what, lambda where: "<-".join(_name(areas, i) for i in where))
     return _taken(array, sides, areas, what)
 
 
-def _labels(values: Any) -> list[list[Any] | None]:
+def labels_of(values: Any) -> list[list[Any] | None]:
     """Return the labels of each side of a table or DataArray, None for a side without; [] for a plain array."""
     if hasattr(values, "dims") and hasattr(values, "coords"):
         return [values[dim].values.tolist() if dim in values.coords else None for dim in values.dims]

@@ -23,7 +23,7 @@ from gbaexplore.models.threshold_linear import ThresholdLinear
 from gbaexplore.models.wilson_cowan import WilsonCowan
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.running.simulate import one_point
-from gbaexplore.stimuli.base import AbstractStimulus
+from gbaexplore.stimuli.base import AbstractStimulus, pieces_of
 from gbaexplore.stimuli.recorded import Recorded
 from gbaexplore.store import stores
 from gbaexplore.store.recipe import tables
@@ -181,7 +181,7 @@ class Replay:
             model=model,
             measures=(),
             connectome=connectome,
-            pieces=stimulus.pieces(connectome, recipe["dt_s"], n_steps),
+            pieces=pieces_of(stimulus, connectome, recipe["dt_s"], n_steps),
             swept=values,
             fixed={},
             dt=recipe["dt_s"],

@@ -20,7 +20,7 @@ from gbaexplore.models.base import Model
 from gbaexplore.models.checks import checked_values
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.networks.seen import Network
-from gbaexplore.stimuli.base import AbstractStimulus
+from gbaexplore.stimuli.base import AbstractStimulus, pieces_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -100,7 +100,7 @@ def one_point(
         model=model,
         measures=traces,
         connectome=connectome,
-        pieces=stimulus.pieces(connectome, dt, n_steps),
+        pieces=pieces_of(stimulus, connectome, dt, n_steps),
         swept={name: value for name, value in points.items() if name != NOISE},
         fixed={},
         dt=dt,

@@ -1,28 +1,26 @@
-"""What goes in: the external input to each area over time, in Hz (it is added to the current term I^E)."""
+"""The external input to each area over time, in Hz: it is added to the current term I^E."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.numbers import array
 from gbaexplore.networks.connectome import Connectome
-
-if TYPE_CHECKING:
-    pass
 
 
 class Pieces(NamedTuple):
     """A stimulus of amplitude 1 in constant pieces: piece j acts at steps edges[j] <= k < edges[j + 1]."""
 
     edges: np.ndarray  # (pieces + 1,) step numbers
-    levels: np.ndarray  # (pieces, area) Hz; nothing acts before the first edge and after the last
+    levels: np.ndarray  # (pieces, area) Hz; 0 before the first edge and after the last
 
 
 class AbstractStimulus(ABC):
-    """What the simulator asks of a stimulus. `amplitude` multiplies it, and is a parameter to sweep."""
+    """What the simulator needs of a stimulus. `amplitude` multiplies it, and is a parameter to sweep."""
 
     amplitude: float
 
@@ -30,13 +28,38 @@ class AbstractStimulus(ABC):
     def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
         """Return the stimulus of amplitude 1 on the steps of a run; step k acts at t = k dt.
 
+        The same arguments must give the same pieces, in any process.
+
         Raises:
             UserError: an unknown area, times that dt does not divide, or an end after the run's.
         """
 
     @abstractmethod
     def recipe(self) -> dict[str, Any]:
-        """Return what describes the stimulus, as JSON data; what identifies it are its pieces."""
+        """Return a description of the stimulus as JSON data; its pieces identify it."""
+
+
+def pieces_of(stimulus: AbstractStimulus, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
+    """Return the pieces of any stimulus, a user's own too, with the shapes and values that the engine needs.
+
+    Raises:
+        UserError: other shapes; edges that fall, or outside the run; levels that are not finite; as `pieces`.
+    """
+    what, areas = type(stimulus).__name__, len(connectome.areas)
+    found = stimulus.pieces(connectome, dt, n_steps)
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise UserError(f"{what}.pieces gives {type(found).__name__}; expected Pieces(edges, levels)")
+    edges, levels = array(found[0], f"{what}: edges"), array(found[1], f"{what}: levels")
+    if edges.ndim != 1 or levels.shape != (len(edges) - 1, areas):
+        raise UserError(
+            f"{what}: edges of shape {edges.shape} and levels of shape {levels.shape}; expected (pieces + 1,) and "
+            f"(pieces, {areas})"
+        )
+    if (edges % 1).any() or (np.diff(edges) < 0).any() or edges[0] < 0 or edges[-1] > n_steps:
+        raise UserError(f"{what}: edges are not rising whole numbers from 0 to {n_steps}; expected numbers of steps")
+    if np.abs(levels).max(initial=0.0) > np.finfo(np.float32).max:
+        raise UserError(f"{what} has a level of {np.abs(levels).max():g} Hz; expected one that single precision holds")
+    return Pieces(edges.astype(np.int64), levels)
 
 
 def check_times(what: str, first: int, stop: int, n_steps: int, dt: float) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.errors import UserError, one_line
+from gbaexplore.basics.numbers import array, number
 from gbaexplore.basics.time import whole_steps
 from gbaexplore.networks.connectome import Connectome
+from gbaexplore.networks.tables import labels_of
 from gbaexplore.stimuli.base import AbstractStimulus, Pieces, check_times
-
-if TYPE_CHECKING:
-    pass
 
 
 class Stimulus(AbstractStimulus):
@@ -22,9 +21,12 @@ class Stimulus(AbstractStimulus):
     Args:
         courses: for each driven area its input in Hz: a function of an array of times (in s, from the
             start of the run), or an array with one value per step of dt.
-        onset: when the input starts, s.
-        duration: how long it lasts, s. Arrays have a length of their own: leave it out for them.
+        onset: start of the input, s.
+        duration: of the input, s, for functions. Arrays have a length of their own: leave it out for them.
         amplitude: multiplies all courses.
+
+    Raises:
+        UserError: no courses; values or times that are not finite numbers.
 
     Example: a rising ramp into V1 and half of it into V4.
 
@@ -38,10 +40,13 @@ class Stimulus(AbstractStimulus):
         duration: float | None = None,
         amplitude: float = 1.0,
     ) -> None:
+        if not isinstance(courses, Mapping):
+            raise UserError(f"courses are {type(courses).__name__}; expected {{area: function of t, or array}}")
         if not courses:
             raise UserError("a Stimulus without courses drives nothing; expected {area: function of t, or array}")
-        self.courses = dict(courses)
-        self.onset, self.duration, self.amplitude = float(onset), duration, float(amplitude)
+        self.courses = {area: course if callable(course) else _Values(course, area) for area, course in courses.items()}
+        self.onset, self.amplitude = number(onset, "the stimulus' onset", "s"), number(amplitude, "amplitude", "Hz")
+        self.duration = None if duration is None else number(duration, "the stimulus' duration", "s")
 
     def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
         first = whole_steps(self.onset, dt, "the stimulus' onset")
@@ -62,18 +67,42 @@ class Stimulus(AbstractStimulus):
 
     def _sampled(self, area: str, first: int, dt: float) -> np.ndarray:
         course = self.courses[area]
-        if callable(course):
-            if self.duration is None:
-                raise UserError(f'the stimulus into "{area}" is a function; give its duration in seconds')
-            times = (first + np.arange(whole_steps(self.duration, dt, "the stimulus' duration"))) * dt
-            values = np.zeros(len(times)) + course(times)
-        else:
+        if isinstance(course, _Values):
             if self.duration is not None:
                 raise UserError(f'the stimulus into "{area}" is an array, one value per step; leave duration out')
-            values = np.array(course, dtype=float)
-        if values.ndim != 1 or not values.size or not np.isfinite(values).all():
+            return course.at_steps(first, dt)
+        if self.duration is None:
+            raise UserError(f'the stimulus into "{area}" is a function; give its duration in seconds')
+        times = (first + np.arange(whole_steps(self.duration, dt, "the stimulus' duration"))) * dt
+        try:
+            given = course(times.copy())
+        except Exception as error:  # of a function of the user's own: any
             raise UserError(
-                f'the stimulus into "{area}" has shape {values.shape} or values that are not finite; '
-                "expected one finite number per step"
+                f'the stimulus into "{area}" raised {one_line(error)}; expected a function of an array of times'
+            ) from error
+        what = f'the stimulus into "{area}"'
+        values = array(given, what)
+        if values.shape not in ((), times.shape):
+            raise UserError(f"{what} has shape {values.shape} at {len(times)} times; expected one number at each")
+        return np.broadcast_to(values, times.shape)
+
+
+class _Values:
+    """The values of a course at the steps of a run, which have times of their own if they are labelled."""
+
+    def __init__(self, course: Any, area: str) -> None:
+        self.what = f'the stimulus into "{area}"'
+        self.values = array(course, self.what)
+        if self.values.ndim != 1 or not self.values.size:
+            raise UserError(f"{self.what} has shape {self.values.shape}; expected one number per step")
+        labels = next(iter(labels_of(course)), None)
+        self.times = None if labels in (None, list(range(len(self.values)))) else array(labels, f"{self.what}: labels")
+
+    def at_steps(self, first: int, dt: float) -> np.ndarray:
+        steps = first + np.arange(len(self.values))
+        if self.times is not None and not np.allclose(self.times / dt, steps, rtol=0, atol=1e-3):
+            raise UserError(
+                f"{self.what} has values at {self.times[0]:g} to {self.times[-1]:g} s; expected one at each step, from "
+                f"{first * dt:g} s in steps of {dt:g} s: give a function, such as lambda t: np.interp(t, times, values)"
             )
-        return np.ascontiguousarray(values)
+        return self.values

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from gbaexplore.basics.numbers import number
 from gbaexplore.basics.time import whole_steps
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import AbstractStimulus, Pieces, check_times
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True)
 class Pulse(AbstractStimulus):
-    """A square pulse into one area: `amplitude` Hz for onset <= t < onset + duration (seconds)."""
+    """A square pulse into one area: `amplitude` Hz for onset <= t < onset + duration (seconds).
+
+    Raises:
+        UserError: times or an amplitude that are not finite numbers.
+    """
 
     area: str
     onset: float
     duration: float
     amplitude: float
+
+    def __post_init__(self) -> None:
+        for field, units in {"onset": "s", "duration": "s", "amplitude": "Hz"}.items():
+            object.__setattr__(self, field, number(getattr(self, field), f"the pulse's {field}", units))
 
     def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
         first = whole_steps(self.onset, dt, "the pulse's onset")

@@ -9,7 +9,7 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.networks.connectome import Connectome
-from gbaexplore.stimuli.base import AbstractStimulus, Pieces
+from gbaexplore.stimuli.base import AbstractStimulus, Pieces, pieces_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,7 +41,7 @@ def dataset_of(stimulus: AbstractStimulus, connectome: Connectome, dt: float, n_
     """Return a stimulus of amplitude 1 as data: steps at which it changes (edge), and its level (piece, area), Hz."""
     import xarray as xr
 
-    edges, levels = stimulus.pieces(connectome, dt, n_steps)
+    edges, levels = pieces_of(stimulus, connectome, dt, n_steps)
     areas = np.array(connectome.areas, dtype=object)
     ds = xr.Dataset(coords={"area": areas})
     ds["edge"] = ("edge_number", np.asarray(edges), {"long_name": "step at which a piece begins or the last ends"})

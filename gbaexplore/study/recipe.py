@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.points import SEED
 from gbaexplore.identity.code import code_hash
 from gbaexplore.identity.revisions import FORMAT, REVISIONS
 from gbaexplore.networks.connectome import Connectome
+from gbaexplore.stimuli.base import pieces_of
 from gbaexplore.stimuli.recorded import dataset_of
 from gbaexplore.store.recipe import course_hash
 from gbaexplore.store.stores import input_name
@@ -74,8 +76,15 @@ def recipe(simulation: Simulation) -> dict[str, Any]:
 
 def _stimulus(settings: Settings, variant: Variant) -> dict[str, Any]:
     """Return what identifies a stimulus: all levels and edges that the engine gets."""
-    pieces = variant.stimulus.pieces(variant.connectome, settings.dt, settings.n_steps)
-    return {**variant.stimulus.recipe(), "sha256": course_hash(*pieces)}
+    first, again = (
+        course_hash(*pieces_of(variant.stimulus, variant.connectome, settings.dt, settings.n_steps)) for _ in range(2)
+    )
+    if first != again:
+        raise UserError(
+            f"the {type(variant.stimulus).__name__} of the study gives other values each time that it is asked; "
+            "expected the same: draw random numbers once, outside of its functions, or give an array"
+        )
+    return {**variant.stimulus.recipe(), "sha256": first}
 
 
 def inputs(simulation: Simulation) -> dict[str, xr.Dataset]:

@@ -20,6 +20,7 @@ from gbaexplore.measures.base import StreamingMeasure
 from gbaexplore.measures.solved import SolvedMeasure, Trials
 from gbaexplore.measures.spectral_abscissa import SpectralAbscissa
 from gbaexplore.networks.seen import Network
+from gbaexplore.stimuli.base import pieces_of
 from gbaexplore.study.blocks import Block, Blocks
 from gbaexplore.study.outputs import Outputs
 from gbaexplore.study.settings import Settings
@@ -52,7 +53,7 @@ class Simulation:
             model=variant.model,
             measures=self._streaming,
             connectome=variant.connectome,
-            pieces=variant.stimulus.pieces(variant.connectome, self.settings.dt, self.settings.n_steps),
+            pieces=pieces_of(variant.stimulus, variant.connectome, self.settings.dt, self.settings.n_steps),
             swept=self.values.swept(variant) | self._of_variant(base),
             fixed={name: value for name, value in base.items() if name not in self.values.varying},
             dt=self.settings.dt,

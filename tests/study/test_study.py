@@ -169,8 +169,6 @@ NAN = float("nan")
         (dict(name="a/b"), "study name 'a/b'"),
         (dict(measures=Peak()), r"measures is Peak; expected a list, such as \[Peak\(\)\]"),
         (dict(measures=[Peak(window=0.2)]), r"window of Peak is 0.2; expected \(start, stop\)"),
-        (dict(stimulus=Pulse("V1", NAN, 0.25, 1.0)), "onset = nan; expected a finite number in s"),
-        (dict(stimulus=Pulse("V1", 2.0, 0.25, NAN)), "amplitude has a value that is not a finite number"),
         (dict(axes={"a/b": {"x": ThresholdLinear()}}), "axis name 'a/b': expected a name"),
         (dict(axes={"muEE": {"x": ThresholdLinear()}}, model=None), '"muEE" has labels, but has a parameter'),
         (dict(derived={"muIE": lambda *a: 1}), "expected a function of named parameters"),
