@@ -198,7 +198,8 @@ class _Walk:
                 _digest(name, *("" if part is dataclasses.MISSING else self.of(part) for part in default))
                 for name, *default in given
             ]
-        return _digest("class", *parts, *(self.of(base) for base in cls.__bases__ if base is not object))
+        above = [base for base in cls.__bases__ if base is not object] + [type(cls)] * _own(type(cls))
+        return _digest("class", *parts, *map(self.of, above))
 
     def _function(self, function: FunctionType) -> str:
         if not _own(function):
@@ -212,7 +213,8 @@ class _Walk:
             if _filled(cell)
         }
         defaults = [function.__defaults__, function.__kwdefaults__]
-        return _digest("function", self._code(function.__code__, free, function), self.of(defaults))
+        given = sorted((name, self._if_told(value)) for name, value in vars(function).items() if name != "__wrapped__")
+        return _digest("function", self._code(function.__code__, free, function), self.of(defaults), *given)
 
     def _code(self, code: CodeType, free: Mapping[str, Any], function: Any) -> str:
         """The hash of compiled code; `free` are the variables of the functions around it, with their values."""

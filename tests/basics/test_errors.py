@@ -1,11 +1,13 @@
 """How messages are worded, and that none of their names can act on a terminal."""
 
 import pickle
+import sys
+import traceback
 
 import pytest
 
 from gbaexplore import UserError
-from gbaexplore.basics.errors import listing, printable, text_of, unknown
+from gbaexplore.basics.errors import listing, one_line, printable, text_of, unknown
 from gbaexplore.basics.places import writing
 
 ACTING = "V1\x1b[2K\r\n\u202e\x07\x9b\udc80"  # an erased line, a return, reversed letters, a bell, a byte of no letter
@@ -51,3 +53,14 @@ def test_what_can_not_be_written_is_said_with_its_reason_and_a_fix(error, why):
 def test_other_errors_pass(tmp_path):
     with pytest.raises(KeyError), writing(tmp_path / "x", "choose another"):
         raise KeyError("nothing to do with the place")
+
+
+@pytest.mark.parametrize("folder", ["my-site-packages-talk", f"mnt{sys.base_prefix}/dist-packages"])
+def test_an_error_is_found_in_its_users_file_whatever_its_folders_are_called(tmp_path, folder):
+    file = tmp_path / folder / "mine.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("import json\n\njson.loads('{')\n")
+    with pytest.raises(ValueError, match="Expecting") as caught:
+        exec(compile(file.read_text(), str(file), "exec"), {})
+    assert traceback.extract_tb(caught.tb)[-1].filename != str(file)
+    assert one_line(caught.value).endswith(" (mine.py, line 3)")

@@ -54,6 +54,9 @@ REACHED = {
     "class var": "class A:\n    K=[{v}]\ndef f(x): return A.K[0]*x",
     "inherited": "class B:\n    def k(s): return {v}\nclass A(B): pass\na=A()\ndef f(x): return a.k()*x",
     "staticmethod": "class A:\n    @staticmethod\n    def k(): return {v}\ndef f(x): return A.k()*x",
+    "attribute of a function": "def f(x): return f.k*x\nf.k={v}",
+    "attribute of another function": "def g(x): return g.k*x\ng.k={v}\ndef f(x): return g(x)",
+    "metaclass": "class M(type):\n    k={v}\nclass A(metaclass=M): pass\ndef f(x): return A.k*x",
     "walrus/str const": "def f(x): return 'linear' if {v}>1 else 'cubic'",
 }
 
