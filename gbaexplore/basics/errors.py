@@ -52,6 +52,12 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
     return f'; did you mean "{by_lower[near[0]]}"?' if near else ""
 
 
+def shown(value: object) -> str:
+    """Return a value as Python writes it, on one line, cut after 60 characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
 def unknown(what: str, name: str, known: Iterable[str], kind: str) -> str:
     """Word a message about a name that is not among the known ones.
 

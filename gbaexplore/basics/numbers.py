@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, text_of
+from gbaexplore.basics.errors import UserError, shown, text_of
 from gbaexplore.basics.names import canonical, decimals
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -47,7 +47,7 @@ def whole_number(value: Any, what: str, least: int = 0) -> int:
     exact = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
     found: Any = value if exact else _finite(value, what, expected)
     if found % 1 or found < least:
-        raise UserError(f"{what} = {_shown(value)}; expected {expected}")
+        raise UserError(f"{what} = {shown(value)}; expected {expected}")
     return int(found)
 
 
@@ -103,7 +103,7 @@ def _finite(value: Any, what: str, expected: str) -> float:
     if found.shape != ():
         raise UserError(f"{what} has shape {found.shape}; expected {expected}")
     if not np.isfinite(found):
-        raise UserError(f"{what} = {_shown(value)}; expected {expected}")
+        raise UserError(f"{what} = {shown(value)}; expected {expected}")
     return float(decimals(found))
 
 
@@ -132,7 +132,7 @@ def _plain(values: Any, what: str, expected: str) -> np.ndarray:
         return _stacked(rows, what, expected).reshape(found.shape)
     if kind == "O" and isinstance(values, (numbers.Real, Decimal)):
         return np.array(_float(values))
-    wrong = f"has {_KINDS[kind]}" if found.shape and kind in _KINDS else f"= {_shown(values)}"
+    wrong = f"has {_KINDS[kind]}" if found.shape and kind in _KINDS else f"= {shown(values)}"
     raise UserError(f"{what} {wrong}; expected {expected}")
 
 
@@ -159,11 +159,6 @@ def _refuse_units(values: Any, what: str, expected: str) -> None:
     units = next((getattr(values, name) for name in ("units", "unit") if hasattr(values, name)), None)
     if units is not None:
         raise UserError(
-            f"{what} = {_shown(values)} is a quantity with a unit ({units}); expected {expected}: "
+            f"{what} = {shown(values)} is a quantity with a unit ({units}); expected {expected}: "
             "convert it, and give its magnitude"
         )
-
-
-def _shown(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:60]}..."

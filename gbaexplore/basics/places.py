@@ -22,7 +22,7 @@ def place(where: str | Path) -> Path:
     Raises:
         UserError: an empty path, a user that there is not, a URL that can't be used.
     """
-    text = str(where)
+    text = _text(where)
     url = _URL.fullmatch(text)
     if url is None:
         return _path(text)
@@ -50,10 +50,19 @@ def local(where: str | Path) -> Path:
     Raises:
         UserError: as `place`; a URL of an object store.
     """
-    url = _URL.fullmatch(str(where))
+    url = _URL.fullmatch(_text(where))
     if url is not None and not _of_file(url):
         raise UserError(f"{where} is in an object store; expected a place on this machine")
     return place(where)
+
+
+def _text(where: Any) -> str:
+    if hasattr(where, "fs"):  # a path in an object store
+        return str(where)
+    try:
+        return os.fsdecode(where)
+    except TypeError:
+        raise UserError(f"{where!r} is no path; expected the name of a file or folder, as text or a Path") from None
 
 
 def _path(text: str) -> Path:

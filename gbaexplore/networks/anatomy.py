@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, listing
+from gbaexplore.basics.errors import UserError, listing, shown
 
 _LONGEST = 200  # characters of an area's name
 
@@ -43,14 +42,17 @@ def area_names(areas: Any, what: str) -> tuple[str, ...]:
         UserError: text instead of a list; a set, which has no order; names that are not text, repeated, too long to
             read, or with characters that do not print.
     """
-    if isinstance(areas, (str, bytes, set, frozenset)) or not isinstance(areas, Iterable):
-        raise UserError(f"{what}: areas are {type(areas).__name__}; expected a list of names, in order")
-    names = tuple(areas)
+    try:
+        if isinstance(areas, (str, bytes, set, frozenset)):
+            raise TypeError
+        names = tuple(areas)
+    except TypeError:
+        raise UserError(f"{what}: areas are {type(areas).__name__}; expected a list of names, in order") from None
     if not names:
         raise UserError(f"{what}: no areas; expected at least one")
     for name in names:
         if not isinstance(name, str) or not name or name != name.strip():
-            raise UserError(f"{what}: area names must be non-empty text, without blanks around it; found {name!r}")
+            raise UserError(f"{what}: area names must be non-empty text, without blanks around it; found {shown(name)}")
         if not name.isprintable() or len(name) > _LONGEST:
             raise UserError(
                 f"{what}: the area name {name[:40]!r} has characters that do not print, or more than {_LONGEST}; "

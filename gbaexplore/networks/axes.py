@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from gbaexplore.basics.errors import UserError, listing
 from gbaexplore.networks.anatomy import area_names
-from gbaexplore.networks.connectome import Connectome
+from gbaexplore.networks.connectome import Connectome, check_is_connectome
 
 _NONE = "none"  # the label of the connectome as it is
 
@@ -21,6 +21,7 @@ def lesions(connectome: Connectome, areas: Iterable[str] | None = None) -> dict[
     Raises:
         UserError: no such area, or one called "none".
     """
+    check_is_connectome(connectome)
     chosen = connectome.areas if areas is None else area_names(areas, f"lesions of {connectome.name}")
     if _NONE in chosen:
         raise UserError(f'an area called "{_NONE}" can\'t be a label beside "{_NONE}", no lesion; rename it')
@@ -40,6 +41,7 @@ def pathway_scalings(
     Raises:
         UserError: no such area; a factor that is not a number of at least 0.
     """
+    check_is_connectome(connectome)
     targets = connectome.areas if target is None else (target,)
     sources = connectome.areas if source is None else (source,)
     there = [(t, s) for t in targets for s in sources if connectome.fln[connectome.index(t), connectome.index(s)] > 0]

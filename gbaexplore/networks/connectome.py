@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, did_you_mean, printable, unknown
+from gbaexplore.basics.errors import UserError, did_you_mean, printable, shown, unknown
 from gbaexplore.basics.numbers import number
 from gbaexplore.basics.places import local, shipped_folder
 from gbaexplore.networks import files, tables
@@ -184,6 +185,8 @@ class Connectome:
         Raises:
             UserError: no such area; the nearest name is suggested.
         """
+        if not isinstance(area, str):
+            raise UserError(f"{shown(area)} is not the name of an area of {self.name}; expected text")
         if area not in self.areas:
             raise UserError(unknown(f'no area "{area}" in {self.name}', area, self.areas, "Areas"))
         return self.areas.index(area)
@@ -197,8 +200,8 @@ class Connectome:
     def symmetrized(self, mean: Literal["arithmetic", "geometric"]) -> Connectome:
         """Return FLN replaced by its mean with its transpose: (F + F')/2, or elementwise sqrt(F F')."""
         means = {"arithmetic": lambda fln: (fln + fln.T) / 2, "geometric": lambda fln: np.sqrt(fln * fln.T)}
-        if mean not in means:
-            raise UserError(f'symmetrized("{mean}"): expected "arithmetic" or "geometric"')
+        if not isinstance(mean, str) or mean not in means:
+            raise UserError(f'symmetrized({shown(mean)}): expected "arithmetic" or "geometric"')
         return self._mapped(f"{mean} symmetrized", means[mean])
 
     def thresholded(self, fln: float) -> Connectome:
@@ -257,6 +260,12 @@ class Connectome:
         return replace(self, name=f"{self.name}, {what}", fln=function(self.fln), fln_inhibitory=inhibitory)
 
 
+def check_is_connectome(thing: Any) -> None:
+    """Raise UserError unless this is a Connectome."""
+    if not isinstance(thing, Connectome):
+        raise UserError(f"{shown(thing)} is no connectome; expected a Connectome, such as load_connectome gives")
+
+
 def load_connectome(source: str | Path) -> Connectome:
     """Return a shipped connectome by its name, or one's own from a folder of CSV tables or a MATLAB file.
 
@@ -280,9 +289,9 @@ def load_connectome(source: str | Path) -> Connectome:
     shipped = sorted(p.name for p in DATA.iterdir() if p.is_dir())
     if source in shipped:  # a folder of that name here is ./NAME, or a Path
         path = DATA / str(source)
-    elif not path.is_dir():
+    elif not os.path.isdir(path):
         raise UserError(
-            f'no connectome "{source}"{did_you_mean(str(source), shipped)} Expected one of '
+            f'no connectome "{source}"{did_you_mean(str(source), shipped)}; expected one of '
             f"{', '.join(shipped)}, a folder with areas.csv and fln.csv, or a .mat file"
         )
     return Connectome._of(path.absolute().name, files.read_folder(path, tuple(_MATRICES)))

@@ -36,7 +36,7 @@ def read_folder(folder: Path, fields: Iterable[str]) -> Anatomy:
     _check_sums(folder)
     areas, hierarchy = _read_areas(folder / "areas.csv")
     files = {field: folder / f"{field}.csv" for field in fields}
-    matrices = {field: _read_matrix(file, areas) for field, file in files.items() if file.exists()}
+    matrices = {field: _read_matrix(file, areas) for field, file in files.items() if os.path.lexists(file)}
     if "fln" not in matrices:
         raise UserError(f"{folder} has no fln.csv; expected the fraction of labelled neurons, row = target")
     return Anatomy(areas, hierarchy, matrices)
@@ -72,7 +72,7 @@ def _sha256(path: Path) -> str:
 
 def _check_sums(folder: Path) -> None:
     sums = folder / _SUMS
-    for number, line in enumerate(os.fsdecode(read(sums)).splitlines() if sums.exists() else (), 1):
+    for number, line in enumerate(os.fsdecode(read(sums)).splitlines() if os.path.lexists(sums) else (), 1):
         if not line.strip() or line.startswith("#"):
             continue
         found = _SUM.fullmatch(line.strip())
@@ -83,7 +83,7 @@ def _check_sums(folder: Path) -> None:
                 "as sha256sum writes them"
             )
         path, expected = folder / found["name"], found["sha"].lower()
-        digest = _sha256(path) if path.exists() else "no such file"
+        digest = _sha256(path) if os.path.lexists(path) else "no such file"
         if digest != expected:
             raise UserError(
                 f"{path} is not the file that {sums} names (sha256 {digest[:12]}, expected {expected[:12]}); "

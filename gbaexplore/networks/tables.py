@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.basics import numbers
-from gbaexplore.basics.errors import UserError, listing
+from gbaexplore.basics.errors import UserError, listing, shown
 from gbaexplore.networks.anatomy import Anatomy, area_names, relative
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _SIDES = ("rows (targets)", "columns (sources)")
 
 def of_pandas(tables: Mapping[str, pd.DataFrame | None], hierarchy: Any, name: str) -> Anatomy:
     """Return what tables of the same areas hold; `fln` gives the areas their order."""
-    given = {field: table for field, table in tables.items() if table is not None}
+    given: dict[str, Any] = {field: t for field, t in tables.items() if t is not None or field == "fln"}
     for field, table in given.items():
         if not (hasattr(table, "index") and hasattr(table, "columns")):
             raise UserError(f"{name}: {field} is {type(table).__name__}; expected a pandas DataFrame with area labels")
@@ -50,12 +50,17 @@ def of_networkx(graph: Any, attributes: Mapping[str, str | None], hierarchy: str
     sources, targets = ([at[edge[side]] for edge in edges] for side in (0, 1))
     matrices = {}
     for field, attribute in attributes.items():
-        if attribute is not None:
+        if attribute is not None or field == "fln":
             values = [_attribute(edge, attribute, f"edge {a} -> {b}") for a, b, edge in edges]
-            matrices[field] = np.zeros((len(areas), len(areas)))
-            matrices[field][targets, sources] = numbers.array(
+            weights = numbers.array(
                 values, f"{name}: {attribute}", lambda where: "edge {} -> {}".format(*edges[where[0]][:2])
             )
+            if weights.ndim != 1:
+                raise UserError(
+                    f'{name}: "{attribute}" has shape {weights.shape[1:]}; expected one number at each edge'
+                )
+            matrices[field] = np.zeros((len(areas), len(areas)))
+            matrices[field][targets, sources] = weights
     return name, Anatomy(areas, _positions(levels, areas, name), matrices)
 
 
@@ -91,7 +96,7 @@ def _taken(array: np.ndarray, sides: Sequence[list[Any] | None], areas: tuple[st
         if set(labels) != set(areas) or len(labels) != len(areas):
             odd = sorted(map(str, set(labels) ^ set(areas))) or ["some area twice"]
             raise UserError(
-                f"{what}: {_SIDES[axis] if len(sides) > 1 else 'labels'} are not the {len(areas)} areas "
+                f"{what}: {_SIDES[axis] if len(sides) == 2 else 'labels'} are not the {len(areas)} areas "
                 f"({listing(odd, 5)}); expected the same areas on every side: choose them with table.loc[areas, areas]"
             )
         at = {label: i for i, label in enumerate(labels)}
@@ -121,7 +126,9 @@ def _positions(hierarchy: Mapping[str, float] | pd.Series, areas: tuple[str, ...
     return relative(numbers.array(values, f"{name}: hierarchy", lambda where: areas[where[0]]))
 
 
-def _attribute(attributes: Mapping[str, Any], name: str, of: str) -> Any:
+def _attribute(attributes: Mapping[str, Any], name: Any, of: str) -> Any:
+    if not isinstance(name, str):
+        raise UserError(f"the attribute {shown(name)} is not text; expected its name, as the graph has it")
     if name not in attributes:
         raise UserError(f'{of} has no "{name}"; expected this attribute in each (it has {listing(attributes)})')
     return attributes[name]

@@ -114,6 +114,8 @@ def test_the_home_folder_of_another_user(monkeypatch):
     ("given", "said"),
     [
         ("", "'' is no path; expected the name of a file or folder"),
+        (None, "None is no path; expected the name of a file or folder, as text or a Path"),
+        (5, "5 is no path"),
         ("a\0b", r"'a\\x00b' is no path"),
         ("~nobody123/x", r"there is no user nobody123 on this machine; for a file of that name, write \./~nobody123/x"),
         ("file://host/x", "is on the machine host; expected file:///FOLDER"),

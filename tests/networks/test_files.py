@@ -154,6 +154,13 @@ def test_what_is_no_file_is_not_opened(tmp_path):
     (tmp_path / "sln.csv").mkdir()
     with pytest.raises(UserError, match=r"sln.csv can't be read: it is a folder; expected a file"):
         load_connectome(tmp_path)
+    (tmp_path / "sln.csv").rmdir()
+    (tmp_path / "sln.csv").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserError, match=r"sln.csv can't be read: No such file"):
+        load_connectome(tmp_path)
+    for name in ("x" * 5000, "a\nb", str(tmp_path / "fln.csv"), "\udc80"):
+        with pytest.raises(UserError, match=r"^no connectome \".*; expected one of macaque29, a folder"):
+            load_connectome(name)
 
 
 def test_a_shipped_name_is_the_shipped_connectome(tmp_path, macaque, monkeypatch):
@@ -324,6 +331,11 @@ def test_all_matrices_may_be_tables(macaque):
         ({"hierarchy": {"low": 0.0}}, "hierarchy has no mid, high; expected the position of each area"),
         ({"hierarchy": {**HIERARCHY, "mid": "middle"}}, r"hierarchy\[1\] = 'middle'; expected finite numbers"),
         ({"hierarchy": [0, 1, 2]}, "hierarchy is list; expected a Series or a mapping"),
+        ({"hierarchy": pd.Series([0, 1, 2, 3], ["low", "low", "mid", "high"])}, "hierarchy has some area twice"),
+        ({"hierarchy": {**HIERARCHY, "mid": np.nan}}, "hierarchy is nan at mid"),
+        ({"fln": FLN.to_numpy()}, "fln is ndarray; expected a pandas DataFrame with area labels"),
+        ({"fln": None}, "fln is NoneType; expected a pandas DataFrame"),
+        ({"sln": FLN.reset_index(drop=True)}, r"sln: rows \(targets\) are not the 3 areas"),
     ],
 )
 def test_tables_that_do_not_fit(parts, message):
@@ -364,6 +376,10 @@ def test_attributes_of_other_names(macaque):
         (lambda g: g.add_node("odd", level=1) or g, 'node odd has no "hierarchy"; .*it has level'),
         (nx.convert_node_labels_to_integers, "must be non-empty text, .* found 0"),
         (lambda g: nx.DiGraph(), "no areas"),
+        (lambda g: FLN, "found a DataFrame; expected a networkx.DiGraph"),
+        (lambda g: g.edges["low", "mid"].update(fln=None) or g, r"three: fln\[.\] = None; expected finite numbers"),
+        (lambda g: g.edges["low", "mid"].update(fln=np.nan) or g, "fln is nan at edge low -> mid"),
+        (lambda g: nx.set_edge_attributes(g, [1.0, 2.0], "fln") or g, r'"fln" has shape \(2,\); expected one number'),
     ],
 )
 def test_graphs_that_do_not_fit(change, message):

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 import xarray as xr
 
-from gbaexplore import Connectome, UserError, erdos_renyi, lesions, pathway_scalings
+from gbaexplore import Connectome, UserError, erdos_renyi, lesions, pathway_scalings, shuffled
 
 AREAS = ["A", "B", "C"]
 FLN = np.array([[0.0, 0.2, 0.1], [0.3, 0.0, 0.05], [0.1, 0.4, 0.0]])
@@ -118,6 +118,21 @@ def test_factors_are_numbers(factor):
             variant(factor)
     with pytest.raises(UserError, match=r"^the factor "):
         pathway_scalings(net(), factor)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, np.ones(3), pd.Series(AREAS), ["A"], pd.NA, "D", FLN, {}], ids=repr)
+def test_areas_and_choices_are_text(wrong):
+    made = net()
+    for ask in (made.index, made.lesioned, made.without):
+        with pytest.raises(UserError, match=r"is not the name of an area of three; expected text|no area \"D\""):
+            ask(wrong)
+    with pytest.raises(UserError, match='expected "arithmetic" or "geometric"'):
+        made.symmetrized(wrong)
+    with pytest.raises(UserError, match='expected "degree" or "weights"'):
+        shuffled(made, wrong)
+    for ask in (lambda v: shuffled(v, "weights"), lesions, lambda v: pathway_scalings(v, 0.5)):
+        with pytest.raises(UserError, match=r"is no connectome; expected a Connectome, such as load_connectome gives"):
+            ask(wrong)
 
 
 def test_axes_of_lesions():

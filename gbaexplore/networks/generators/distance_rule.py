@@ -52,7 +52,9 @@ def distance_rule(
     count = parts.pathways(n, density)
     axons = np.zeros((n, n))
     pairs = ~np.eye(n, dtype=bool)
-    axons[pairs] = _axons(wiring[pairs] / length_mm, count, rng)
+    with np.errstate(over="ignore"):  # far too long, as _axons reports
+        lengths = wiring[pairs] / length_mm
+    axons[pairs] = _axons(lengths, count, rng)
     name = f"distance rule, {n} areas, {length_mm:g} mm, density {density:g}, seed {seed}"
     if isinstance(places, Connectome):
         name = f"{places.name}, {name}"
@@ -84,8 +86,8 @@ def _placed(places: Any, rng: np.random.Generator) -> tuple[tuple[str, ...], np.
         if places.wiring_mm is None:
             raise UserError(f"{places.name} has no wiring_mm; expected a connectome with distances, or positions")
         return places.areas, places.hierarchy, places.wiring_mm
-    if np.ndim(places) == 0:
-        places = _in_a_ball(numbers.whole_number(places, "the number of areas", least=2), rng)
+    if not hasattr(places, "__len__"):
+        places = _in_a_ball(parts.number_of_areas(places), rng)
     positions = numbers.array(places, "positions")
     if positions.ndim != 2 or len(positions) < 2 or positions.shape[1] not in (1, 2, 3):
         raise UserError(f"positions of shape {positions.shape}; expected (areas, 1 to 3), in mm, of at least two areas")

@@ -27,7 +27,7 @@ def erdos_renyi(areas: int, density: float = 0.66, seed: int = 0, hierarchy: Any
 
     Source: Erdos & Renyi (1959), Publicationes Mathematicae 6:290-297.
     """
-    areas = whole_number(areas, "the number of areas", least=2)
+    areas = parts.number_of_areas(areas)
     density, seed = number(density, "density"), whole_number(seed, "seed")
     chosen = np.random.default_rng(seed).permutation(areas * (areas - 1))[: parts.pathways(areas, density)]
     there = np.zeros(areas * (areas - 1))

@@ -11,11 +11,28 @@ from typing import Any
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.numbers import whole_number
+
+_MOST_AREAS = 20_000
 
 
 def fractions(axons: np.ndarray) -> np.ndarray:
     """Return each row divided by its sum."""
     return axons / np.maximum(axons.sum(axis=1, keepdims=True), 1.0)
+
+
+def number_of_areas(areas: Any) -> int:
+    """Return a whole number of areas, from 2 to what fits into memory.
+
+    Raises:
+        UserError: another number, or none.
+    """
+    found = whole_number(areas, "the number of areas", least=2)
+    if found > _MOST_AREAS:
+        raise UserError(
+            f"the number of areas = {found:,}; expected at most {_MOST_AREAS:,}, for its matrices fill memory"
+        )
+    return found
 
 
 def names(areas: int) -> tuple[str, ...]:

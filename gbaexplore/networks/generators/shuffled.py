@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.errors import UserError, shown
 from gbaexplore.basics.numbers import whole_number
-from gbaexplore.networks.connectome import Connectome
+from gbaexplore.networks.connectome import Connectome, check_is_connectome
 
 _SWAPS = 10  # attempted for each pathway; beyond that, nothing is left of where it was
 
@@ -36,9 +36,10 @@ def shuffled(connectome: Connectome, keep: Literal["degree", "weights"], seed: i
 
     Source: Maslov & Sneppen (2002), Science 296:910-913, for the swaps.
     """
+    check_is_connectome(connectome)
     shuffles = {"degree": _rewired, "weights": _dealt}
-    if keep not in shuffles:
-        raise UserError(f'shuffled(keep="{keep}"); expected "degree" or "weights"')
+    if not isinstance(keep, str) or keep not in shuffles:
+        raise UserError(f'shuffled(keep={shown(keep)}); expected "degree" or "weights"')
     seed = whole_number(seed, "seed")
     sources = shuffles[keep](connectome, np.random.default_rng(seed))
 
