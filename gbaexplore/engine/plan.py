@@ -23,8 +23,9 @@ network's transient gain: a peak is safe for gains up to 1000."""
 
 _SLICE_STEPS = 250
 _SHORTEST_SLICE = 25
-_LANES = 256
-_MOST_STATE = _LANES * 128
+_LANES = 16
+_MOST_LANES = 64
+_ENOUGH_AREAS = 128
 _CONSTANT_PIECES = 64
 
 
@@ -135,7 +136,7 @@ def make_plan(
         dt=dt,
         ceiling=ceiling,
         dtype=precision,
-        lanes=_lanes(len(areas), late=depth > 0),
+        lanes=lanes_of(len(areas), late=depth > 0),
         slice_steps=slice_steps,
         ragged=ragged,
         refill=refill,
@@ -183,18 +184,17 @@ def _watched(
     )
 
 
-def _lanes(areas: int, late: bool) -> int:
-    """Return how many points are simulated side by side: 256, fewer in networks of more than 128 areas.
+def lanes_of(areas: int, late: bool = False) -> int:
+    """Return how many points are simulated side by side: 64 in networks of up to 32 areas, 16 from 65 on.
 
-    With delays it is a quarter: what is kept for them has to stay near the core, and points side by side share
-    their velocity.
+    A point of a small network costs least with 64; fewer and larger arrays are no faster. From 65 areas on it costs up
+    to half as much again with 16 as with 64, but a study of a few dozen points then has work for several cores, and
+    no lane runs empty (`benchmarks/areas.py`). With delays it is 64 for all: the cost of a pathway is shared by them.
 
     It must not depend on how many points there are: XLA takes another algorithm, with other last bits, for a
-    product with fewer columns. In networks of more than 128 areas the product is nearly all of the cost, and a point
-    costs the same with 16 to 512 lanes (`benchmarks/areas.py`): fewer make less of a short queue's work idle.
+    product with fewer columns.
     """
-    lanes = min(_LANES, max(16, _MOST_STATE // areas // 16 * 16))
-    return max(16, lanes // 4) if late else lanes
+    return _MOST_LANES if late else min(_MOST_LANES, max(1, _ENOUGH_AREAS // areas) * _LANES)
 
 
 def _slices(edges: np.ndarray) -> tuple[int, np.ndarray]:

@@ -11,7 +11,6 @@ from gbaexplore.study.grid import Grid
 
 _MOST_POINTS = 8192  # in one queue: about a second of work on one core
 _MOST_BYTES = 64 * 2**20
-_LEAST_BLOCK_POINTS = 1024
 _BLOCKS = 32  # enough to share out evenly, in a study that is not large
 
 
@@ -38,6 +37,7 @@ class Blocks:
 
     grid: Grid
     most_points: int  # that may be computed at once
+    lanes: int  # points that are computed side by side
     wanted_points: int | None = None  # in one block
     given_shape: tuple[int, ...] | None = None  # of the store that a study goes on in
     given_queue: int | None = None
@@ -47,7 +47,7 @@ class Blocks:
         """How many values of each axis a block has: 1 label, and as many numbers, or rows, as make good work."""
         if self.given_shape is not None:
             return self.given_shape
-        chosen = min(self.most_points, max(_LEAST_BLOCK_POINTS, -(-self.grid.size // _BLOCKS)))
+        chosen = min(self.most_points, -(-self.grid.size // (_BLOCKS * self.lanes)) * self.lanes)
         wanted = self.wanted_points or chosen
         shape = []
         lengths = dict(zip(self.grid.names, self.grid.shape))

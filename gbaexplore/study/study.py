@@ -17,7 +17,7 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.points import SEED
-from gbaexplore.engine.plan import Plan
+from gbaexplore.engine.plan import Plan, lanes_of
 from gbaexplore.engine.programs import Programs
 from gbaexplore.measures.across_seeds import AcrossSeeds
 from gbaexplore.measures.base import Measure, Variable
@@ -104,7 +104,9 @@ class Study:
             for measure in measures:
                 measure.check(variant.model, values.every(variant))
         _check_seeds(values, measures)
-        blocks = Blocks(grid, most_points(outputs.bytes_per_point(settings.precision)), settings.block_points)
+        most = most_points(outputs.bytes_per_point(settings.precision))
+        lanes = lanes_of(len(variants.first.connectome.areas))
+        blocks = Blocks(grid, most, lanes, settings.block_points)
         vars(self).update(_blocks=blocks)
         for variant in variants:
             self.plan(variant)
