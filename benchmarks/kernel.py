@@ -22,7 +22,7 @@ AREAS = len(MACAQUE.areas)
 PULSE = Pulse(area="V1", onset=2.0, duration=0.25, amplitude=22.05 * 1.9)
 WINDOW = (1.75, 5.0)
 STEPS = 15_000  # from the pulse's onset to the window's end; both programs skip the rest before it
-LANES = 256  # the kernel's
+LANES = 64  # the kernel's
 
 # Operations of a step per area, from ThresholdLinear.step as it is written; a multiply-add is 2. Counted are
 # multiplications, additions and subtractions. max, the measures' comparisons and selections, and what is the
@@ -67,7 +67,7 @@ def all_cores() -> None:
 
 
 def bounded_points(measure: Measure) -> Study:
-    """1,024 points in the map's bounded region: four times the lanes, in one block."""
+    """1,024 points in the map's bounded region, in one block."""
     side = sized(32, 2)
     return Study(
         name="kernel",
@@ -76,6 +76,7 @@ def bounded_points(measure: Measure) -> Study:
         connectome=MACAQUE,
         stimulus=PULSE,
         measures=[measure],
+        block_points=side * side,
     )
 
 

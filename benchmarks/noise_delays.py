@@ -1,6 +1,6 @@
 """What noise costs, and what delays cost: a step with them against one without, of the same points, on one core.
 
-Every step is run, from the start, with all lanes busy (64 with delays, else 256).
+Every step is run, from the start, with all lanes busy.
 """
 
 import os
@@ -40,6 +40,7 @@ def step_seconds(model: Model) -> float:
         stimulus=Pulse(area="V1", onset=0.0, duration=0.05, amplitude=22.05 * 1.9),
         measures=[Peak()],
         duration=SECONDS,
+        block_points=POINTS,
     )
     (variant,), (block,) = study.variants(), study.blocks()
     steps = study.plan(variant, early_end=False).steps

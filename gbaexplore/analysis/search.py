@@ -26,7 +26,7 @@ POINT, VERTEX, TRIANGLE = "point", "vertex", "triangle"
 CRITERION, CURVE, CORNERS = "criterion", "curve", "corners"
 
 _SHARE = 1e-3  # of an axis' range: its tolerance where none is given
-_QUEUE_LANES = 4  # lanes' worth of points in a queue: enough to keep the lanes busy, few enough for several threads
+_ASKED = 256  # points that are asked for at once: enough to keep lanes busy, few enough to choose well
 
 
 class Boundary(NamedTuple):
@@ -163,8 +163,7 @@ class _Evaluated:
             raise UserError(f'of = {of!r}; expected "diverged" or a function of a Dataset, such as propagation_ratio')
         self.of: Any = (lambda ds: ds[STATUS] == DIVERGED) if of == "diverged" else of
         self.variants = list(study.variants())
-        self.lanes = study.plan(self.variants[0]).batch.lanes
-        self.study = study.pinned().in_queues(_QUEUE_LANES * self.lanes)
+        self.study = study.pinned().in_queues(4 * _ASKED)
         self.template = study.template()
         self.values: list[dict[Point, float]] = [{} for _ in self.variants]
         self.parts: list[xr.Dataset] = []
@@ -177,7 +176,7 @@ class _Evaluated:
             refused.append(self.count >= most)
             return not refused[-1]
 
-        asking = {i: mesh.proposals(self.lanes, goes_on) for i, mesh in enumerate(meshes)}
+        asking = {i: mesh.proposals(_ASKED, goes_on) for i, mesh in enumerate(meshes)}
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             while asking:
                 wanted = {i: next(proposals, None) for i, proposals in asking.items()}
@@ -196,7 +195,7 @@ class _Evaluated:
         """Compute the points that are not known, by variant, in batches that the simulator likes."""
         new = {i: [p for p in dict.fromkeys(points) if p not in self.values[i]] for i, points in wanted.items()}
         share = -(-sum(map(len, new.values())) // (os.cpu_count() or 1))
-        size = min(self.study.queue_points, max(self.lanes, -(-share // self.lanes) * self.lanes))
+        size = min(self.study.queue_points, max(_ASKED, -(-share // _ASKED) * _ASKED))
         jobs = [(i, points[at : at + size]) for i, points in new.items() for at in range(0, len(points), size)]
         if not jobs:
             return

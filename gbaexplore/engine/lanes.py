@@ -11,6 +11,8 @@ from jax.experimental.layout import Layout, with_layout_constraint
 
 from gbaexplore.basics.names import DIVERGED, OK
 from gbaexplore.basics.points import AMPLITUDE
+from gbaexplore.engine import delays
+from gbaexplore.engine.delays import Late
 from gbaexplore.engine.noise import normals
 from gbaexplore.engine.plan import SETTLED, Batch
 from gbaexplore.measures.base import Now, StreamingMeasure
@@ -27,7 +29,7 @@ class _Lanes(NamedTuple):
     clock: Any  # (lanes,) its next slice
     ended: Any  # (lanes,) bool, it has diverged
     x: Any  # the model's state
-    line: Any  # (depth, area, lanes) the last values of what travels, the one of `tick` at row tick % depth; or None
+    line: Any  # (area, rows, lanes) the past of what travels, that of step `tick` in row tick % rows; or None
     tick: Any  # () steps that all lanes have made
     top: Any  # the largest value of all that has to come back to zero, seen between slices
     accs: Any  # the measures' accumulators
@@ -110,35 +112,10 @@ class Sweep:
     # What is under way from area to area.
 
     def line(self, x: Any) -> Any:
-        """What has been before the start: the start, for ever."""
-        if not self.batch.depth:
-            return None
-        return jnp.broadcast_to(
-            getattr(x, self.batch.model.travels or ""), (self.batch.depth, self.areas, self.batch.lanes)
-        )
+        return None if self.batch.late is None else delays.first_line(self.batch.late, self.travelling(x))
 
-    def on_its_way(self, line: Any, x: Any, tick: Any) -> Any:
-        """The line with what leaves now."""
-        if not self.batch.depth:
-            return None
-        leaving = getattr(x, self.batch.model.travels or "")
-        return jax.lax.dynamic_update_index_in_dim(line, leaving, tick % self.batch.depth, 0)
-
-    def arriving(self, line: Any, tick: Any) -> dict[str, Any]:
-        """What arrives now in each area, {field of the network: (area, lanes)}."""
-        if not self.batch.depth:
-            return {}
-        # All lanes have the same delays: whole rows of lanes are fetched, each pathway's two steps around its delay.
-        lag, part = self.tables.lag, self.tables.lag_part
-        steps = jnp.concatenate([lag, lag + 1], axis=1)
-        row = ((tick - steps) % self.batch.depth) * self.areas + jnp.tile(jnp.arange(self.areas), 2)
-        late = line.reshape(-1, self.batch.lanes).at[row].get(mode="promise_in_bounds")
-        weights = {"arriving": self.network.fln, "arriving_inhibitory": self.network.fln_inhibitory}
-        return {
-            name: jnp.einsum("ij,ijl->il", jnp.concatenate([w * (1 - part), w * part], axis=1), late)
-            for name, w in weights.items()
-            if w is not None
-        }
+    def travelling(self, x: Any) -> Any:
+        return getattr(x, self.batch.model.travels or "")
 
     def step(
         self, x: Any, swept: dict[str, Any], stimulus: Any, normal: tuple[Any, ...], arriving: dict[str, Any]
@@ -196,8 +173,7 @@ class Sweep:
         top = jax.tree.map(lambda t, a: jnp.maximum(t, jnp.abs(a)), c.top, away)
         small = jax.tree.map(lambda t, a: (jnp.abs(a) <= SETTLED * t).reshape(-1, a.shape[-1]).all(0), top, away)
         if line is not None:
-            largest = getattr(top, self.batch.model.travels or "")
-            small = small, (jnp.abs(line) <= SETTLED * largest).all((0, 1))
+            small = small, (jnp.abs(line) <= SETTLED * self.travelling(top)[:, None]).all((0, 1))
         settled = jnp.stack(jax.tree.leaves(small)).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
         ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling)
         over = clock >= self.n_slices
@@ -241,27 +217,49 @@ class Sweep:
         key = None if self.noise is None else self.noise[jnp.minimum(c.point, self.size - 1)].T
         constant = None if batch.stepwise else amplitude * tables.levels[:, tables.piece[at]]
 
-        def one_step(i: Any, carry: Any) -> Any:
-            x, line, accs = carry
+        def one_step(i: Any, carry: Any, arriving: dict[str, Any]) -> Any:
+            x, accs = carry
             stimulus = constant
             if batch.stepwise:
                 stimulus = amplitude * tables.levels[:, tables.piece[first + i - tables.first[0]]]
-            line = self.on_its_way(line, x, c.tick + i)
-            new = self.step(x, swept, stimulus, self.normal(key, common + i), self.arriving(line, c.tick + i))
+            new = self.step(x, swept, stimulus, self.normal(key, common + i), arriving)
             sampled = self.updated(accs, new, common + i)
             if batch.ragged and batch.refill:
-                return _select(i < length, (new, line, sampled), carry)
-            return new, line, sampled
+                return _select(i < length, (new, sampled), carry)
+            return new, sampled
 
         steps = batch.slice_steps
         if batch.ragged:
             steps = length.max() if batch.refill else length[0]
-        x, line, after = jax.lax.fori_loop(0, steps, one_step, (c.x, c.line, before))
+        if batch.late is None:
+            line = None
+            x, after = jax.lax.fori_loop(0, steps, lambda i, carry: one_step(i, carry, {}), (c.x, before))
+        else:
+            x, line, after = self.through_blocks(batch.late, one_step, steps, c, before)
         kept = [
             _select(tables.active[i][at] & ~c.ended, new, old) if guarded else new
             for i, (guarded, new, old) in enumerate(zip(batch.guarded, after, before))
         ]
         return x, line, c.tick + steps, kept
+
+    def through_blocks(self, late: Late, one_step: Any, steps: Any, c: _Lanes, accs: list[Any]) -> tuple[Any, Any, Any]:
+        """Advance all lanes by a slice, block by block, where what was sent arrives late."""
+        names = ("arriving", "arriving_inhibitory") if self.batch.inhibitory else ("arriving",)
+
+        def one_block(b: Any, carry: Any) -> Any:
+            start = c.tick + b * delays.BLOCK
+            heard = delays.heard_in_block(late, self.tables.delays, carry[1], start)
+
+            def late_step(s: Any, carry: Any) -> Any:
+                x, line, accs = carry
+                line = delays.leaving(late, line, self.travelling(x), start + s)
+                arrived = delays.arriving(late, self.tables.delays, line, heard, s, start + s)
+                x, accs = one_step(b * delays.BLOCK + s, (x, accs), dict(zip(names, arrived)))
+                return x, line, accs
+
+            return jax.lax.fori_loop(0, jnp.minimum(delays.BLOCK, steps - b * delays.BLOCK), late_step, carry)
+
+        return jax.lax.fori_loop(0, -(-steps // delays.BLOCK), one_block, (c.x, c.line, accs))
 
     def highest(self, accs: list[Any]) -> Any:
         """The largest change of each lane's principal observable so far, NaN if there was one."""

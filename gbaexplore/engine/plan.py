@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gbaexplore.engine.delays import delay_depth
+from gbaexplore.engine.delays import Late, late_of
 from gbaexplore.measures.base import Run, StreamingMeasure
 from gbaexplore.measures.peak import Peak
 from gbaexplore.models.base import Model
@@ -49,7 +49,7 @@ class Batch(NamedTuple):
     guarded: tuple[bool, ...]  # measures to be restored after a slice that is not theirs
     stepwise: bool  # the stimulus may change at every step
     draws: int  # normal numbers for each area in every step
-    depth: int  # steps that are kept of what travels; 0 if nothing does
+    late: Late | None  # how what travels is kept, if anything does
 
 
 class Tables(NamedTuple):
@@ -61,8 +61,7 @@ class Tables(NamedTuple):
     quiet: Any  # (slices + 1,) the stimulus is over before this slice
     piece: Any  # (slices,), or (steps,) if the stimulus is stepwise; the last level is zero
     levels: Any  # (area, pieces + 1)
-    lag: Any = None  # (area, area) whole steps that what travels is under way, row = target
-    lag_part: Any = None  # (area, area) and the part of a step beyond
+    delays: Any = None  # `Delays` of the queue's velocity, if anything travels
 
 
 class Plan(NamedTuple):
@@ -120,11 +119,11 @@ def make_plan(
             marks |= {opens, stop}
     slice_steps, first = _slices(np.array(sorted(mark for mark in marks if start <= mark <= end)))
 
-    depth = delay_depth(model, connectome, values, dt)
+    late = late_of(model, connectome, values, dt)
     ragged = bool(np.any(np.diff(first) != slice_steps))
     refill = early_end and at_rest and all(m.ends_early and opens <= onset + 1 for m, opens in zip(measures, opening))
     # All lanes share the place of "now" in what is kept: none may wait for the others within a slice.
-    refill = refill and not (depth and ragged)
+    refill = refill and not (late and ragged)
     batch = Batch(
         model=model,
         measures=measures,
@@ -136,14 +135,14 @@ def make_plan(
         dt=dt,
         ceiling=ceiling,
         dtype=precision,
-        lanes=lanes_of(len(areas), late=depth > 0),
+        lanes=lanes_of(len(areas), late=late is not None),
         slice_steps=slice_steps,
         ragged=ragged,
         refill=refill,
         guarded=tuple(not m.places_samples and (not refill or stop < end) for m, (_, stop) in zip(measures, windows)),
         stepwise=stepwise,
         draws=draws,
-        depth=depth,
+        late=late,
     )
     at = np.arange(start, end) if stepwise else first[:-1]
     piece = np.searchsorted(pieces.edges, at, side="right") - 1
@@ -189,12 +188,12 @@ def lanes_of(areas: int, late: bool = False) -> int:
 
     A point of a small network costs least with 64; fewer and larger arrays are no faster. From 65 areas on it costs up
     to half as much again with 16 as with 64, but a study of a few dozen points then has work for several cores, and
-    no lane runs empty (`benchmarks/areas.py`). With delays it is 64 for all: the cost of a pathway is shared by them.
+    no lane runs empty (`benchmarks/areas.py`). With delays it is 32 for all.
 
     It must not depend on how many points there are: XLA takes another algorithm, with other last bits, for a
     product with fewer columns.
     """
-    return _MOST_LANES if late else min(_MOST_LANES, max(1, _ENOUGH_AREAS // areas) * _LANES)
+    return 2 * _LANES if late else min(_MOST_LANES, max(1, _ENOUGH_AREAS // areas) * _LANES)
 
 
 def _slices(edges: np.ndarray) -> tuple[int, np.ndarray]:

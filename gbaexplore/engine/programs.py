@@ -32,11 +32,11 @@ def program(batch: Batch) -> dict[str, Any]:
         start = {"p": p, "net": {"hierarchy": area, **wiring}}
         x = jax.eval_shape(lambda p, net: model.start(Parameters(p), Network.named(net)), **start)
         late = {"arriving": area} | ({"arriving at inhibitory": area} if batch.inhibitory else {})
-        step = {"p": p, "net": {**start["net"], **(late if batch.depth else {})}, "stimulus": area, "x": x}
+        step = {"p": p, "net": {**start["net"], **(late if batch.late else {})}, "stimulus": area, "x": x}
         if batch.draws:
             step["normal"] = jax.ShapeDtypeStruct((batch.draws, areas), batch.dtype)
 
-        late_names = [model.travels] if batch.depth and model.travels else []
+        late_names = [model.travels] if batch.late and model.travels else []
 
         def observed(x: Any) -> list[Any]:
             return [getattr(x, name) for name in (*model.observables, *late_names)]

@@ -26,7 +26,7 @@ from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import DIVERGED
 from gbaexplore.basics.points import NOISE, VELOCITY
 from gbaexplore.engine import programs
-from gbaexplore.engine.delays import delay_lags
+from gbaexplore.engine.delays import delays_of, late_at
 from gbaexplore.engine.lanes import Sweep
 from gbaexplore.engine.noise import keys
 from gbaexplore.engine.plan import Batch, Plan, Tables
@@ -61,7 +61,7 @@ def simulate_batch(
     """
     seen = network._replace(wiring_mm=None)
     key = key or programs.key(programs.program(plan.batch))
-    if not plan.batch.depth:
+    if plan.batch.late is None:
         return _queue(plan, key, seen, points, count, size)
     # Points of one velocity share their delays: a queue for each, all with one program.
     own = {name: np.resize(values, max(count, 1)) for name, values in points.items()}
@@ -69,10 +69,9 @@ def simulate_batch(
     groups = [np.flatnonzero(velocity == v) for v in np.unique(velocity)] if count else [np.arange(1)]
     parts = []
     for which in groups:
-        lag, part = np.divmod(delay_lags(network, float(velocity[which[0]]), plan.batch.dt), 1.0)
-        tables = plan.tables._replace(lag=lag.astype(np.int32), lag_part=part.astype(plan.batch.dtype))
+        late_plan = _at_velocity(plan, network, float(velocity[which[0]]))
         chosen = {name: values[which] for name, values in own.items()}
-        parts.append(_queue(Plan(plan.batch, tables), key, seen, chosen, len(which) if count else 0, size))
+        parts.append(_queue(late_plan, key, seen, chosen, len(which) if count else 0, size))
     back = np.argsort(np.concatenate(groups))[:count]
     values = [
         {name: np.concatenate([part.values[i][name] for part in parts])[back] for name in found}
@@ -80,6 +79,15 @@ def simulate_batch(
     ]
     status = np.concatenate([part.status for part in parts])[back]
     return Results(values, status, sum(part.slices for part in parts))
+
+
+def _at_velocity(plan: Plan, network: Network, velocity: float) -> Plan:
+    """Return a plan for points of one velocity. Their bits do not depend on which others the study has."""
+    batch, tables = plan
+    assert batch.late is not None
+    late = late_at(network, velocity, batch.dt)._replace(rows=batch.late.rows)
+    delays = delays_of(network, velocity, batch.dt, late, batch.dtype)
+    return Plan(batch._replace(late=late), tables._replace(delays=delays))
 
 
 def _queue(plan: Plan, key: str, network: Network, points: Mapping[str, np.ndarray], count: int, size: int) -> Results:

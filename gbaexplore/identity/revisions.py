@@ -8,7 +8,8 @@ FORMAT = 2
 REVISIONS: dict[str, int] = {
     "engine": 1,
     "noise": 1,
-    "delays": 1,
+    "delays": 2,
+    "lanes": 1,
     "ThresholdLinear.jacobian": 1,
     "LocalCircuit.jacobian": 1,
     "DelayedThresholdLinear.jacobian": 1,
@@ -20,8 +21,8 @@ REVISIONS: dict[str, int] = {
     "Sensitivity": 1,
 }
 """To be raised with every change of a number: "engine" is the order of operations of `engine`, "noise" the generator,
-"delays" the line of what travels; the others are classes and functions, by their public names. A store keeps those that
-its study uses.
+"delays" the line of what travels, "lanes" how many points of a network of more than 32 areas are side by side; the
+others are classes and functions, by their public names. A store keeps those that its study uses.
 """
 
 EARLIER: dict[str, set[str]] = {

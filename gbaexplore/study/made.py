@@ -35,7 +35,7 @@ def made(simulation: Simulation, variant: Variant, revisions: dict[str, int]) ->
     batch = simulation.plan(variant).batch
     program = simulation.programs.of(batch)
     values, defaults = simulation.values.every(variant), type(variant.model).parameters()
-    for part, used in {"noise": batch.draws, "delays": batch.depth}.items():
+    for part, used in {"noise": batch.draws, "delays": batch.late, "lanes": _fewer_lanes(variant)}.items():
         if used:
             revisions[part] = REVISIONS[part]
     traced = iter(program["measures"])
@@ -59,6 +59,11 @@ def made(simulation: Simulation, variant: Variant, revisions: dict[str, int]) ->
         "asked": [_asked(simulation, variant, measure) for measure in simulation.outputs.measures],
         "neutral": sorted(neutral),
     }
+
+
+def _fewer_lanes(variant: Variant) -> bool:
+    """Whether last bits may hang on the number of lanes: up to 32 areas they are the same with 32 lanes or more."""
+    return len(variant.connectome.areas) > 32
 
 
 def _asked(simulation: Simulation, variant: Variant, measure: Measure) -> dict[str, Any]:

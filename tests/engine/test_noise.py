@@ -186,8 +186,10 @@ def stationary(macaque):
         fixed={"noise": 0.02, "muEE": 40.0, **LINEAR},
         measures=[Trace(window=(0.3, 1.3), every=500), Trace(window=(0.3, 1.3), every=500, of="I", suffix="_I")],
         duration=1.3,
+        block_points=256,
     )
-    return study.run_block(study.blocks()[0])
+    (block,) = study.blocks()
+    return study.run_block(block)
 
 
 def test_the_stationary_variance_is_that_of_lyapunovs_equation(stationary, macaque):

@@ -589,7 +589,7 @@ def lanes_run_to_the_end() -> gba.Study:
 
 @case
 def many_areas() -> gba.Study:
-    """So many that there are fewer lanes."""
+    """So many that there are fewest lanes."""
     network = gba.erdos_renyi(150, density=0.3, seed=2)
     stimulus = dataclasses.replace(PULSE, area=network.areas[3])
     return small(connectome=network, stimulus=stimulus, axes={"muEE": np.linspace(10.0, 30.0, 250)}, duration=0.05)
