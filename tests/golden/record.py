@@ -4,8 +4,8 @@
     python tests/golden/record.py NAME ...   some, and all others as they are
 
 Record only what was meant to change, and say in the commit why it did. Numbers that have changed while nothing that a
-store keeps of what made them has are refused, in the environment of the record: older stores would be taken for what they are not.
-To record another environment, compare every case of the commit before with those of this one first, both there.
+store keeps of what made them has are refused, in the environment of the record: older stores would be taken for what
+they are not. To record in another environment, first compare every case of the commit before with this one, both there.
 """
 
 from __future__ import annotations
