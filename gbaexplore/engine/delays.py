@@ -98,8 +98,9 @@ def delays_of(network: Network, velocity: float, dt: float, late: Late, dtype: s
     steps = np.concatenate([lags[target, source], lags[target, source] + 1])
     column_of, column = np.unique(np.tile(source, 2) * (BLOCK + 1) + steps, return_inverse=True)
     close = np.zeros((len(kinds), len(lags), late.close))
-    heard = np.concatenate([weights * (1 - part), weights * part], axis=-1)[:, np.tile(target, 2), _twice(source, lags)]
-    np.add.at(close, (slice(None), np.tile(target, 2), column), heard)
+    for matrix, now, before in zip(close, weights * (1 - part), weights * part):
+        heard = np.concatenate([now[target, source], before[target, source]])
+        np.add.at(matrix, (np.tile(target, 2), column), heard)
     padded = np.zeros(late.close, np.int64)
     padded[: len(column_of)] = column_of
 
@@ -114,11 +115,6 @@ def delays_of(network: Network, velocity: float, dt: float, late: Late, dtype: s
         close_lag=(padded % (BLOCK + 1)).astype(np.int32),
         close_weight=close.astype(dtype),
     )
-
-
-def _twice(source: np.ndarray, lags: np.ndarray) -> np.ndarray:
-    """Return the columns of both steps around each pathway's delay."""
-    return np.concatenate([source, source + lags.shape[1]])
 
 
 # On the device. A line is (area, rows + block, lanes); `tick` is the number of the step that is being taken.
