@@ -49,7 +49,9 @@ def integrated(net, velocity, dt, duration, muEE=28.0, p=DEFAULTS, pulse=PULSE):
     return E[1:]
 
 
-def test_it_is_the_independent_integration_step_by_step(three):
+@pytest.mark.parametrize("velocity", [2.0, 4.0, 12.0, 1000.0])
+def test_it_is_the_independent_integration_step_by_step(three, velocity):
+    """Pathways of more than four steps, of fewer, of both, and of less than one."""
     ds = simulated(
         DelayedThresholdLinear(),
         three,
@@ -59,11 +61,27 @@ def test_it_is_the_independent_integration_step_by_step(three):
         duration=0.6,
         precision="float64",
         muEE=40.0,
-        velocity=2.0,
+        velocity=velocity,
     )
-    expected = integrated(three, 2.0, DT, 0.6, muEE=40.0)
+    expected = integrated(three, velocity, DT, 0.6, muEE=40.0)
     assert expected.max() > 10
     np.testing.assert_allclose(ds.E - 10, expected, rtol=1e-9, atol=1e-11)
+
+
+def test_pathways_of_many_lengths_are_the_independent_integration():
+    """Of 16 areas: some dozen pathways are short at one velocity, most at another; pieces of a ring that wraps."""
+    rng = np.random.default_rng(3)
+    fln = rng.random((16, 16)) * (rng.random((16, 16)) < 0.4) * 0.2
+    np.fill_diagonal(fln, 0)
+    names = tuple("abcdefghijklmnop")
+    net = Connectome("many", names, np.linspace(0, 1, 16), fln, wiring_mm=rng.uniform(1, 60, (16, 16)))
+    for velocity in (1.7, 9.0):
+        run = simulated(
+            DelayedThresholdLinear(), net, PULSE, dt=DT, every=1, duration=0.25, precision="float64", velocity=velocity
+        )
+        expected = integrated(net, velocity, DT, 0.25)
+        assert (expected.max(axis=0) > 1e-3).all()
+        np.testing.assert_allclose(run.E - 10, expected, rtol=1e-8, atol=1e-10)
 
 
 def test_it_converges_at_first_order(three):
