@@ -68,6 +68,7 @@ def _contours(field: xr.DataArray, level: float, x: str, y: str) -> xr.DataArray
                 f'"{name}" can\'t be an axis of a boundary; expected a numeric axis of at least two values: '
                 f"{', '.join(numeric) or 'this Dataset has none'}"
             )
+    field = field.sortby([x, y])
     others = [str(dim) for dim in field.dims if dim not in (x, y)]
     columns: dict[str, list[Any]] = {name: [] for name in (x, y, "curve", *others)}
     curves = itertools.count()

@@ -14,7 +14,8 @@ import numpy as np
 from gbaexplore.analysis.mesh import Edge, Mesh, Point
 from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import DIVERGED, OK, STATUS, canonical
-from gbaexplore.basics.points import SEED
+from gbaexplore.basics.numbers import number, whole_number
+from gbaexplore.basics.points import NOISE, SEED
 from gbaexplore.store.recipe import explained
 from gbaexplore.study.study import Study
 from gbaexplore.study.variants import Variant, variant_name
@@ -105,8 +106,7 @@ def find_boundary(
             number for each point; points that another study knows.
     """
     _checked_axes(study)
-    if not isinstance(start, int) or start < 2:
-        raise UserError(f"start = {start!r}; expected a whole number of at least 2: values of each axis")
+    start = whole_number(start, "start", least=2)
     axes = [_spread(np.sort(values), start) for values in study.numeric.values()]
     tolerances = _tolerances(study, tolerance or {})
     evaluated = _Evaluated(study, of)
@@ -148,8 +148,8 @@ def _tolerances(study: Study, given: Mapping[str, float]) -> np.ndarray:
     for name, value in given.items():
         if name not in study.numeric:
             raise UserError(unknown(f'tolerance of "{name}"', name, study.numeric, "Axes of numbers"))
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
-            raise UserError(f"the tolerance of {name} is {value!r}; expected a finite number above 0")
+        if number(value, f"the tolerance of {name}") <= 0:
+            raise UserError(f"the tolerance of {name} is {value}; expected a number above 0")
     ranges = {name: float(np.ptp(values)) for name, values in study.numeric.items()}
     share = min((value / ranges[name] for name, value in given.items()), default=_SHARE)
     return np.array([float(given.get(name, share * length)) for name, length in ranges.items()])
@@ -222,8 +222,8 @@ class _Evaluated:
         like = self.template
         of_grid = {*self.study.axes, *self.study.derived}
         coords: dict[str, Any] = {str(n): c.variable for n, c in like.coords.items() if n not in of_grid}
-        for name, values in parameters.items():
-            coords[name] = (POINT, values, like[name].attrs)
+        for name in (n for n in parameters if n != NOISE):
+            coords[name] = (POINT, parameters[name], like[name].attrs)
         for name, label in variant.labels.items():
             coords[name] = (POINT, np.full(count, label, object), like[name].attrs)
         dims = {name: variable.dims for name, variable in self.study.variables.items()}

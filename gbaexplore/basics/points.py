@@ -8,11 +8,29 @@ from typing import Any
 
 import numpy as np
 
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.numbers import whole_number
+
 AMPLITUDE = "amplitude"
 VELOCITY = "velocity"
 SEED = "seed"
 NOISE = "noise key"
 """Among a point's values: its hash, from `coordinate_hashes`; no parameter can have this name."""
+
+
+_LARGEST_SEED = 10**12 - 1  # points are told apart by 12 digits
+
+
+def checked_seed(value: Any) -> int:
+    """Return a seed.
+
+    Raises:
+        UserError: anything but a whole number from 0 to 999,999,999,999.
+    """
+    found = whole_number(value, SEED)
+    if found > _LARGEST_SEED:
+        raise UserError(f"{SEED} = {found}; expected at most {_LARGEST_SEED:,}: points are told apart by 12 digits")
+    return found
 
 
 def coordinate_hashes(coordinates: Mapping[str, Any]) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore.basics.points import SEED
 from gbaexplore.identity.revisions import EARLIER, FORMAT
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def identity(recipe: Recipe) -> Recipe:
 
 def _variant(variant: Mapping[str, Any]) -> Recipe:
     made = variant["made"]
-    parameters = {name: value for name, value in variant["parameters"].items() if name not in made["neutral"]}
+    # Seed 0 is what none is.
+    neutral = [*made["neutral"], *([SEED] if variant["parameters"].get(SEED) == 0 else [])]
+    parameters = {name: value for name, value in variant["parameters"].items() if name not in neutral}
     return {
         "connectome": variant["connectome"]["sha256"],
         "stimulus": variant["stimulus"]["sha256"],

@@ -287,7 +287,13 @@ def open_study(path: str | Path) -> xr.Dataset:
     path = place(path)
     check_unchanged(path)
     attributes(path)
-    ds = xr.open_zarr(for_zarr(path), consolidated=False, chunks=None)
+    return as_opened(xr.open_zarr(for_zarr(path), consolidated=False, chunks=None))
+
+
+def as_opened(ds: xr.Dataset) -> xr.Dataset:
+    """Return a Dataset with text, and in an order, that do not depend on where it comes from."""
+    import xarray as xr
+
     # xarray draws along axes of fixed-width text, and of no other text.
     words = {name: c for name, c in ds.coords.items() if c.dtype.kind not in "iuf"}
     ds = ds.assign_coords({name: (c.dims, np.array(c.values.tolist()), c.attrs) for name, c in words.items()})

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import canonical
+from gbaexplore.basics.numbers import coordinates
 from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import AbstractStimulus
@@ -32,7 +32,7 @@ class Grid:
         """Return the grid that a study's `axes` say.
 
         Raises:
-            UserError: an axis without a name, empty, or of something that can't be an axis.
+            UserError: an axis without a name, without values, or of something that can't be an axis.
         """
         grid = cls(tuple(mapping(axes, "axes")), {}, {}, {})
         for name, values in axes.items():
@@ -101,22 +101,16 @@ def _kind(thing: Any) -> type | None:
 
 
 def _numbers(axis: str, values: Any) -> np.ndarray:
-    """Return the values of a numeric axis, canonical."""
+    """Return the values of a numeric axis, canonical; ascending unless they ascend or descend already.
+
+    Only on a monotonic axis can a Dataset find the nearest label.
+    """
     try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "iuf":
-            raise ValueError
-    except (ValueError, TypeError):
-        raise UserError(
-            f'axis "{axis}" has values that are not numbers: {str(values)[:80]}; expected numbers, or a mapping '
-            "from labels to connectomes, stimuli or models"
-        ) from None
-    if array.ndim != 1 or not array.size:
-        raise UserError(f'axis "{axis}" has shape {array.shape}; expected a non-empty list of numbers')
-    if not np.isfinite(array).all():
-        raise UserError(f'axis "{axis}" has {np.sum(~np.isfinite(array))} NaN or infinite values; expected numbers')
-    array = canonical(array)
-    unique, counts = np.unique(array, return_counts=True)
-    if len(unique) < len(array):
-        raise UserError(f'axis "{axis}" has {unique[counts > 1][0]:g} more than once; expected each value once')
-    return array
+        found = coordinates(values, f'axis "{axis}"')
+    except UserError as error:
+        raise UserError(f"{error}, or a mapping from labels to connectomes, stimuli or models") from None
+    unique, counts = np.unique(found, return_counts=True)
+    if len(unique) < len(found):
+        repeated = unique[counts > 1][0]
+        raise UserError(f'axis "{axis}" has {repeated:.12g} more than once (to 12 digits); expected each value once')
+    return found if np.array_equal(found, unique) or np.array_equal(found, unique[::-1]) else unique

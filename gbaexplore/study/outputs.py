@@ -15,6 +15,8 @@ from gbaexplore.measures.base import Measure, Variable
 from gbaexplore.study.grid import Grid
 from gbaexplore.study.variants import Variant
 
+_RESERVED = (AREA, STATUS, "hierarchy", "connectomes", "stimuli")  # coordinates, and groups of a store
+
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
@@ -24,7 +26,7 @@ class Outputs:
         variant: any of the study's: all have the same areas and observables.
 
     Raises:
-        UserError: a measure of an observable that the model lacks; an axis with a name that the results need.
+        UserError: a measure of an observable that the model lacks; an axis with a reserved name.
     """
 
     measures: tuple[Measure, ...]
@@ -40,9 +42,9 @@ class Outputs:
             if of is not None and of not in model.observables:
                 what = f'{type(measure).__name__}(of="{of}"): no such observable in {type(model).__name__}'
                 raise UserError(unknown(what, of, model.observables, "Observables"))
-        clash = {AREA, STATUS, "hierarchy", *self.coordinates()} & set(self.grid.names)
+        clash = {*_RESERVED, *self.coordinates()} & set(self.grid.names)
         if clash:
-            raise UserError(f'axis "{min(clash)}" has a name that the results need; expected another name')
+            raise UserError(f'axis "{min(clash)}" uses a reserved name; rename it')
 
     @functools.cached_property
     def variables(self) -> dict[str, Variable]:
@@ -51,7 +53,7 @@ class Outputs:
         found: dict[str, Variable] = {}
         for measure in self.measures:
             for name, variable in measure.variables(model).items():
-                if name + measure.suffix in (*found, *self.grid.names, *self.grid.listed, STATUS):
+                if name + measure.suffix in (*found, *self.grid.names, *self.grid.listed, *_RESERVED, *self.coordinates()):
                     raise UserError(
                         f'two measures make "{name + measure.suffix}" (or an axis has that name); '
                         f'give one a suffix: {type(measure).__name__}(..., suffix="_late")'

@@ -53,7 +53,7 @@ def recipe(simulation: Simulation) -> dict[str, Any]:
             "model": _described(variant.model),
             "connectome": _described(variant.connectome),
             "stimulus": _stimulus(settings, variant),
-            "parameters": values.base(variant) | {k: float(v) for k, v in values.fixed.items() if k == SEED},
+            "parameters": values.base(variant) | {k: v for k, v in values.fixed.items() if k == SEED},
             "derived": derived,
             "made": made(simulation, variant, revisions),
         }

@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.numbers import number, whole_number
 from gbaexplore.basics.time import whole_steps
+
+_LONGEST_NAME = 200  # bytes: file systems allow 255, and temporary names beside the store are longer than its own
+_MOST_STEPS = 2**31 - 1  # the engine counts in 32 bits
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,27 @@ class Settings:
     block_points: int | None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not re.fullmatch(r"[\w][\w.-]*", self.name):
+        if not isinstance(self.name, str) or not re.fullmatch(r"\w[\w.-]*", self.name):
             raise UserError(f"study name {self.name!r}: expected letters, digits, '-', '_' and '.'; it names the store")
-        for what in ("dt", "duration", "ceiling"):
-            value = getattr(self, what)
-            if not isinstance(value, (int, float, np.number)) or not (np.isfinite(value) and value > 0):
-                raise UserError(f"{what} = {value!r}; expected a finite number above 0")
-        if self.precision not in ("float32", "float64"):
+        if len(self.name.encode()) > _LONGEST_NAME:
+            raise UserError(
+                f"study name {self.name[:20]}... has {len(self.name.encode())} bytes; expected at most "
+                f"{_LONGEST_NAME}: it names the store"
+            )
+        for what, units in (("dt", "s"), ("duration", "s"), ("ceiling", "Hz")):
+            value = number(getattr(self, what), what, units)
+            if value <= 0:
+                raise UserError(f"{what} = {value:g} {units}; expected a number above 0")
+            vars(self)[what] = value
+        if not isinstance(self.precision, str) or self.precision not in ("float32", "float64"):
             raise UserError(f'precision = {self.precision!r}; expected "float32" or "float64"')
-        if self.block_points is not None and not (isinstance(self.block_points, int) and self.block_points > 0):
-            raise UserError(f"block_points = {self.block_points!r}; expected a whole number above 0, or None")
-        whole_steps(self.duration, self.dt, "duration")
+        if self.block_points is not None:
+            vars(self)["block_points"] = whole_number(self.block_points, "block_points", least=1)
+        if not 0 < self.n_steps <= _MOST_STEPS:
+            raise UserError(
+                f"duration = {self.duration:g} s is {self.n_steps:,} steps of dt = {self.dt:g} s; expected 1 to "
+                f"{_MOST_STEPS:,}"
+            )
 
     @property
     def n_steps(self) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 
@@ -46,15 +47,17 @@ class Simulation:
         """Return the (point,) values of each parameter of axes, tables and functions in a block, in C order."""
         return self.values.points(self.variant_of(block), block)
 
-    def plan(self, variant: Variant, early_end: bool = True) -> Plan:
-        """Return how the points of a variant are simulated."""
+    def plan(
+        self, variant: Variant, early_end: bool = True, points: Mapping[str, np.ndarray] = MappingProxyType({})
+    ) -> Plan:
+        """Return how the points of a variant are simulated: those of the grid, and others beside."""
         base = self.values.base(variant)
         return make_plan(
             model=variant.model,
             measures=self._streaming,
             connectome=variant.connectome,
             pieces=pieces_of(variant.stimulus, variant.connectome, self.settings.dt, self.settings.n_steps),
-            swept=self.values.swept(variant) | self._of_variant(base),
+            swept=self.values.swept(variant, points) | self._of_variant(base),
             fixed={name: value for name, value in base.items() if name not in self.values.varying},
             dt=self.settings.dt,
             n_steps=self.settings.n_steps,
@@ -108,7 +111,7 @@ class Simulation:
     def _simulate(self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True) -> Results:
         base = self.values.base(variant)
         points = points | self._of_variant(base)
-        network, plan = Network.of(variant.connectome), self.plan(variant, early_end)
+        network, plan = Network.of(variant.connectome), self.plan(variant, early_end, points)
         own = key(self.programs.of(plan.batch))
         return simulate_batch(plan, network, points, count, self.blocks.queue_points, own)
 
@@ -118,7 +121,7 @@ class Simulation:
         """Return every variable of some points of a variant, the point first.
 
         Args:
-            points: from `points`, of one block or of `queue_blocks` of them.
+            points: from `points`, of one block or of `queue_blocks` of them; or from `Values.points_at`.
             count: how many points these are (a study without numeric axes has one, and no values).
             early_end: False runs every step of every point; it changes no bit of the result.
         """
@@ -156,7 +159,7 @@ class Simulation:
             connectome=variant.connectome,
             stimulus=variant.stimulus,
             points=points | varying,
-            values=self.values.every(variant),
+            values=self.values.every(variant, points),
             fixed={name: value for name, value in base.items() if name not in varying},
             dt=self.settings.dt,
             n_steps=self.settings.n_steps,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.points import SEED
+from gbaexplore.basics.points import SEED, checked_seed
 from gbaexplore.engine.plan import Plan, lanes_of
 from gbaexplore.engine.programs import Programs
 from gbaexplore.measures.across_seeds import AcrossSeeds
@@ -26,6 +26,7 @@ from gbaexplore.models.checks import checked_values
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import AbstractStimulus
 from gbaexplore.study.blocks import Block, Blocks, most_points
+from gbaexplore.study.computed import computed
 from gbaexplore.study.grid import Grid
 from gbaexplore.study.outputs import Outputs, measures_of
 from gbaexplore.study.recipe import inputs, recipe
@@ -90,14 +91,12 @@ class Study:
 
     def __post_init__(self) -> None:
         measures = measures_of(self.measures)
-        given = Settings(self.name, self.dt, self.duration, self.ceiling, self.precision, self.block_points)
-        dt, duration, ceiling = float(given.dt), float(given.duration), float(given.ceiling)
-        settings = dataclasses.replace(given, dt=dt, duration=duration, ceiling=ceiling)
+        settings = Settings(self.name, self.dt, self.duration, self.ceiling, self.precision, self.block_points)
         grid = Grid.of(self.axes)
         variants = Variants(grid, self.model, self.connectome, self.stimulus)
         outputs = Outputs(measures, grid, variants.first, settings.dt, settings.n_steps)
         values = Values(grid, variants, self.fixed, self.derived)
-        vars(self).update(dt=dt, duration=duration, ceiling=ceiling, measures=measures)
+        vars(self).update(dt=settings.dt, duration=settings.duration, ceiling=settings.ceiling, measures=measures)
         vars(self).update(settings=settings, grid=grid, outputs=outputs, values=values)
         for variant in variants:
             checked_values(variant.model, values.every(variant))
@@ -261,6 +260,21 @@ class Study:
         """Return every variable of some points of a variant, the point first; see `Simulation.run_points`."""
         return self.simulation.run_points(variant, points, count, early_end)
 
+    def compute(self, early_end: bool = True) -> xr.Dataset:
+        """Return the whole result without a store: the Dataset that `open_study` gives of a finished one, to the bit.
+
+        It is held in memory, and so are blocks under work, one a core. Nothing is kept if it is interrupted, and what
+        a point raises ends it: use `run` for what takes long.
+
+        Args:
+            early_end: False runs every step of every point; it changes no bit of the result.
+
+        Raises:
+            UserError: a model or measure that can't be simulated; more results than memory.
+        """
+        pinned = self.pinned()
+        return computed(pinned.simulation, pinned.recipe(), early_end)
+
     # What the result looks like.
 
     @property
@@ -302,5 +316,19 @@ def _check_seeds(values: Values, measures: Sequence[Measure]) -> None:
     if given and averages:
         raise UserError("AcrossSeeds takes seeds of its own; expected no seed among axes and fixed beside it")
     for seed in given:
-        if seed < 0 or seed != int(seed):
-            raise UserError(f"seed = {seed:g}; expected whole numbers of at least 0")
+        checked_seed(float(seed))
+    _check_repeats(values)
+
+
+def _check_repeats(values: Values) -> None:
+    """Refuse rows of a table that are one point, and so would have the same noise."""
+    for axis, listed in values.grid.tables.items() if values.noisy else ():
+        _, first, counts = np.unique(
+            np.stack(list(listed.columns.values()), axis=1), axis=0, return_index=True, return_counts=True
+        )
+        if (counts > 1).any():
+            row = listed.labels[first[counts > 1].min()]
+            raise UserError(
+                f'axis "{axis}" is a table that has the values of row {row} more than once, which would have the same '
+                f'noise; expected each point once: a column "{SEED}" tells repeats apart'
+            )

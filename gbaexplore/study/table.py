@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import canonical
+from gbaexplore.basics.numbers import coordinates
 
 
 class Table(NamedTuple):
@@ -57,25 +57,17 @@ def table(axis: str, frame: Any) -> Table:
 
 def _labels(axis: str, index: Any) -> np.ndarray:
     found = index.to_numpy()
-    if found.ndim != 1 or found.dtype.kind not in "iu" or not index.is_unique:
+    if found.ndim != 1 or found.dtype.kind not in "iu" or not index.is_unique or np.any(found > np.iinfo(np.int64).max):
         shown = ", ".join(str(label) for label in index[:3])
         raise UserError(
-            f'axis "{axis}" is a table whose index is {shown}, ...; expected whole numbers, each once, because they '
-            "name the rows: reset_index(drop=True) numbers them"
+            f'axis "{axis}" is a table whose index is {shown}, ...; expected whole numbers below 2**63, each once, '
+            "because they name the rows: reset_index(drop=True) numbers them"
         )
     return found.astype(np.int64)
 
 
 def _column(axis: str, name: str, series: Any) -> np.ndarray:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    where = f'column "{name}" of the table "{axis}"'
-    if not is_numeric_dtype(series) or is_bool_dtype(series) or series.dtype.kind == "c":
-        raise UserError(
-            f"{where} has values that are not numbers: {series.iloc[0]!r}; expected numbers (what has labels is an "
-            "axis of its own)"
-        )
-    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    if not np.isfinite(values).all():
-        raise UserError(f"{where} has {np.sum(~np.isfinite(values))} NaN or infinite values; expected numbers")
-    return canonical(values)
+    try:
+        return coordinates(series, f'column "{name}" of the table "{axis}"')
+    except UserError as error:
+        raise UserError(f"{error} (what has labels is an axis of its own)") from None

@@ -8,12 +8,14 @@ import inspect
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.errors import UserError, text_of
 from gbaexplore.basics.names import canonical
+from gbaexplore.basics.numbers import number
 from gbaexplore.basics.points import AMPLITUDE, NOISE, SEED, coordinate_hashes
 from gbaexplore.models.checks import checked_values
 from gbaexplore.study.blocks import Block
@@ -37,12 +39,13 @@ class Values:
 
     def __post_init__(self) -> None:
         _check(self.grid, self.variants, self.fixed, self.derived)
+        vars(self)["fixed"] = {name: number(value, f'fixed["{name}"]') for name, value in self.fixed.items()}
 
     def base(self, variant: Variant) -> dict[str, float]:
         """The value of every parameter that neither an axis nor a function gives."""
         values = {name: float(getattr(variant.model, name)) for name in type(variant.model).parameters()}
         values |= {AMPLITUDE: float(variant.stimulus.amplitude)}
-        values |= {name: float(value) for name, value in self.fixed.items()}
+        values |= self.fixed
         return {k: v for k, v in values.items() if k not in (*self.grid.listed, *self.derived, SEED)}
 
     @functools.cached_property
@@ -95,12 +98,14 @@ class Values:
         return found
 
     def _derive(self, name: str, known: Mapping[str, Any]) -> float:
+        at = ", ".join(f"{argument} = {value}" for argument, value in known.items())
         try:
-            return float(self.derived[name](**known))
+            found = self.derived[name](**known)
         except Exception as error:
             raise UserError(
-                f'derived "{name}" raised {type(error).__name__} at {known}: {error}; expected a number'
+                f'derived "{name}" raised {type(error).__name__} at {at}: {text_of(error)}; expected a number'
             ) from None
+        return number(found, f'derived "{name}" at {at}')
 
     def _value(self, name: str, at: dict[str, int], base: dict[str, float], derived: dict[str, Any]) -> float:
         if name in self.grid.listed:
@@ -111,15 +116,16 @@ class Values:
             return float(values[tuple(at[axis] for axis in axes)])
         return base[name]
 
-    def every(self, variant: Variant) -> dict[str, np.ndarray]:
-        """Every value that each parameter takes."""
+    def every(self, variant: Variant, points: Mapping[str, np.ndarray] = MappingProxyType({})) -> dict[str, np.ndarray]:
+        """Every value that each parameter takes, in the grid and at points beside."""
         base = {name: np.asarray([value]) for name, value in self.base(variant).items()}
-        return base | self.swept(variant)
+        return base | self.swept(variant, points)
 
-    def swept(self, variant: Variant) -> dict[str, np.ndarray]:
-        """Every value that each parameter of axes, of tables and of functions takes."""
-        listed = {name: values for name, (_, values) in self.grid.listed.items()}
-        return listed | {name: values.ravel() for name, (_, values) in self.derived_of(variant).items()}
+    def swept(self, variant: Variant, points: Mapping[str, np.ndarray] = MappingProxyType({})) -> dict[str, np.ndarray]:
+        """Every value that each parameter of axes, of tables and of functions takes, in the grid and at points beside."""
+        found = {name: values for name, (_, values) in self.grid.listed.items()}
+        found |= {name: values.ravel() for name, (_, values) in self.derived_of(variant).items()}
+        return {name: np.append(values, points.get(name, ())) for name, values in found.items()}
 
     def points(self, variant: Variant, block: Block) -> dict[str, np.ndarray]:
         """Return the (point,) values of each parameter of axes, tables and functions in a block, in C order."""
@@ -157,16 +163,8 @@ class Values:
                 for i in range(len(next(iter(at.values()))))
             ]
             found[name] = canonical(np.array([self._derive(name, values) for values in known]))
-        everywhere = {name: np.asarray([value]) for name, value in base.items()} | found
-        checked_values(variant.model, everywhere)
-        # A plan is made for the grid's values: what is skipped there must be nothing here too.
-        for exact in (variant.model.starts_at_rest, variant.model.homogeneous):
-            if exact(self.every(variant)) and not exact(everywhere):
-                raise UserError(
-                    f"{type(variant.model).__name__}.{exact.__name__} is True on the grid and False between its "
-                    f"values; expected the same: give the axes values where {', '.join(self.derived)} show it"
-                )
-        if self.noisy:
+        checked_values(variant.model, {name: np.asarray([value]) for name, value in base.items()} | found)
+        if variant.model.draws(self.every(variant, found)):
             found[NOISE] = self.point_hashes({**at, **variant.labels}, len(next(iter(at.values()))))
             found.pop(SEED, None)
         return found
@@ -186,14 +184,11 @@ def _check(grid: Grid, variants: Variants, fixed: Any, derived: Any) -> None:
         for what, axes in (("has labels", list(grid.categorical)), ("is a table", list(grid.tables))):
             clash = {*type(variant.model).parameters(), AMPLITUDE, SEED} & set(axes)
             if clash:
-                raise UserError(f'axis "{min(clash)}" {what}, but has a parameter\'s name; expected another name')
+                raise UserError(f'axis "{min(clash)}" {what}, but has the name of a parameter; rename it')
         for name in itertools.chain(grid.listed, fixed):
             type(variant.model).known_parameter(name, also=(AMPLITUDE, SEED))
         for name in derived:
             type(variant.model).known_parameter(name, also=(AMPLITUDE,))
-    for name, value in fixed.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
-            raise UserError(f'fixed["{name}"] = {value!r}; expected a finite number')
     for name, function in derived.items():
         if not callable(function):
             raise UserError(f'derived["{name}"] = {function!r}; expected a function of other parameters')

@@ -16,6 +16,12 @@ from gbaexplore.stimuli.base import AbstractStimulus
 from gbaexplore.stimuli.silence import Silence
 from gbaexplore.study.grid import Grid
 
+_GIVEN = (
+    (Model, "model", "ThresholdLinear()"),
+    (Connectome, "connectome", 'load_connectome("macaque29")'),
+    (AbstractStimulus, "stimulus", 'Pulse(area="V1", onset=2.0, duration=0.25, amplitude=20.0)'),
+)
+
 
 class Variant(NamedTuple):
     """The objects that one combination of categorical labels stands for."""
@@ -40,6 +46,14 @@ class Variants:
     stimulus: Any
 
     def __post_init__(self) -> None:
+        for kind, given, example in _GIVEN:
+            thing = getattr(self, given)
+            if thing is not None and not isinstance(thing, kind):
+                what = f"the class {thing.__name__}" if isinstance(thing, type) else f"a {type(thing).__name__}"
+                raise UserError(f"{given} is {what}; expected an object such as {example}")
+        names = [variant_name(variant.labels) for variant in self]
+        if repeated := [name for name in names if names.count(name) > 1]:
+            raise UserError(f'two combinations of labels read "{repeated[0]}"; leave "=" out of the labels')
         same_areas({variant_name(variant.labels): variant.connectome for variant in self})
         first = self.first.model
         for variant in self:

@@ -63,17 +63,6 @@ def verify() -> list[Row]:
         return [row for check in shown for row in found[check].result()]
 
 
-def _computed(study: Study) -> dict[str, np.ndarray]:
-    """Return every variable over the whole grid, without a store."""
-    found: dict[str, np.ndarray] = {}
-    study = study.pinned()
-    for block in study.blocks():
-        for name, part in study.run_block(block).items():
-            whole = found.setdefault(name, np.empty(study.shape + part.shape[len(study.shape) :], part.dtype))
-            whole[block.slices] = part
-    return found
-
-
 def _peaks(macaque: Connectome, precision: Literal["float32", "float64"], muEE: Iterable[float]) -> Any:
     """Return (peaks, status) of the simulator: (update, feedback, muEE, area) and (update, feedback, muEE)."""
     study = Study(
@@ -89,8 +78,8 @@ def _peaks(macaque: Connectome, precision: Literal["float32", "float64"], muEE: 
         duration=WINDOW[1],
         precision=precision,
     )
-    found = _computed(study)
-    return found["peak_rate"], found["status"]
+    found = study.compute()
+    return found["peak_rate"].values, found["status"].values
 
 
 # Counts.
@@ -243,7 +232,7 @@ def _halved(macaque: Connectome, update: Update) -> np.ndarray:
             duration=0.7,
             precision="float64",
         )
-        found.append(_computed(study)["peak_rate"][:, areas])
+        found.append(study.compute()["peak_rate"].values[:, areas])
     return np.array(found)
 
 
@@ -275,7 +264,7 @@ def calibration_rows(macaque: Connectome) -> list[Row]:
         duration=WINDOW[1],
         precision="float64",
     )
-    factors = _computed(study)["calibrated_amplitude"] / 1.9
+    factors = study.compute()["calibrated_amplitude"].values / 1.9
     rows = []
     source = "the paper's authors' published parameters"
     for n, (network, (weak, strong)) in enumerate(_CALIBRATED.items()):
@@ -315,7 +304,7 @@ def eigenvalue_rows(macaque: Connectome) -> list[Row]:
         duration=2e-3,
         precision="float64",
     )
-    ours = _computed(study)["spectral_abscissa"]
+    ours = study.compute()["spectral_abscissa"].values
     rows = []
     names = ("muEE 28", "weak", "strong")
     for i, (name, text) in enumerate(zip(names, ("4.85", "-1.3152", "-0.9232"))):

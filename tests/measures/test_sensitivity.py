@@ -79,12 +79,7 @@ def exact(macaque, pulse):
         measures=[PEAK, Sensitivity(PEAK, PARAMETERS)],
         precision="float64",
     )
-    found = {name: np.empty(study.template()[name].shape) for name in (*study.variables, "status")}
-    for block in study.blocks():
-        for name, values in study.run_block(block).items():
-            found[name][block.slices] = values
-    ds = study.template()
-    return ds.assign({name: (ds[name].dims, values) for name, values in found.items()})
+    return study.compute()
 
 
 @pytest.mark.parametrize("regime", REGIMES)

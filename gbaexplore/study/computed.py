@@ -1,0 +1,44 @@
+"""A study's whole result, computed in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.store.provenance import attributes
+from gbaexplore.store.stores import as_opened
+from gbaexplore.study.simulation import Simulation
+from gbaexplore.study.template import template
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def computed(simulation: Simulation, recipe: dict[str, Any], early_end: bool) -> xr.Dataset:
+    """Return the Dataset of a study, every point computed; see `Study.compute`."""
+    # No queue is longer than a block: the arrays of one are padded to it.
+    blocks = dataclasses.replace(simulation.blocks, given_queue=math.prod(simulation.blocks.shape))
+    simulation = dataclasses.replace(simulation, blocks=blocks)
+    like = template(simulation, recipe)
+    try:
+        values = {name: np.empty(variable.shape, variable.dtype) for name, variable in like.data_vars.items()}
+    except MemoryError:
+        raise UserError(
+            f"the results take {like.nbytes / 2**30:,.1f} GiB, more than there is memory; expected a run that writes "
+            "them to a store: gbaexplore.run(study)"
+        ) from None
+    simulation.prepare(simulation.values.variants.first)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(partial(simulation.run_block, early_end=early_end), blocks.all)
+        for block, arrays in zip(blocks.all, found):
+            for name, array in arrays.items():
+                values[name][block.slices] = array
+    whole = like.assign({name: (like[name].dims, array, like[name].attrs) for name, array in values.items()})
+    return as_opened(whole.assign_attrs(attributes()))
