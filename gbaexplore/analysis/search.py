@@ -236,8 +236,8 @@ class _Evaluated:
         values = _criterion(self.of, part)
         part[CRITERION] = (POINT, values, {"long_name": "what changes its sign at the boundary", "units": "1"})
         self.parts.append(part)
-        for number, point, value in zip(numbers, points, values.tolist()):
-            self.values[number][point] = value
+        for variant, point, value in zip(numbers, points, values.tolist()):
+            self.values[variant][point] = value
 
     def add_known(self, known: xr.Dataset) -> None:
         """Take in the finished points of an earlier search."""

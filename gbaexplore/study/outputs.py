@@ -53,7 +53,13 @@ class Outputs:
         found: dict[str, Variable] = {}
         for measure in self.measures:
             for name, variable in measure.variables(model).items():
-                if name + measure.suffix in (*found, *self.grid.names, *self.grid.listed, *_RESERVED, *self.coordinates()):
+                if name + measure.suffix in (
+                    *found,
+                    *self.grid.names,
+                    *self.grid.listed,
+                    *_RESERVED,
+                    *self.coordinates(),
+                ):
                     raise UserError(
                         f'two measures make "{name + measure.suffix}" (or an axis has that name); '
                         f'give one a suffix: {type(measure).__name__}(..., suffix="_late")'

@@ -122,7 +122,7 @@ class Values:
         return base | self.swept(variant, points)
 
     def swept(self, variant: Variant, points: Mapping[str, np.ndarray] = MappingProxyType({})) -> dict[str, np.ndarray]:
-        """Every value that each parameter of axes, of tables and of functions takes, in the grid and at points beside."""
+        """Every value that each parameter of axes, tables and functions takes, in the grid and at points beside."""
         found = {name: values for name, (_, values) in self.grid.listed.items()}
         found |= {name: values.ravel() for name, (_, values) in self.derived_of(variant).items()}
         return {name: np.append(values, points.get(name, ())) for name, values in found.items()}

@@ -209,7 +209,6 @@ def ratio(ds):
 def test_points_have_the_bits_that_a_grid_gives(small):
     study, boundary = small
     points = boundary.sel(feedback="off").points.isel(point=slice(None, None, 7))
-    off = next(variant for variant in study.variants() if variant.labels == {"feedback": "off"})
     for i in (0, 3, points.sizes["point"] - 1):
         one = points.isel(point=i)
         axes = {**study.axes, "muEE": [float(one.muEE), 45.0], "omegaEI": [float(one.omegaEI)]}
@@ -314,7 +313,10 @@ def _has_the_bits_of_a_grid(study):
 @pytest.mark.parametrize(
     ("model", "derived"),
     [
-        (gba.ThresholdLinear(restE=20.0, restI=45.0), {"noise": lambda muEE: 0.1 * max(0.0, (muEE - 28) * (34 - muEE))}),
+        (
+            gba.ThresholdLinear(restE=20.0, restI=45.0),
+            {"noise": lambda muEE: 0.1 * max(0.0, (muEE - 28) * (34 - muEE))},
+        ),
         (gba.DelayedThresholdLinear(), {"velocity": lambda muEE: 0.5 + (muEE - 31) ** 2}),
     ],
 )

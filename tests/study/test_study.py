@@ -170,7 +170,10 @@ NAN = float("nan")
         (dict(measures=Peak()), r"measures is Peak; expected a list, such as \[Peak\(\)\]"),
         (dict(measures=[Peak(window=0.2)]), r"window of Peak is 0.2; expected \(start, stop\)"),
         (dict(axes={"a/b": {"x": ThresholdLinear()}}), "axis name 'a/b': expected a name"),
-        (dict(axes={"muEE": {"x": ThresholdLinear()}}, model=None), '"muEE" has labels, but has the name of a parameter; rename it'),
+        (
+            dict(axes={"muEE": {"x": ThresholdLinear()}}, model=None),
+            '"muEE" has labels, but has the name of a parameter; rename it',
+        ),
         (dict(derived={"muIE": lambda *a: 1}), "expected a function of named parameters"),
         (dict(derived={"muIE": np.sqrt}), "expected a function of named parameters"),
     ],
