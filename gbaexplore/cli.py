@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import re
 from typing import TypeAlias
 
+from gbaexplore.basics import streams
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.places import local, names_store, place
+from gbaexplore.basics.streams import say
 from gbaexplore.running.interrupts import watch
 
 _EXAMPLES = """examples:
@@ -28,21 +30,25 @@ exit codes: 0 done, 1 finished with failed points (check, diff: something was fo
 for, 130 interrupted
 """
 
+_MOST_WORKERS = 1024
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    args = _parser().parse_args(argv)
-    watch()
+    streams.prepare()
     try:
+        args = _parsed(argv)
+        watch()
         return args.command(args)
     except UserError as error:
-        print(f"gbaexplore: {error}", file=sys.stderr)
+        streams.complain(f"gbaexplore: {error}")
         return 2
     except KeyboardInterrupt:
-        print("gbaexplore: interrupted; finished blocks are kept: the same command goes on from there", file=sys.stderr)
+        streams.complain("gbaexplore: interrupted; finished blocks are kept: the same command goes on from there")
         return _ended(130)
-    except BrokenPipeError:  # the reader of our output has gone, as in `gbaexplore info ... | head`
-        sys.stderr.close()
+    except streams.NobodyReads:
         return 0
 
 
@@ -52,16 +58,11 @@ def _ended(code: int) -> int:
     import threading
 
     if threading.active_count() > 1:
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(code)
     return code
 
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
-def _parser() -> argparse.ArgumentParser:
+def _parsed(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="gbaexplore",
         description="Explore what a brain-circuit model does over its whole parameter space.",
@@ -70,106 +71,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    _add_run(commands)
-    _add_looks(commands)
-    _add_copies(commands)
-    _add_pictures(commands)
-    _add_studies(commands)
-    return parser
-
-
-def _add_run(commands: Commands) -> None:
-    run = commands.add_parser("run", help="compute what is missing of a study")
-    run.add_argument("study", metavar="STUDY.py", help="a study file, or the name of a shipped study")
-    _add_execution(run)
-    run.add_argument("--dry-run", action="store_true", help="say what it would take, from timed blocks")
-    run.add_argument("--shrink", action="store_true", help="drop values from the store that the study no longer has")
-    run.set_defaults(command=_run)
-
-
-def _add_looks(commands: Commands) -> None:
-    """Add the commands that look at stores."""
-    info = commands.add_parser("info", help="what a store holds, and what made it")
-    info.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
-    info.add_argument("--json", action="store_true", help="for machines, with the whole history")
-    info.set_defaults(command=_info)
-
-    diff = commands.add_parser("diff", help="what two stores differ in")
-    diff.add_argument("first", metavar="A", help="a NAME.zarr folder")
-    diff.add_argument("second", metavar="B", help="another")
-    diff.set_defaults(command=_diff)
-
-    check = commands.add_parser("check", help="whether a store is as it was written")
-    check.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
-    check.add_argument("--repair", action="store_true", help="mark what is damaged to be computed again")
-    check.add_argument(
-        "--against", metavar="STUDY.py", help="compute a sample of its points again, and compare: are they the study's?"
-    )
-    check.set_defaults(command=_check)
-
-
-def _add_copies(commands: Commands) -> None:
-    """Add the commands that write a store's results to other files."""
-    export = commands.add_parser("export", help="write a store's results for other programs")
-    export.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
-    export.add_argument("out", metavar="OUT", help="a new file; its ending says as what: .nc, .zarr, .csv, .parquet")
-    export.set_defaults(command=_export)
-
-    plot = commands.add_parser("plot", help="draw a store: its map, or what suits it")
-    plot.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
-    plot.add_argument("--out", metavar="FILE", help=".png, .svg or .pdf (default: figures/NAME.png)")
-    plot.set_defaults(command=_plot)
-
-
-def _add_pictures(commands: Commands) -> None:
-    """Add the commands that show results."""
-    explore = commands.add_parser("explore", help="look at a store in the browser: click a point, see its time courses")
-    explore.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
-    explore.add_argument("--study", metavar="STUDY.py", help="what made it, if the model is the study's own")
-    explore.add_argument("--html", metavar="FILE", help="write one page that needs no server, instead")
-    explore.add_argument("--address", default="127.0.0.1", help="where to serve (default: %(default)s)")
-    explore.add_argument("--port", type=int, default=5006, help="0 for any that is free (default: %(default)s)")
-    explore.add_argument("--no-browser", action="store_true", help="do not open one")
-    explore.set_defaults(command=_explore)
-
-    figure = commands.add_parser("figure", help="compute what is missing of a study, and draw its figure")
-    what = figure.add_mutually_exclusive_group(required=True)
-    what.add_argument("study", nargs="?", metavar="STUDY", help="a shipped study's name, or a study file's path")
-    what.add_argument("--all", action="store_true", help="every shipped study that has a figure")
-    figure.add_argument(
-        "--out", metavar="DIR", default="figures", help="folder for the pictures (default: %(default)s)"
-    )
-    _add_execution(figure)
-    figure.set_defaults(command=_figure)
-
-
-def _add_studies(commands: Commands) -> None:
-    """Add the commands about study files and the program itself."""
-    studies = commands.add_parser("studies", help="the shipped studies, with a line each")
-    studies.set_defaults(command=_studies)
-
-    new = commands.add_parser("new", help="a study file of your own to start from")
-    new.add_argument("path", metavar="FILE.py", help="where to write it")
-    new.add_argument("--from", dest="origin", metavar="STUDY", default="gba_grid", help="default: %(default)s")
-    new.set_defaults(command=_new)
-
-    verify = commands.add_parser("verify", help="compare published and independent numbers with ours")
-    verify.add_argument("--markdown", action="store_true", help="write the table as Markdown")
-    verify.set_defaults(command=_verify)
-
-
-def _add_execution(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--store",
-        metavar="PLACE",
-        default="store",
-        help="folder that holds NAME.zarr, or X.zarr, the store itself; or the URL of either, s3://BUCKET/FOLDER "
-        "(default: %(default)s)",
-    )
-    workers = command.add_mutually_exclusive_group()
-    workers.add_argument("--workers", metavar="N", type=_count, help="N processes (default: a thread per core)")
-    workers.add_argument("--scheduler", metavar="ADDR", help="a running dask scheduler, tcp://HOST:PORT")
+    for add in _COMMANDS:
+        add(commands)
+    try:
+        return parser.parse_args(argv)
+    except SystemExit:
+        streams.flush()  # of what --help has printed
+        raise
 
 
 class _Version(argparse.Action):
@@ -181,14 +89,66 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        print(f"gbaexplore {version('gbaexplore')}")
+        say(f"gbaexplore {version('gbaexplore')}")
         parser.exit()
 
 
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+# What several commands take.
+
+
+def _add_store(command: argparse.ArgumentParser) -> None:
+    command.add_argument("store", metavar="STORE", help="a NAME.zarr folder, or its URL")
+
+
+def _add_execution(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--store",
+        metavar="PLACE",
+        default="store",
+        help="folder that holds NAME.zarr, or X.zarr, the store itself; or the URL of either, s3://BUCKET/FOLDER "
+        "(default: %(default)s)",
+    )
+    workers = command.add_mutually_exclusive_group()
+    workers.add_argument("--workers", metavar="N", type=_workers, help="N processes (default: a thread per core)")
+    workers.add_argument("--scheduler", metavar="ADDR", type=_address, help="a running dask scheduler, tcp://HOST:PORT")
+
+
+def _workers(text: str) -> int:
+    return _whole_number(text, 1, _MOST_WORKERS)
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"(\w+://)?[^\s/]+:\d{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no address; expected one such as tcp://127.0.0.1:8786")
+    return text
+
+
+def _host(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("nothing is no address; expected one of this machine, such as 127.0.0.1")
+    return text
+
+
+def _port(text: str) -> int:
+    return _whole_number(text, 0, 65535)
+
+
+def _whole_number(text: str, least: int, most: int) -> int:
+    if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from {least} to {most:,}")
     return int(text)
+
+
+# The commands, each below its arguments.
+
+
+def _add_run(commands: Commands) -> None:
+    run = commands.add_parser("run", help="compute what is missing of a study")
+    run.add_argument("study", metavar="STUDY.py", help="a study file, or the name of a shipped study")
+    _add_execution(run)
+    run.add_argument("--dry-run", action="store_true", help="say what it would take, from timed blocks")
+    run.add_argument("--shrink", action="store_true", help="drop values from the store that the study no longer has")
+    run.set_defaults(command=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -203,26 +163,50 @@ def _run(args: argparse.Namespace) -> int:
             raise UserError("--dry-run times blocks on this machine; expected no --scheduler with it")
         from gbaexplore.running.forecast import forecast
 
-        print(forecast(study, store, args.workers, args.shrink))
+        say(forecast(study, store, args.workers, args.shrink))
         return 0
     report = runner.execute(study, store, args.workers, args.scheduler, progress=Progress, shrink=args.shrink)
-    print(report)
+    say(report)
     return 0 if report.complete else 1
+
+
+def _add_info(commands: Commands) -> None:
+    info = commands.add_parser("info", help="what a store holds, and what made it")
+    _add_store(info)
+    info.add_argument("--json", action="store_true", help="for machines, with the whole history")
+    info.set_defaults(command=_info)
 
 
 def _info(args: argparse.Namespace) -> int:
     from gbaexplore.store import info
 
-    print(info.as_json(place(args.store)) if args.json else info.describe(place(args.store)))
+    say(info.as_json(place(args.store)) if args.json else info.describe(place(args.store)))
     return 0
+
+
+def _add_diff(commands: Commands) -> None:
+    diff = commands.add_parser("diff", help="what two stores differ in")
+    diff.add_argument("first", metavar="A", help="a NAME.zarr folder")
+    diff.add_argument("second", metavar="B", help="another")
+    diff.set_defaults(command=_diff)
 
 
 def _diff(args: argparse.Namespace) -> int:
     from gbaexplore.store.diff import diff
 
     found = diff(place(args.first), place(args.second))
-    print(*(found or ["no difference"]), sep="\n")
+    say(*(found or ["no difference"]))
     return 1 if found else 0
+
+
+def _add_check(commands: Commands) -> None:
+    check = commands.add_parser("check", help="whether a store is as it was written")
+    _add_store(check)
+    check.add_argument("--repair", action="store_true", help="mark what is damaged to be computed again")
+    check.add_argument(
+        "--against", metavar="STUDY.py", help="compute a sample of its points again, and compare: are they the study's?"
+    )
+    check.set_defaults(command=_check)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -230,52 +214,89 @@ def _check(args: argparse.Namespace) -> int:
 
     path = place(args.store)
     findings = integrity.check(path)
-    print(*findings, sep="\n", end="\n" if findings else "")
+    say(*findings)
     damaged = sum(not finding.harmless for finding in findings)
-    print(f"{path}: {damaged} damaged, {len(findings) - damaged} left over")
-    if args.against and not damaged:
+    say(f"{path}: {damaged} damaged, {len(findings) - damaged} left over")
+    if args.against is not None and not damaged:
         from gbaexplore.running import runner
         from gbaexplore.study.file import load_study
 
-        print(f"{path}: {runner.proved(load_study(args.against), path)}")
+        say(f"{path}: {runner.proved(load_study(args.against), path)}")
     if not args.repair or not findings:
         return 1 if damaged else 0
     beyond = integrity.repair(path, findings)
     if beyond:
-        print("what is no chunk can't be repaired: restore the files, or move the store away and run the study again")
+        say("what is no chunk can't be repaired: restore the files, or move the store away and run the study again")
         return 1
-    print("repaired: what was removed is pending now; `gbaexplore run` with its study computes it again")
+    say("repaired: what was removed is pending now; `gbaexplore run` with its study computes it again")
     return 0
+
+
+def _add_export(commands: Commands) -> None:
+    export = commands.add_parser("export", help="write a store's results for other programs")
+    _add_store(export)
+    export.add_argument("out", metavar="OUT", help="a new file; its ending says as what: .nc, .zarr, .csv, .parquet")
+    export.set_defaults(command=_export)
 
 
 def _export(args: argparse.Namespace) -> int:
     from gbaexplore.store.export import export
 
     export(place(args.store), args.out)
-    print(args.out)
+    say(args.out)
     return 0
+
+
+def _add_plot(commands: Commands) -> None:
+    plot = commands.add_parser("plot", help="draw a store: its map, or what suits it")
+    _add_store(plot)
+    plot.add_argument("--out", metavar="FILE", help=".png, .svg or .pdf (default: figures/NAME.png)")
+    plot.set_defaults(command=_plot)
 
 
 def _plot(args: argparse.Namespace) -> int:
     from gbaexplore import plots
 
-    print(plots.store(place(args.store), args.out))
+    say(plots.store(place(args.store), args.out))
     return 0
+
+
+def _add_explore(commands: Commands) -> None:
+    explore = commands.add_parser("explore", help="look at a store in the browser: click a point, see its time courses")
+    _add_store(explore)
+    explore.add_argument("--study", metavar="STUDY.py", help="what made it, if the model is the study's own")
+    explore.add_argument("--html", metavar="FILE", help="write one page that needs no server, instead")
+    explore.add_argument("--address", type=_host, default="127.0.0.1", help="where to serve (default: %(default)s)")
+    explore.add_argument("--port", type=_port, default=5006, help="0 for any that is free (default: %(default)s)")
+    explore.add_argument("--no-browser", action="store_true", help="do not open one")
+    explore.set_defaults(command=_explore)
 
 
 def _explore(args: argparse.Namespace) -> int:
     from gbaexplore.study.file import load_study
 
-    study = load_study(args.study) if args.study else None
-    if args.html:
+    study = None if args.study is None else load_study(args.study)
+    if args.html is not None:
         from gbaexplore.plots.explorer.one_file import write
 
-        print(write(args.store, args.html))
+        say(write(args.store, args.html))
         return 0
     from gbaexplore.plots.explorer.page import serve
 
     serve(args.store, study, args.address, args.port, show=not args.no_browser)
     return 0
+
+
+def _add_figure(commands: Commands) -> None:
+    figure = commands.add_parser("figure", help="compute what is missing of a study, and draw its figure")
+    what = figure.add_mutually_exclusive_group(required=True)
+    what.add_argument("study", nargs="?", metavar="STUDY", help="a shipped study's name, or a study file's path")
+    what.add_argument("--all", action="store_true", help="every shipped study that has a figure")
+    figure.add_argument(
+        "--out", metavar="DIR", default="figures", help="folder for the pictures (default: %(default)s)"
+    )
+    _add_execution(figure)
+    figure.set_defaults(command=_figure)
 
 
 def _figure(args: argparse.Namespace) -> int:
@@ -287,10 +308,15 @@ def _figure(args: argparse.Namespace) -> int:
         raise UserError(f"{store} is one store; expected a folder, for a store of each study: choose another --store")
     for name in shipped() if args.all else [args.study]:
         report, pictures = figures.make(name, store, out, args.workers, args.scheduler)
-        print(f"{report.path}: {report.computed:,} of {report.points:,} points computed")
-        print(*(f"  {picture}" for picture in pictures), sep="\n", flush=True)
+        say(f"{report.path}: {report.computed:,} of {report.points:,} points computed")
+        say(*(f"  {picture}" for picture in pictures))
         failed |= bool(report.errors)
     return 1 if failed else 0
+
+
+def _add_studies(commands: Commands) -> None:
+    studies = commands.add_parser("studies", help="the shipped studies, with a line each")
+    studies.set_defaults(command=_studies)
 
 
 def _studies(args: argparse.Namespace) -> int:
@@ -298,21 +324,49 @@ def _studies(args: argparse.Namespace) -> int:
 
     listed = shipped()
     width = max(map(len, listed))
-    print(*(f"{name:<{width}}  {line}" for name, line in listed.items()), sep="\n")
+    say(*(f"{name:<{width}}  {line}" for name, line in listed.items()))
     return 0
+
+
+def _add_new(commands: Commands) -> None:
+    new = commands.add_parser("new", help="a study file of your own to start from")
+    new.add_argument("path", metavar="FILE.py", help="where to write it")
+    new.add_argument("--from", dest="origin", metavar="STUDY", default="gba_grid", help="default: %(default)s")
+    new.set_defaults(command=_new)
 
 
 def _new(args: argparse.Namespace) -> int:
     from gbaexplore.study.file import write_copy
 
     path = write_copy(args.origin, args.path)
-    print(f"{path} is yours to change; then: gbaexplore run {path}")
+    say(f"{path} is yours to change; then: gbaexplore run {path}")
     return 0
+
+
+def _add_verify(commands: Commands) -> None:
+    verify = commands.add_parser("verify", help="compare published and independent numbers with ours")
+    verify.add_argument("--markdown", action="store_true", help="write the table as Markdown")
+    verify.set_defaults(command=_verify)
 
 
 def _verify(args: argparse.Namespace) -> int:
     from gbaexplore import verification
 
     rows = verification.verify()
-    print(verification.markdown(rows) if args.markdown else verification.table(rows))
+    say(verification.markdown(rows) if args.markdown else verification.table(rows))
     return 0 if all(row.passed for row in rows) else 1
+
+
+_COMMANDS = (
+    _add_run,
+    _add_info,
+    _add_diff,
+    _add_check,
+    _add_export,
+    _add_plot,
+    _add_explore,
+    _add_figure,
+    _add_studies,
+    _add_new,
+    _add_verify,
+)

@@ -13,6 +13,10 @@ import pytest
 import xarray as xr
 from grids import HELD, HELD_POINTS
 
+from gbaexplore.basics import streams
+from gbaexplore.cli import main
+from gbaexplore.study.file import load_study
+
 COMMAND = [str(Path(sys.executable).with_name("gbaexplore"))]
 LONG_S = 600  # nothing here takes as long, unless it hangs; however busy the machine
 HEAD = """
@@ -33,6 +37,14 @@ def folder(tmp_path):
 
 def command(*args, cwd, **kwargs):
     return subprocess.run([*COMMAND, *args], cwd=cwd, capture_output=True, text=True, timeout=LONG_S, **kwargs)
+
+
+def ended(*args):
+    """The exit code of a command, in this process."""
+    try:
+        return main([*args])
+    except SystemExit as error:  # argparse
+        return error.code
 
 
 def test_run_then_run_again_then_info(folder):
@@ -125,39 +137,101 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_users_mistake_is_one_line_and_exit_2(tmp_path, mistake):
+def test_a_users_mistake_is_one_line_and_exit_2(tmp_path, monkeypatch, capsys, mistake):
     text, message = MISTAKES[mistake]
     (tmp_path / "wrong.py").write_text(text)
-    done = command("run", "wrong.py", cwd=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.startswith("gbaexplore: ")
-    assert done.stderr.count("\n") == 1
-    assert "wrong.py" in done.stderr
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "wrong.py"]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.startswith("gbaexplore: ")
+    assert said.count("\n") == 1
+    assert "wrong.py" in said
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != "__pycache__") == ["wrong.py"]
 
 
-def test_mistakes_with_stores_and_paths(folder):
+def test_mistakes_with_stores_and_paths(folder, monkeypatch, capsys):
     (folder / "file").write_text("in the way")
+    (folder / "file.py").write_bytes(b"# \xfc\n")
     (folder / "store").mkdir()
     (folder / "store" / "tiny.zarr").mkdir()
+    monkeypatch.chdir(folder)
     cases = [
         (("run", "nothing.py"), "no study file"),
         (("run", "store"), "no study file"),
         (("run", "tiny.py"), "not a gbaexplore store: it is something else"),
         (("run", "tiny.py", "--store", "file"), "file is no folder; expected a folder for tiny.zarr"),
         (("info", "nothing.zarr"), "not a gbaexplore store: there is nothing there"),
-        (("run", "tiny.py", "--workers", "0"), "not a whole number of at least 1"),
+        (("run", "tiny.py", "--workers", "0"), "not a whole number from 1 to 1,024"),
+        (("run", "tiny.py", "--scheduler", "nonsense"), "no address; expected one such as tcp://127.0.0.1:8786"),
+        (("figure", "tiny.py"), "has no figure"),
+        (("explore", "store/tiny.zarr", "--port", "99999"), "not a whole number from 0 to 65,535"),
+        (("explore", "store/tiny.zarr", "--address", ""), "nothing is no address"),
+        (("explore", "store/tiny.zarr", "--html", ""), "'' is no path"),
+        (("explore", "store/tiny.zarr", "--html", "tiny.py"), "expected the name of an HTML file"),
+        (("diff", "tiny.py", "store/tiny.zarr"), "tiny.py is not a gbaexplore store"),
+        (("new", "other.py", "--from", "file.py"), "file.py can't be read"),
         (("run",), "required"),
         ((), "required"),
     ]
     before = sorted(folder.rglob("*"))
     for args, message in cases:
-        done = command(*args, cwd=folder)
-        assert done.returncode == 2, args
-        assert message in done.stderr
-        assert "Traceback" not in done.stderr
+        assert ended(*args) == 2, args
+        said = capsys.readouterr().err
+        assert message in said
+        assert "Traceback" not in said
     assert [p for p in sorted(folder.rglob("*")) if "__pycache__" not in str(p)] == before
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        ("raise RuntimeError('no')", "raised RuntimeError: no (tiny.py, line 9); mend it: the results are kept"),
+        ("return 3", "returned int; expected a matplotlib Figure"),
+    ],
+)
+def test_a_draw_that_draws_nothing(folder, monkeypatch, capsys, draw, message):
+    study = TINY.replace("**parts)", "duration=0.1, **{**parts, 'stimulus': Pulse('V1', 0.0, 0.1, 40.0)})")
+    (folder / "tiny.py").write_text(f"{study}\ndef draw(ds): {draw}\n")
+    monkeypatch.chdir(folder)
+    assert main(["figure", "tiny.py"]) == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / "figures").exists()
+
+
+@pytest.mark.parametrize("written", ['name="tiny"', "name='t' 'iny'", "**{'name': 'tiny'}"])
+def test_a_copy_has_a_name_of_its_own(tmp_path, monkeypatch, written):
+    """Else both would write one store."""
+    parts = "model=ThresholdLinear(), connectome=macaque, stimulus=pulse, measures=[Peak()]"
+    (tmp_path / "tiny.py").write_text(f'{HEAD}study = Study(axes={{"muEE": [28.0]}}, {written}, {parts})  # ü\n')
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "copy.py", "--from", "./tiny.py"]) == 0
+    assert load_study("copy.py").name == "copy"
+    assert load_study("copy.py").axes == load_study("tiny.py").axes
+
+
+@pytest.mark.parametrize(
+    ("shell", "code", "message"),
+    [
+        ("{} --version > /dev/full", 2, "gbaexplore: standard output can't be written to: No space left on device"),
+        ("{} --help > /dev/full", 2, "gbaexplore: standard output can't be written to: No space left on device"),
+        ("set -o pipefail; {} studies | true", 0, ""),
+        ("{} info none 2> /dev/full", 2, ""),
+        ("{} studies <&- >&- 2>&-", 0, ""),
+        ("{} new x.txt 2>&-", 2, ""),
+        ("LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 {} new ü", 2, "expected the name of a Python file"),
+    ],
+)
+def test_streams_that_are_full_closed_or_have_few_letters(tmp_path, shell, code, message):
+    done = subprocess.run(["bash", "-c", shell.format(*COMMAND)], cwd=tmp_path, capture_output=True, timeout=LONG_S)
+    assert done.returncode == code
+    assert message.encode() in done.stderr
+    assert done.stderr.count(b"\n") == bool(message)
+
+
+def test_a_label_can_not_act_on_the_terminal(capsys):
+    streams.say("a\x1b[2J\u202eb\nc")
+    assert capsys.readouterr().out == "a\\x1b[2J\\u202eb\nc\n"
 
 
 def test_an_empty_grid_is_one_point(folder):
@@ -236,10 +310,13 @@ def test_killed_it_resumes(held):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("args", [(), ("--workers", "2")])
-def test_interrupted_it_says_how_to_resume(held, args):
+@pytest.mark.parametrize(
+    ("number", "args"),
+    [(signal.SIGINT, ()), (signal.SIGINT, ("--workers", "2")), (signal.SIGTERM, ()), (signal.SIGHUP, ())],
+)
+def test_interrupted_it_says_how_to_resume(held, number, args):
     process = started(held, *args)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers' processes too
+    os.killpg(process.pid, number)  # as a terminal does: to the workers' processes too
     _, stderr = process.communicate(timeout=LONG_S)
     assert process.returncode == 130
     assert "the same command goes on from there" in stderr
@@ -264,7 +341,6 @@ def test_an_interrupt_while_it_starts_is_not_lost(held, args, reached, later_s):
 @pytest.mark.parametrize("off_by", [0.0, 1e-3])
 def test_verify_fails_when_a_number_does(monkeypatch, capsys, off_by):
     from gbaexplore import verification
-    from gbaexplore.cli import main
 
     row = verification.Row(
         what="a peak", expected=1.0, text="1.000", source="a paper", ours=1.0 + off_by, tolerance=1e-4

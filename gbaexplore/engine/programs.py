@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from gbaexplore.basics.errors import UserError, one_line
+from gbaexplore.basics.errors import UserError, one_line, text_of
 from gbaexplore.identity.traced import Traced, traced
 from gbaexplore.measures.base import Now
 from gbaexplore.measures.peak import Peak
@@ -22,8 +22,27 @@ if TYPE_CHECKING:
     from gbaexplore.engine.plan import Batch
 
 
+def check_platform() -> None:
+    """Raise UserError if JAX has nothing to compute on."""
+    try:
+        jax.devices()
+    except (
+        RuntimeError,
+        AssertionError,
+    ) as error:  # the latter, bare, for "cuda" without CUDA
+        raise UserError(
+            f"JAX can't compute here ({text_of(error)}); expected a platform that this machine has: unset "
+            "JAX_PLATFORMS, or make it cpu"
+        ) from None
+
+
 def program(batch: Batch) -> dict[str, Any]:
-    """Return the identities of all that the engine traces for a batch, and the parameters that its model looks at."""
+    """Return the identities of all that the engine traces for a batch, and the parameters that its model looks at.
+
+    Raises:
+        UserError: JAX has nothing to compute on.
+    """
+    check_platform()
     model, areas = batch.model, len(batch.runs[0].areas)
     with jax.enable_x64(batch.dtype == "float64"):
         area, matrix = (jax.ShapeDtypeStruct((areas,) * d, batch.dtype) for d in (1, 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.errors import UserError, one_line
 from gbaexplore.basics.places import check_writable, writing
 from gbaexplore.running import runner
 from gbaexplore.running.progress import Progress
@@ -28,9 +28,17 @@ def make(
     report = runner.execute(file.study, store, workers, scheduler, progress=Progress)
 
     import matplotlib as mpl
+    from matplotlib.figure import Figure
 
     mpl.use("agg")  # files are wanted, and there may be no display
-    figure = file.draw(open_study(report.path))
+    try:
+        figure = file.draw(open_study(report.path))
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"draw of {file.path} raised {one_line(error)}; mend it: the results are kept") from error
+    if not isinstance(figure, Figure):
+        raise UserError(f"draw of {file.path} returned {type(figure).__name__}; expected a matplotlib Figure")
     with writing(out, "choose another --out"):
         out.mkdir(parents=True, exist_ok=True)
         for picture in pictures:

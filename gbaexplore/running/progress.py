@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TextIO
@@ -26,15 +27,21 @@ class Progress:
         now = time.monotonic()
         if self.terminal:
             filled = _WIDTH * self.done // self.total
-            print(f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {self}", end="\x1b[K", file=self.out, flush=True)
+            self._write(f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {self}\x1b[K")
         elif now - self.said >= _PLAIN_EVERY_S or self.done == self.total:
             self.said = now
-            print(self, file=self.out, flush=True)
+            self._write(f"{self}\n")
 
     def close(self) -> None:
         """End the bar's line."""
         if self.terminal and self.done:
-            print(file=self.out, flush=True)
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        """Write, if it can be: a run goes on when its terminal has gone."""
+        with contextlib.suppress(OSError):
+            self.out.write(text)
+            self.out.flush()
 
     @property
     def seconds(self) -> float:

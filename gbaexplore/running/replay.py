@@ -147,7 +147,7 @@ class Replay:
         try:
             wanted = float(label)
         except (TypeError, ValueError, OverflowError):
-            raise UserError(f"{axis} = {listing([label])}; expected a number") from None
+            raise UserError(f"{axis} = {listing([repr(label)])}; expected a number") from None
         nearest = int(np.abs(np.asarray(known) - wanted).argmin())
         if canonical(np.array([known[nearest]])) != canonical(np.array([wanted])):
             raise UserError(f"no value {label} on the axis {axis}; the nearest is {known[nearest]}")

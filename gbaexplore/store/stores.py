@@ -113,7 +113,7 @@ def software(path: Path) -> dict[str, str]:
 
 
 def _adopted(path: Path) -> dict[str, Any]:
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         return json.loads((path / _ADOPTED).read_text())
     return {}
 

@@ -37,6 +37,12 @@ _HEAD = """\
 # Try it:  gbaexplore run {name}.py --dry-run;  gbaexplore run {name}.py;  gbaexplore figure {name}.py
 """
 
+_RENAME = """\
+import dataclasses  # noqa: E402
+
+study = dataclasses.replace(study, name="{name}")  # it names the store
+"""
+
 
 @dataclass(frozen=True)
 class StudyFile:
@@ -86,8 +92,7 @@ def write_copy(origin: str, path: str | Path) -> Path:
         raise UserError(f"{path}: expected the name of a Python file, such as my_study.py")
     check_writable(path)
     head = _HEAD.format(origin=source.stem, name=path.stem)
-    # The study's name names its store: a copy must not be taken for the original.
-    text = source.read_text(encoding="utf-8").replace(f'name="{source.stem}"', f'name="{path.stem}"')
+    text = _renamed(source, path.stem)
     with writing(path, "choose another place"):
         try:
             with path.open("x", encoding="utf-8") as file:
@@ -95,6 +100,28 @@ def write_copy(origin: str, path: str | Path) -> Path:
         except FileExistsError:
             raise UserError(f"{path} exists already; choose another name, or remove it") from None
     return path
+
+
+def _renamed(source: Path, name: str) -> str:
+    """Return a study file's text with another name for the study: it names the store, which is the original's."""
+    try:
+        text = importlib.util.decode_source(source.read_bytes())
+        tree = ast.parse(text)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UserError(f"{source} can't be read ({text_of(error)}); expected a Python file") from None
+    calls = [node.value for node in tree.body if isinstance(node, ast.Assign) and _names_study(node.targets)]
+    given = [word for call in calls if isinstance(call, ast.Call) for word in call.keywords if word.arg == "name"]
+    if len(given) != 1 or not isinstance(given[0].value, ast.Constant):
+        return f"{text.rstrip()}\n\n{_RENAME.format(name=name)}"
+    value = given[0].value
+    lines = text.encode().splitlines(keepends=True)
+    row, end = value.lineno - 1, (value.end_lineno or value.lineno) - 1
+    lines[row : end + 1] = [lines[row][: value.col_offset] + f'"{name}"'.encode() + lines[end][value.end_col_offset :]]
+    return b"".join(lines).decode()
+
+
+def _names_study(targets: list[ast.expr]) -> bool:
+    return any(isinstance(target, ast.Name) and target.id == "study" for target in targets)
 
 
 def load_study(path: str | Path) -> Study:

@@ -14,7 +14,7 @@ from gbaexplore.basics.names import STATUS
 from gbaexplore.basics.points import NOISE
 from gbaexplore.engine.first_step import try_first_step
 from gbaexplore.engine.plan import Plan, make_plan
-from gbaexplore.engine.programs import Programs, key
+from gbaexplore.engine.programs import Programs, check_platform, key
 from gbaexplore.engine.queue import Results, simulate_batch
 from gbaexplore.engine.trials import SimulatedTrials
 from gbaexplore.measures.base import StreamingMeasure
@@ -94,6 +94,7 @@ class Simulation:
 
     def _try_models(self) -> None:
         """Take a first step, and linearise if that is asked for, with each kind of model."""
+        check_platform()
         last_first = reversed(list(self.values.variants))
         tried = {(type(v.model), json.dumps(v.model.options(), default=repr)): v for v in last_first}
         for variant in tried.values():

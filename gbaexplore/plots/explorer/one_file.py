@@ -38,6 +38,8 @@ def write(store: str | Path, out: str | Path) -> Path:
         UserError: it is not a store, has no two axes or is too large, or the file can't be written.
     """
     path, out = place(store), local(out)
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"{out}: expected the name of an HTML file, such as map.html")
     check_writable(out)
     ds = stores.open_study(path)
     x, y, *_ = views.two_axes(ds, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import keyword
@@ -13,9 +14,10 @@ import numpy as np
 import panel as pn
 import param
 
-from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.errors import UserError, printable
 from gbaexplore.basics.names import AREA, STATUS, STATUS_MEANINGS
 from gbaexplore.basics.places import place, reason
+from gbaexplore.basics.streams import say
 from gbaexplore.plots.explorer import charts, links, pictures, views
 from gbaexplore.plots.explorer.courses import Course, Courses
 from gbaexplore.plots.explorer.text import escaped
@@ -315,15 +317,18 @@ def serve(store: str, study: Study | None, address: str, port: int, show: bool) 
             verbose=False,
         )  # fmt: skip
     except (OSError, ValueError, OverflowError) as error:
-        raise UserError(f"port {port} of {address} can't be had ({reason(error)}); choose another --port") from None
+        raise UserError(
+            f"port {port} of {address} can't be had ({reason(error)}); choose another --port or --address"
+        ) from None
     url = f"http://{address}:{server.port}/"
-    print(f"{store} is shown at {url} until Ctrl-C is pressed", flush=True)
+    say(f"{printable(store)} is shown at {url} until Ctrl-C is pressed")
     if show:
         import webbrowser
 
         webbrowser.open(url)
     server.start()
-    server.io_loop.start()
+    with contextlib.suppress(KeyboardInterrupt):  # that is its end
+        server.io_loop.start()
 
 
 def _page(store: str, study: Study | None) -> Any:
