@@ -63,6 +63,14 @@ def _ended(code: int) -> int:
 
 
 def _parsed(argv: list[str] | None) -> argparse.Namespace:
+    try:
+        return _parser().parse_args(argv)
+    except SystemExit:
+        streams.flush()  # of what --help has printed
+        raise
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gbaexplore",
         description="Explore what a brain-circuit model does over its whole parameter space.",
@@ -73,11 +81,7 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in _COMMANDS:
         add(commands)
-    try:
-        return parser.parse_args(argv)
-    except SystemExit:
-        streams.flush()  # of what --help has printed
-        raise
+    return parser
 
 
 class _Version(argparse.Action):
