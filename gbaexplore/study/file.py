@@ -85,7 +85,7 @@ def write_copy(origin: str, path: str | Path) -> Path:
     """Write a copy of a study file, renamed, for a user to change; return its path.
 
     Raises:
-        UserError: there is something at `path`, or it can't be written to.
+        UserError: there is something at `path`, or it can't be written to; the file is no Python.
     """
     source, path = find(origin), local(path)
     if path.suffix != ".py" or not path.stem.isidentifier():
@@ -156,6 +156,9 @@ _BESIDE: dict[str, tuple[Path, bytes]] = {}
 """Modules of users' own that study files have imported: their files, and what was in them."""
 
 
+_LOADING: set[str] = set()
+
+
 class _Loader(importlib.machinery.SourceFileLoader):
     """A loader that compiles what is in the file; Python's own takes what it has kept of one of its size and second."""
 
@@ -168,18 +171,22 @@ def _load_module(path: Path, digest: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, str(path)))
     assert spec is not None  # it ends with .py
     assert spec.loader is not None
+    if name in _LOADING:
+        raise UserError(f"{path} loads itself; expected `study = Study(...)` in it")
     module = importlib.util.module_from_spec(spec)
     _forget_others(path.parent)
     before = set(sys.modules)
     # Before it is executed: dataclasses with postponed annotations look their module up there.
     sys.modules[name] = module
+    _LOADING.add(name)
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         raise UserError(_where(error, path)) from error
     finally:
+        _LOADING.discard(name)
         sys.path.remove(str(path.parent))
         _remember(set(sys.modules) - before - {name})
     return module
@@ -220,9 +227,12 @@ def _forget_others(folder: Path) -> None:
 def _where(error: BaseException, path: Path) -> str:
     """Say in one line what went wrong in a study file, and in which of its lines."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        lines = [error.lineno]
-    at = f"{path}, line {lines[-1]}" if lines else str(path)
+    text = text_of(error) if str(error).strip() else "no message"
+    if isinstance(error, SyntaxError):
+        text = error.msg
+        if error.filename in (str(path), "<unknown>"):
+            lines = [error.lineno]
+    at = f"{path}, line {lines[-1]}" if lines and lines[-1] else str(path)
     if isinstance(error, UserError):
         return f"{at}: {error}"
-    return f"{at}: {type(error).__name__}: {text_of(error) if str(error).strip() else 'no message'}; fix the file"
+    return f"{at}: {type(error).__name__}: {text}; fix the file"

@@ -74,7 +74,7 @@ NOISE = dict(model=ThresholdLinear(restE=20.0, restI=45.0), fixed={"noise": 0.1}
 
 def test_seeds_are_whole_numbers_that_twelve_digits_hold(make_study):
     axis = [np.uint64(3), 10**12 - 1, 1.0, np.int8(2)]
-    study = make_study(**NOISE, axes={"seed": axis})
+    study = make_study(**NOISE, axes={"seed": axis}, block_points=4)
     ds = study.template()
     assert ds.seed.values.tolist() == [1, 2, 3, 10**12 - 1]
     assert ds.seed.dtype == int
