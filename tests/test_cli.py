@@ -160,7 +160,7 @@ def test_mistakes_with_stores_and_paths(folder, monkeypatch, capsys):
         (("run", "nothing.py"), "no study file"),
         (("run", "store"), "no study file"),
         (("run", "tiny.py"), "not a gbaexplore store: it is something else"),
-        (("run", "tiny.py", "--store", "file"), "file is no folder; expected a folder for tiny.zarr"),
+        (("run", "tiny.py", "--store", "file"), "file is not a folder; expected a folder for tiny.zarr"),
         (("info", "nothing.zarr"), "not a gbaexplore store: there is nothing there"),
         (("run", "tiny.py", "--workers", "0"), "not a whole number from 1 to 1,024"),
         (("run", "tiny.py", "--scheduler", "nonsense"), "no address; expected one such as tcp://127.0.0.1:8786"),

@@ -1,1 +1,1 @@
-"""Words that all rooms share: errors, names, time, places, the coordinates of points."""
+"""What all rooms share: errors, numbers, names, time, places, the coordinates of points."""

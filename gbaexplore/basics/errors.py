@@ -13,10 +13,10 @@ _LONGEST = 80  # characters of a name in a list
 
 
 class UserError(ValueError):
-    """A mistake in what was asked for: what was found, what was expected, what to do.
+    """A mistake that the user can fix; its text gives what was found, what was expected, and the fix.
 
-    The command line prints its text as one line and exits with 2. Names in it come from files and stores of any origin,
-    so it is `printable`.
+    The command line prints the text as one line and exits with 2. It may contain names from files and stores of any
+    origin, so it is made `printable`.
     """
 
     def __init__(self, text: str) -> None:
@@ -24,7 +24,7 @@ class UserError(ValueError):
 
 
 def printable(text: object) -> str:
-    r"""Return text with its control characters and marks of direction escaped: it can't move a terminal's cursor.
+    r"""Return text with its control and direction characters escaped, so that it is harmless in a terminal.
 
     >>> print(printable("V1\x1b[2K\n"))
     V1\x1b[2K\n
@@ -36,7 +36,7 @@ def printable(text: object) -> str:
 
 
 def text_of(error: BaseException, most: int = 300) -> str:
-    """Return what an error says, on one line of at most `most` characters; if it says nothing, its type."""
+    """Return an error's text on one line, cut after `most` characters; its type's name if it has no text."""
     words = printable(" ".join(str(error).split()))
     return (words if len(words) <= most else f"{words[:most]}...") or type(error).__name__
 
@@ -59,7 +59,7 @@ def shown(value: object) -> str:
 
 
 def unknown(what: str, name: str, known: Iterable[str], kind: str) -> str:
-    """Word a message about a name that is not among the known ones.
+    """Return a message about an unknown name: what was asked for, the nearest name, the known names.
 
     >>> unknown('no area "v1" in macaque29', "v1", ["V1", "V2"], "Areas")
     'no area "v1" in macaque29; did you mean "V1"? Areas: V1, V2'
@@ -80,9 +80,9 @@ def listing(names: Iterable[object], most: int = 40) -> str:
 
 
 def raised_at(error: BaseException) -> str:
-    """Return ' (FILE, line N)': the last line of the user's own code that an exception came through.
+    """Return ' (FILE, line N)': the innermost line of the user's own code in an exception's traceback.
 
-    If it came through none, the last one of this package; '' if there is none of that either.
+    Without such a line, the innermost one of this package; else ''.
     """
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not is_installed(f.filename)]
     own = [f for f in frames if not f.filename.startswith(_PACKAGE)] or frames
@@ -90,13 +90,13 @@ def raised_at(error: BaseException) -> str:
 
 
 def defined_at(function: Callable[..., Any]) -> str:
-    """Return ' (FILE, line N)': where a function's definition starts; '' if it is not written in Python."""
+    """Return ' (FILE, line N)': the first line of a function's definition; '' if it is not written in Python."""
     code = getattr(function, "__code__", None)
     return f" ({Path(code.co_filename).name}, line {code.co_firstlineno})" if code else ""
 
 
 def one_line(error: BaseException) -> str:
-    """Say what was raised and in which line of whose code: the last one of the user's own."""
+    """Return an exception's type, text and place (see `raised_at`) on one line."""
     text = text_of(error)
     if type(error).__name__ == "TracerBoolConversionError" or "truth value of an array" in text:
         text = "if, and, or, not and while can't decide over arrays; use jnp.where, jnp.maximum or jnp.logical_and"

@@ -1,4 +1,4 @@
-"""Dimension names, variable attributes and number formats: what a Dataset says about itself."""
+"""Dimension names, attributes of variables, and the numbers and labels of axes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ STATUS_ATTRS: dict[str, Any] = {
 
 
 def canonical(values: np.ndarray) -> np.ndarray:
-    """Return values as float64, so that linspace, arange and float32 mean the same point.
+    """Return values as float64 labels: linspace, arange and float32 give the same ones.
 
-    They are rounded to 12 significant digits, and the rounding error that stands for 0 in a row of evenly spaced values
-    is made 0. Single precision is taken as `decimals` has it.
+    Values are rounded to 12 significant digits; single precision is converted by `decimals`; among evenly spaced values
+    a rounding error in the place of 0 becomes 0.
 
     >>> canonical(np.array([31 + 3 * 0.1, 0.0]))
     array([31.3,  0. ])
@@ -41,10 +41,10 @@ def canonical(values: np.ndarray) -> np.ndarray:
 
 
 def decimals(values: np.ndarray) -> np.ndarray:
-    """Return numbers as float64; single precision as the decimal number that it stands for.
+    """Return numbers as float64; single precision as the decimal number that was meant.
 
-    That is the nearest one of 6 digits if it is no further away than computing it in single precision explains, else
-    the one that it prints as.
+    That is the nearest number of 6 digits if rounding errors of single precision explain the difference (up to 2.5
+    units in the last place), else the number that Python prints.
 
     >>> decimals(np.float32([20.1, 20.300001, 1000.0625]))
     array([  20.1   ,   20.3   , 1000.0625])
@@ -59,7 +59,7 @@ def decimals(values: np.ndarray) -> np.ndarray:
 
 
 def _computed_zeros(values: np.ndarray, error: float) -> np.ndarray:
-    """Return the positions of rounding errors: of three neighbours that are evenly spaced but for it, one is that."""
+    """Return the positions of values that are rounding errors of 0: tiny, and among evenly spaced neighbours."""
     size = np.abs(values)
     (tiny,) = np.nonzero((size > 0) & (size < error * size.max(initial=0.0, where=np.isfinite(size))))
     if not tiny.size:
@@ -75,10 +75,10 @@ def _computed_zeros(values: np.ndarray, error: float) -> np.ndarray:
 
 
 def _rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Round most values as `canonical` does, for a table may have millions; also return which are surely right.
+    """Round values to 12 digits without a loop, for tables of millions; also return which results are certain.
 
-    A whole number below 2^53 over a power of ten up to 10^22 is what reading its digits gives: both are exact, and the
-    quotient is rounded once. Only which whole number it is may be in doubt, near a tie.
+    A whole number below 2^53 divided by a power of ten up to 10^22 equals the number read from its digits: both are
+    exact, and the quotient is rounded once. Only near a tie is it uncertain which whole number to take.
     """
     with np.errstate(all="ignore"):
         power = 11 - np.floor(np.log10(np.abs(values)))
@@ -91,7 +91,7 @@ def _rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def unit(attrs: Mapping[Any, Any], form: str = " ({})") -> str:
-    """Return the unit of a variable with these attributes, in brackets; nothing if it has none.
+    """Return the unit from a variable's attributes, in brackets; '' if it has none.
 
     >>> unit({"units": "Hz"}), unit({"units": "1"})
     (' (Hz)', '')
@@ -101,7 +101,7 @@ def unit(attrs: Mapping[Any, Any], form: str = " ({})") -> str:
 
 
 def thinned(labels: Iterable[Any], most: int = 32) -> dict[int, str]:
-    """Return labels by their positions; of more than can be read side by side, every second, or third, ...
+    """Return labels by position; of more than `most`, every second, every third, and so on.
 
     >>> thinned(["V1", "V2", "V4"], most=2)
     {0: 'V1', 2: 'V4'}

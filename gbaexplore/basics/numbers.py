@@ -1,6 +1,6 @@
-"""Numbers and arrays as users give them: every value that is given comes in by one of these functions, as float64.
+"""The one way in for numbers and arrays that users give: checked, and converted to float64.
 
-A missing value is not a number; nor is True, text or None. A quantity is refused, for its unit would be lost.
+Missing values, None, True, False and text are not numbers. Quantities are refused, because their units would be lost.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _LABELLED = ("numpy", "pandas", "xarray", "dask", "jax", "jaxlib")  # what these
 
 
 def number(value: Any, what: str, units: str = "1") -> float:
-    """Return a finite number; one of single precision as `decimals` has it.
+    """Return a finite number as a float; single precision is converted by `decimals`.
 
     Args:
         value: a number of Python, NumPy, JAX, ..., or an array of shape ().
-        what: is given, for the message.
-        units: that it is expected in.
+        what: the name of the value, for the message.
+        units: expected, for the message.
 
     Raises:
         UserError: anything else.
@@ -52,15 +52,15 @@ def whole_number(value: Any, what: str, least: int = 0) -> int:
 
 
 def array(values: Any, what: str, at: Callable[[tuple[int, ...]], str] = str) -> np.ndarray:
-    """Return finite numbers as a float64 array of its own.
+    """Return finite numbers as a new float64 array.
 
     Args:
         values: an array of any library (sparse, masked, of single precision, ...), a table, nested lists.
-        what: they are, for the message.
-        at: names a position in the message.
+        what: the name of the values, for the message.
+        at: returns the name of a position, for the message.
 
     Raises:
-        UserError: something that is not a finite number, rows of different lengths.
+        UserError: an element is not a finite number; rows differ in length.
     """
     found = np.array(_plain(values, what, "finite numbers"), np.float64)
     wrong = np.argwhere(~np.isfinite(found))
@@ -71,10 +71,10 @@ def array(values: Any, what: str, at: Callable[[tuple[int, ...]], str] = str) ->
 
 
 def from_text(text: str, what: str) -> float:
-    """Return the number that a cell of a table holds, with a decimal point.
+    """Return the number in a cell of a text table, written with a decimal point.
 
     Raises:
-        UserError: anything else, such as "0_5", "1,5", "nan", "1e400" or nothing.
+        UserError: anything else, such as "0_5", "1,5", "nan", "1e400" or "".
     """
     found = float(text) if _DECIMAL.fullmatch(text) else np.nan
     if not math.isfinite(found):
@@ -83,10 +83,10 @@ def from_text(text: str, what: str) -> float:
 
 
 def coordinates(values: Any, what: str) -> np.ndarray:
-    """Return the numbers of an axis or a column, (n,), as `canonical` has them.
+    """Return the numbers of an axis or a column, (n,), made `canonical`.
 
     Raises:
-        UserError: something that is not a finite number, no numbers, or more than one dimension.
+        UserError: an element is not a finite number; there is none; more than one dimension.
     """
     found = _plain(values, what, "finite numbers")
     if found.ndim != 1 or not found.size:
@@ -108,7 +108,7 @@ def _finite(value: Any, what: str, expected: str) -> float:
 
 
 def _plain(values: Any, what: str, expected: str) -> np.ndarray:
-    """Return anything as an array of real numbers, which may be the caller's own; NaN and infinities pass."""
+    """Return real numbers as an array, possibly the caller's own; NaN and infinities are not refused."""
     if isinstance(values, (list, tuple, range)):
         return _stacked(values, what, expected)
     if type(values).__module__.split(".")[0] == "xarray" and hasattr(values, "data"):
@@ -121,7 +121,7 @@ def _plain(values: Any, what: str, expected: str) -> np.ndarray:
             values = values.toarray()
         found = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
     except Exception as error:  # of whichever library: any
-        raise UserError(f"{what} is no array that can be read ({text_of(error)}); expected {expected}") from None
+        raise UserError(f"{what} can't be read as an array ({text_of(error)}); expected {expected}") from None
     kind = found.dtype.kind
     if kind in "iuf":
         return found

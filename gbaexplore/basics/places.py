@@ -1,4 +1,4 @@
-"""Where things may be: on this machine, or in an object store, which has no locks, no renaming and no appending."""
+"""Paths and URLs: on this machine, or in an object store, which has no locks, no renaming and no appending."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _OF_ZARR = ("zarr.json", ".zgroup", ".zarray")  # a group or an array, of format
 
 
 def place(where: str | Path) -> Path:
-    """Return a path as its user gives it, or a URL such as s3://bucket/folder, as a path; `~` is the home folder.
+    """Return the path for a path or URL (such as s3://bucket/folder) that a user gives; `~` is the home folder.
 
     Raises:
-        UserError: an empty path, a user that there is not, a URL that can't be used.
+        UserError: not a path, or empty; an unknown user; a URL that can't be used.
     """
     text = _text(where)
     url = _URL.fullmatch(text)
@@ -45,7 +45,7 @@ def place(where: str | Path) -> Path:
 
 
 def local(where: str | Path) -> Path:
-    """Return the path of something on this machine as its user gives it; `~` is the home folder.
+    """Return the path for a path on this machine that a user gives; `~` is the home folder.
 
     Raises:
         UserError: as `place`; a URL of an object store.
@@ -62,18 +62,18 @@ def _text(where: Any) -> str:
     try:
         return os.fsdecode(where)
     except TypeError:
-        raise UserError(f"{where!r} is no path; expected the name of a file or folder, as text or a Path") from None
+        raise UserError(f"{where!r} is not a path; expected the name of a file or folder, as text or a Path") from None
 
 
 def _path(text: str) -> Path:
     if not text or "\0" in text:
-        raise UserError(f"{text!r} is no path; expected the name of a file or folder")
+        raise UserError(f"{text!r} is not a path; expected the name of a file or folder")
     expanded = os.path.expanduser(text)
     if expanded.startswith("~"):
         user = text[1:].partition("/")[0]
         raise UserError(f"{text}: there is no user {user} on this machine; for a file of that name, write ./{text}")
     path = Path(expanded)
-    # Path forgets the dot of "./~", which must not mean another place when it comes here again.
+    # Path drops the dot of "./~", which would be another path the next time.
     return path.absolute() if str(path).startswith("~") or _URL.match(str(path)) else path
 
 
@@ -96,36 +96,36 @@ def remote(path: Path) -> bool:
 
 
 def for_zarr(path: Path) -> Any:
-    """Return a path as zarr and xarray take it."""
+    """Return a path in the form that zarr and xarray expect."""
     return str(path) if remote(path) else path
 
 
 def real(path: Path) -> Path:
-    """Return where a symbolic link leads; any other path as it is, whatever links there are above it.
+    """Return the target of a symbolic link; any other path unchanged, even below a link.
 
     Raises:
-        UserError: the link leads back to itself.
+        UserError: the link points to itself.
     """
     if remote(path) or not os.path.islink(path):
         return path
     found = Path(os.path.realpath(path))
     if os.path.islink(found):
-        raise UserError(f"{path} is a link that leads back to itself; expected one that leads to a store or a file")
+        raise UserError(f"{path} is a link that points to itself; expected a link to a store or a file")
     return found
 
 
 def names_store(path: Path) -> bool:
-    """Return whether a path is that of a store, NAME.zarr or a link to it; any other is that of a folder of stores."""
+    """Return whether a path names a store: NAME.zarr, or a link to it. Any other path names a folder of stores."""
     return ".zarr" in (path.suffix, real(path).suffix)
 
 
 def check_writable(path: Path) -> None:
-    """Raise UserError if nothing can be written at a path: it is inside a store, or there can be no such folder."""
+    """Raise UserError if a path can't be written: it is inside a store, or its folder can't be made or changed."""
     folders = real(path).parents
     if not remote(path):
         above = next((folder for folder in folders if os.path.lexists(folder)), Path("/"))
         if not os.path.isdir(above):
-            what = f"a link to {os.readlink(above)}, which is no folder" if above.is_symlink() else "no folder"
+            what = f"a link to {os.readlink(above)}, which is not a folder" if above.is_symlink() else "not a folder"
             raise UserError(f"{above} is {what}; expected a folder for {path.name}: choose another place")
         if not os.access(above, os.W_OK | os.X_OK):
             raise _unwritable(above, "no permission", f"choose another place for {path.name}")
@@ -136,7 +136,7 @@ def check_writable(path: Path) -> None:
 
 
 def _seen(path: Path) -> bool:
-    # Of an object store only a part may be open to us.
+    # In an object store we may have access to some folders only.
     try:
         return path.exists()
     except Exception:  # of an object store's client: any
@@ -147,7 +147,7 @@ def exists(path: Path) -> bool:
     """Return whether there is something at a path.
 
     Raises:
-        UserError: that can't be told (a name that is too long, a folder that can't be searched, a URL without access).
+        UserError: the path can't be looked up (its name is too long, permission or access is missing).
     """
     try:
         if remote(path):
@@ -166,10 +166,10 @@ def reason(error: Exception) -> str:
 
 
 def read(path: Path) -> bytes:
-    """Return what is in a file on this machine.
+    """Return the content of a file on this machine.
 
     Raises:
-        UserError: there is none, it is a folder, a device or a queue, or it can't be read.
+        UserError: it does not exist, is a folder, device or pipe, or can't be read.
     """
     try:
         if path.exists() and not path.is_file():
@@ -181,10 +181,10 @@ def read(path: Path) -> bytes:
 
 @contextlib.contextmanager
 def writing(path: Path, fix: str, errors: type[Exception] = OSError) -> Iterator[None]:
-    """Write to a path; raise UserError, with the reason and this fix, if it can't be done.
+    """Raise UserError, with the reason and the fix, if the body fails to write to a path.
 
     Args:
-        errors: which errors mean that; those of an object store's client may be of any type.
+        errors: that mean failure; an object store's client may raise any.
     """
     try:
         yield

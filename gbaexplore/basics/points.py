@@ -1,4 +1,4 @@
-"""Names of a point's values beside its parameters, and the hash of its coordinates, which keys its noise."""
+"""Names of a point's values other than parameters, and the hash of its coordinates, which keys its noise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AMPLITUDE = "amplitude"
 VELOCITY = "velocity"
 SEED = "seed"
 NOISE = "noise key"
-"""Among a point's values: its hash, from `coordinate_hashes`; no parameter can have this name."""
+"""A point's value that holds its `coordinate_hashes`; no parameter can have this name."""
 
 
 _LARGEST_SEED = 10**12 - 1  # points are told apart by 12 digits
@@ -34,7 +34,7 @@ def checked_seed(value: Any) -> int:
 
 
 def coordinate_hashes(coordinates: Mapping[str, Any]) -> np.ndarray:
-    """Return a hash of each point's coordinates, uint64, (point,): the same whatever the order of the axes.
+    """Return one hash per point from its coordinates, uint64, (point,); the order of the axes does not matter.
 
     Args:
         coordinates: axis -> values (point,), numbers to 12 digits or labels; or one value for all points.
@@ -48,7 +48,7 @@ def coordinate_hashes(coordinates: Mapping[str, Any]) -> np.ndarray:
 
 
 def reseeded(hashes: np.ndarray, seed: int) -> np.ndarray:
-    """Return the hashes of points with seed 0 as those of the same points with another seed."""
+    """Return the hashes of the same points with another seed, given those with seed 0."""
     return hashes - np.uint64(_hash(SEED, 0.0)) + np.uint64(_hash(SEED, float(seed)))
 
 

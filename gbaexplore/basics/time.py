@@ -1,14 +1,14 @@
-"""Seconds to steps: the one place where a time is divided by dt."""
+"""Seconds to steps: the only place where a time is divided by dt."""
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.numbers import number
 
 
 def whole_steps(time_s: float, dt: float, what: str) -> int:
-    """Return how many steps of `dt` seconds make `time_s` seconds.
+    """Return the number of steps of `dt` seconds in `time_s` seconds.
 
     Raises:
-        UserError: dt does not divide the time (to one part in a million of a step).
+        UserError: dt does not divide the time (to one millionth of a step).
     """
     time_s, dt = number(time_s, what, "s"), number(dt, "dt", "s")
     if dt <= 0:

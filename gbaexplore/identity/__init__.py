@@ -1,1 +1,1 @@
-"""What tells apart the code that makes numbers: programs by what the compiler gets, all other code by what it does."""
+"""The identity of the code that computes numbers: of traced programs, and of all other code."""

@@ -1,7 +1,7 @@
-"""The identity of code that is not traced: what a function or class does and all that it reaches, as it is loaded.
+"""The identity of code that is not traced: a hash of a function or class, and of all that it uses, as loaded.
 
-It is taken from the compiled code in memory, not from a file, which may have changed since: a session can't run other
-code than its identity says. Names of variables, comments, documentation and what an error says do not count.
+It is computed from the compiled code in memory, not from a file, which may have changed since: a session runs exactly
+the code that its identity describes. Names of variables, comments, documentation and texts of errors do not count.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ from gbaexplore.basics.installed import is_installed
 from gbaexplore.identity.revisions import REVISIONS
 
 _OURS = __name__.split(".")[0]
-# What Python and dataclasses add to a class, beside what its body says.
+# Attributes that Python and dataclasses add to a class.
 _ADDED = {
     "__module__", "__dict__", "__weakref__", "__doc__", "__annotations__", "__annotate__", "__annotate_func__",
     "__annotations_cache__", "__orig_bases__", "__parameters__", "__dataclass_fields__", "__dataclass_params__",
     "__match_args__", "__firstlineno__", "__static_attributes__", "__abstractmethods__", "_abc_impl", "__slots__",
     "__qualname__", "__classdictcell__",
 }  # fmt: skip
-# An error's words end where the statement before ended.
+# The text of an error starts after one of these, which end the statement before.
 _ENDS = ("STORE_", "POP_", "RETURN_", "RAISE_", "JUMP_", "FOR_ITER", "DELETE_", "RESUME")
 _LOCAL = ("FAST", "DEREF", "CLOSURE")
 _WITHOUT_MEANING = {"RESUME", "CACHE", "NOP", "PRECALL", "EXTENDED_ARG", "NOT_TAKEN", "COPY_FREE_VARS", "MAKE_CELL"}
 
 
 def code_hash(thing: Any) -> str:
-    """Return the identity of a function, a class or an object: its code's, and that of all that it reaches.
+    """Return the identity of a function, class or object: a hash of its code and of all that it uses.
 
-    Names that it looks up elsewhere stand for what they mean now: constants for their values, arrays for their bytes,
-    functions and classes of the user's own for their code, those of installed packages for their names (their
-    versions are kept apart), those of this package for their names and revisions.
+    Names that it looks up count as their present values: constants by value, arrays by their bytes, the user's own
+    functions and classes by their code, those of installed packages by name (recipes keep the versions apart), those
+    of this package by name and revision.
 
     Raises:
-        UserError: it reaches something that can't be told from others, such as an open file.
+        UserError: it uses something without an identity, such as an open file.
     """
     return _Walk().of(thing)[:16]
 
 
 def is_own(module: ModuleType | None) -> bool:
-    """Return whether a module is its user's own: neither installed, nor built in, nor of this package."""
+    """Return whether a module is the user's own: not installed, not built in, not of this package."""
     if module is None or module.__name__.split(".")[0] == _OURS:
         return False
     file = getattr(module, "__file__", None)
@@ -62,18 +62,18 @@ def is_own(module: ModuleType | None) -> bool:
 
 
 def _in_memory(module: ModuleType) -> bool:
-    """Whether a program has made a module itself: it comes from no file and is not built in."""
+    """Whether a program has created a module: it has no file and is not built in."""
     return getattr(module, "__file__", None) is None and getattr(module, "__spec__", None) is None
 
 
 def _own(thing: Any) -> bool:
-    """Whether a function or class is its user's own; a program may have made it in no module at all."""
+    """Whether a function or class is the user's own, even if it was created outside any module."""
     name = getattr(thing, "__module__", None)
     module = sys.modules.get(name) if isinstance(name, str) else None
     if is_shipped(thing):
         return False
     if isinstance(thing, FunctionType) and is_installed(thing.__code__.co_filename):
-        return False  # a wrapper, such as vmap's, that says to be of the module of what it wraps
+        return False  # a wrapper, such as vmap's, which has the module name of the wrapped function
     if module is None or (module.__name__ != "__main__" and getattr(module, "__file__", None) is None):
         inside = vars(thing).values() if isinstance(thing, type) else [thing]
         return any(isinstance(part, FunctionType) for part in inside)
@@ -81,12 +81,12 @@ def _own(thing: Any) -> bool:
 
 
 class _Walk:
-    """One look at a thing and all that it reaches."""
+    """One traversal of a thing and all that it uses."""
 
     def __init__(self) -> None:
         self.found: dict[int, str] = {}
-        self.inside: list[int] = []  # what is being looked at, the outermost first
-        self.kept: list[Any] = []  # so that no other object gets the address of one that has been seen
+        self.inside: list[int] = []  # ids of the things being hashed, the outermost first
+        self.kept: list[Any] = []  # keeps objects alive, so that no id is used twice
 
     def of(self, thing: Any) -> str:
         """Return the hash of anything."""
@@ -137,7 +137,7 @@ class _Walk:
         return self._wrapped(thing) or self._object(thing)
 
     def _if_told(self, thing: Any) -> str:
-        """The hash of something that may not be used at all: none if it has no identity."""
+        """The hash of something that may not be used; '' if it has no identity."""
         with contextlib.suppress(UserError):
             return self.of(thing)
         del self.inside[self.inside.index(id(thing)) :]
@@ -156,16 +156,16 @@ class _Walk:
         return _digest("array", str(plain.dtype), plain.shape, plain.tobytes())
 
     def _wrapped(self, thing: Any) -> str | None:
-        """The hash of what wraps functions, as jit, cache, vmap and custom derivatives do: theirs."""
+        """The hash of the functions inside a wrapper, such as jit, cache, vmap or a custom derivative."""
         inside = [getattr(thing, name, None) for name in ("__wrapped__", "fun", "jvp", "fwd", "bwd")]
         if not callable(thing) or inside[0] is None or _own(type(thing)):
             return None
         return _digest("wrapped", *(self.of(part) for part in inside if callable(part)))
 
     def _object(self, thing: Any) -> str:
-        """The hash of any other object: its class', and of what it would be pickled by."""
+        """The hash of any other object: of its class and its pickled state."""
         cls = type(thing)
-        if is_shipped(cls) and hasattr(thing, "content_hash"):  # a connectome says itself what it holds
+        if is_shipped(cls) and hasattr(thing, "content_hash"):  # a connectome has a hash of its own
             return _digest("content", thing.content_hash)
         home = sys.modules.get(cls.__module__)
         if home is not None and not _own(cls):  # os.environ, or the generator that random.random draws from
@@ -176,7 +176,7 @@ class _Walk:
             state = thing.__reduce_ex__(4)
         except Exception:
             raise UserError(
-                f"{_name(cls)} among what a model or measure uses can't be told from others; expected numbers, "
+                f"{_name(cls)} among what a model or measure uses can't be identified; expected numbers, "
                 "text, arrays, functions or objects that can be pickled"
             ) from None
         if isinstance(state, str):
@@ -217,11 +217,11 @@ class _Walk:
         return _digest("function", self._code(function.__code__, free, function), self.of(defaults), *given)
 
     def _code(self, code: CodeType, free: Mapping[str, Any], function: Any) -> str:
-        """The hash of compiled code; `free` are the variables of the functions around it, with their values."""
+        """The hash of compiled code; `free` has the values of the enclosing functions' variables."""
         outer = getattr(function, "__globals__", {})
         named = {name: i for i, name in enumerate((*code.co_varnames, *code.co_cellvars, *code.co_freevars))}
         lines: list[Any] = []
-        module: Any = None  # that an attribute is looked up in
+        module: Any = None  # in which an attribute is looked up
         instructions = [one for one in dis.get_instructions(code) if one.opname not in _WITHOUT_MEANING]
         silent = _words_of_errors(instructions)
         offsets = {one.offset: i for i, one in enumerate(instructions)}
@@ -256,14 +256,14 @@ class _Walk:
         return _digest("code", code.co_argcount, code.co_kwonlyargcount, lines)
 
     def _attribute(self, module: ModuleType, name: str, value: Any) -> str:
-        """The hash of what a module holds; what an installed one holds beside code may change, such as os.environ."""
+        """The hash of a module's attribute; data of installed modules count by name: os.environ may change."""
         ours = module.__name__.split(".")[0] == _OURS
         if ours or _in_memory(module) or is_own(module) or isinstance(value, (type, FunctionType)):
             return self.of(value)
         return _digest("named", module.__name__, name)
 
     def _imported(self, code: CodeType, name: str, outer: Mapping[str, Any]) -> list[str]:
-        """The hashes of what code uses of a module of the user's own that it imports itself."""
+        """The hashes of the names that code uses from one of the user's own modules, imported inside a function."""
         full = importlib.util.resolve_name(name, outer.get("__package__") or None) if name.startswith(".") else name
         module = sys.modules.get(full)
         if not is_own(module):
@@ -272,7 +272,7 @@ class _Walk:
 
 
 def _words_of_errors(instructions: list[dis.Instruction]) -> set[int]:
-    """Which instructions load the text of an error that is raised next."""
+    """Return the instructions that load the text of an error."""
     found: set[int] = set()
     for i, one in enumerate(instructions):
         if one.opname != "RAISE_VARARGS":
@@ -300,12 +300,12 @@ def _filled(cell: CellType) -> bool:
 
 
 def is_shipped(thing: Any) -> bool:
-    """Return whether a class or function is of this package."""
+    """Return whether a class or function belongs to this package."""
     return str(getattr(thing, "__module__", "")).split(".")[0] == _OURS
 
 
 def _name(thing: Any) -> str:
-    """Where something of an installed package is, by its name; of this package without the module, which may move."""
+    """The qualified name of something installed; for this package without the module, which may change."""
     module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", type(thing).__name__)
     return name if is_shipped(thing) else f"{module}.{name}"
 

@@ -1,9 +1,9 @@
-"""Revisions of what this package computes without tracing it, and what is known of its own past."""
+"""Revisions of code of this package that is not traced, and hashes of its earlier versions."""
 
 from __future__ import annotations
 
 FORMAT = 2
-"""Of recipes. In those without one, code was known by hashes of its source text."""
+"""The format of recipes. Recipes without a format identify code by hashes of its source text."""
 
 REVISIONS: dict[str, int] = {
     "engine": 1,
@@ -20,8 +20,8 @@ REVISIONS: dict[str, int] = {
     "AcrossSeeds": 1,
     "Sensitivity": 1,
 }
-"""To be raised with every change of a number: "engine" is the order of operations of `engine`, "noise" the generator,
-"delays" the line of what travels, "lanes" how many points of a network of more than 32 areas are side by side; the
+"""Raise one with every change that moves a number: "engine" is the order of operations in `engine`, "noise" the
+generator, "delays" the delay line, "lanes" the number of points side by side in networks of more than 32 areas; the
 others are classes and functions, by their public names. A store keeps those that its study uses.
 """
 
@@ -54,7 +54,7 @@ EARLIER: dict[str, set[str]] = {
     "Variance": {"3e11edf9b48c13d0", "51c732cd00676ab3"},
     "WilsonCowan": {"38530b10fe733dc0", "fc9e68e035a06e3c"},
 }
-"""Of recipes of the first format: hashes of the source text of this package's classes, of all versions that gave the
-numbers of today, on Python 3.11, 3.12 and 3.13: to the bit, or with delays to rounding. One that comes to give others
-has to go from here.
+"""For recipes of the first format: hashes of the source text of this package's classes, of all versions that give the
+present numbers, on Python 3.11, 3.12 and 3.13: to the bit, or with delays to rounding. If a class comes to give other
+numbers, remove its hashes.
 """

@@ -1,8 +1,8 @@
-"""What the compiler gets of a function: a hash of every value by how it is made.
+"""The identity of a traced function: a hash of the program that the compiler gets.
 
-A value's hash is made of its operation, the operation's parameters and the hashes of what goes in; a constant's, of its
-bytes. Names, comments, messages, files, jit wrappers, the order of independent lines and unused code leave no trace.
-Whatever changes a number does, wherever it stands: in a closure, a default argument, a class attribute, a dictionary.
+A value's hash combines its operation, the operation's parameters and the hashes of its inputs; a constant's is that of
+its bytes. Names, comments, messages, files, jit wrappers, the order of independent lines and unused code do not count.
+Everything that changes a number counts, wherever it is: in a closure, a default argument, a class attribute, a dict.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from jax.extend import core as jex
 
 from gbaexplore.identity.code import code_hash
 
-# Of these operations only the body counts. A derivative of one's own is no part of it: where derivatives are asked
-# for, the program that computes them is traced too.
+# Only the body of these operations counts, not a custom derivative: where derivatives are computed, their program is
+# traced too.
 _CALLS = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint"}
 _BODIES = ("jaxpr", "call_jaxpr", "fun_jaxpr")
-# What an operation is called, and where it runs, changes no number.
+# The name of an operation, and where it runs, change no number.
 _SILENT = {"name", "debug_info", "source_info", "effects", "ctx_mesh", "jaxpr_debug_info", "compiler_options_kvs"}
 
 
 class Traced(NamedTuple):
-    """What a function is to the compiler."""
+    """The identity of a traced function."""
 
     hash: str
     uses: frozenset[str]
@@ -43,11 +43,11 @@ def traced(function: Callable[..., Any], **inputs: Any) -> Traced:
     """Return the identity of a function's results.
 
     Args:
-        inputs: by name, arrays or trees of them (or their shapes): the names count, and the order of a tree's leaves,
-            but not what the leaves are called.
+        inputs: arrays, trees of arrays, or their shapes, by name. The names count, and the order of a tree's leaves,
+            but not the names of the leaves.
 
     Raises:
-        UserError: an operation has a parameter that can't be told from others.
+        UserError: an operation has a parameter without an identity.
     """
     names: list[str] = []
     for name in sorted(inputs):
@@ -63,7 +63,7 @@ def traced(function: Callable[..., Any], **inputs: Any) -> Traced:
 
 
 def _results(program: Any, inputs: Sequence[_Value]) -> list[_Value]:
-    """Return what a program's results are, from what its inputs are."""
+    """Return the identities of a program's results, given those of its inputs."""
     jaxpr, constants = (program.jaxpr, program.consts) if hasattr(program, "consts") else (program, ())
     known = dict(zip(jaxpr.constvars, map(_constant, constants))) | dict(zip(jaxpr.invars, inputs))
 
@@ -88,7 +88,7 @@ def _results(program: Any, inputs: Sequence[_Value]) -> list[_Value]:
 
 
 def _parameter(value: Any) -> Any:
-    """Return what tells a parameter of an operation from others."""
+    """Return the identity of an operation's parameter."""
     if hasattr(value, "eqns") or hasattr(value, "jaxpr"):  # a loop's or a branch's own program
         jaxpr = value.jaxpr if hasattr(value, "consts") else value
         inputs = [_Value(_digest("input", i, _kind(v)), frozenset()) for i, v in enumerate(jaxpr.invars)]
@@ -100,7 +100,7 @@ def _parameter(value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.generic, jax.Array)):
         return _constant(value).hash
     text = str(value)
-    # A function of the host's, which the program calls: what it does is in its code.
+    # A function on the host that the program calls: its code identifies it.
     return code_hash(value) if (callable(value) and not isinstance(value, type)) or " at 0x" in text else text
 
 

@@ -1,1 +1,1 @@
-"""What is wired: areas, weights, lengths; from files, tables, graphs and generators."""
+"""Connectomes: areas, weights and lengths, from files, tables, graphs and generators."""

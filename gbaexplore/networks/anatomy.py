@@ -1,4 +1,4 @@
-"""What files, tables and graphs hold of a connectome, before it is one."""
+"""The content of files, tables and graphs, before it becomes a connectome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Area-labelled anatomy: which area projects to which, how strongly, and where each stands in the hierarchy."""
+"""Connectomes: which area projects to which, how strongly, and each area's position in the hierarchy."""
 
 from __future__ import annotations
 
@@ -40,20 +40,24 @@ _MOST = {"hierarchy": 1.0, "sln": 1.0}
 class Connectome:
     """Anatomy of a set of areas, labelled by area name; immutable: every variant is a new object.
 
-    Two connectomes are equal when their content is (see `content_hash`), whatever their name.
+    Two connectomes with equal content (see `content_hash`) are equal, whatever their names.
+
+    Matrices may be arrays of any library, sparse or dense, tables or DataArrays. A side with labels is put in the order
+    of `areas`.
 
     Args:
-        name: what to call it in messages.
-        areas: names of the areas, in hierarchical order; n of them, all different.
+        name: for messages.
+        areas: n different names, in hierarchical order.
         hierarchy: (n,) position of each area, 0 (lowest) to 1 (highest).
         fln: (n, n) fraction of labelled neurons; row = target, column = source.
         sln: (n, n) fraction of supragranular labelled neurons, or None.
         wiring_mm: (n, n) wiring distance in mm, or None.
-        fln_inhibitory: (n, n) FLN onto inhibitory populations, where it is not the same; else None.
+        fln_inhibitory: (n, n) FLN onto inhibitory populations, or None if it is the same.
 
     Raises:
-        UserError: matrices that are not (n, n); negative, NaN or infinite values; repeated areas; areas that are not
-            in hierarchical order (`from_pandas`, `from_networkx` and `load_connectome` put them in it).
+        UserError: matrices that are not (n, n), or are labelled with other areas; values that are not finite numbers of
+            at least 0; a hierarchy or SLN above 1; repeated areas; areas out of hierarchical order (`from_pandas`,
+            `from_networkx` and `load_connectome` sort them).
     """
 
     name: str
@@ -85,16 +89,16 @@ class Connectome:
         wiring_mm: pd.DataFrame | None = None,
         fln_inhibitory: pd.DataFrame | None = None,
     ) -> Connectome:
-        """Return the connectome that labelled tables hold, its areas put in hierarchical order.
+        """Return the connectome of labelled tables, its areas sorted by hierarchy.
 
         Args:
-            fln: index = target, columns = source: the same areas in both, in any order.
-            hierarchy: position of each area, by its name; divided by its largest value. It may have more areas.
-            name: what to call it in messages.
-            sln, wiring_mm, fln_inhibitory: tables of the same areas, if there are any.
+            fln: index = target, columns = source; the same areas in both, in any order.
+            hierarchy: position of each area, by name; divided by its largest value. It may have more areas.
+            name: for messages.
+            sln, wiring_mm, fln_inhibitory: tables of the same areas, or None.
 
         Raises:
-            UserError: areas that are not in both index and columns, or have no hierarchy; as the constructor.
+            UserError: index and columns with different areas; areas without a hierarchy; as the constructor.
         """
         given = {"fln": fln, "sln": sln, "wiring_mm": wiring_mm, "fln_inhibitory": fln_inhibitory}
         return cls._of(name, tables.of_pandas(given, hierarchy, name))
@@ -108,7 +112,7 @@ class Connectome:
         sln: str | None = None,
         wiring_mm: str | None = None,
     ) -> Connectome:
-        """Return the connectome that a `networkx.DiGraph` holds, its areas put in hierarchical order.
+        """Return the connectome of a `networkx.DiGraph`, its areas sorted by hierarchy.
 
         An edge goes from source to target, as the pathway does: `graph.edges[source, target][weight]` becomes
         `fln[target, source]`. So `networkx.to_numpy_array(graph)` is the transpose of FLN. The connectome takes the
@@ -116,12 +120,12 @@ class Connectome:
 
         Args:
             graph: its nodes are the areas' names.
-            weight: the edges' attribute that is the FLN.
-            hierarchy: the nodes' attribute that is the position in the hierarchy; divided by its largest value.
-            sln, wiring_mm: the edges' attributes that are these, if there are any; 0 where there is no edge.
+            weight: name of the edges' attribute with the FLN.
+            hierarchy: name of the nodes' attribute with the position in the hierarchy; divided by its largest value.
+            sln, wiring_mm: names of the edges' attributes with these, or None; 0 where there is no edge.
 
         Raises:
-            UserError: a graph that is undirected or has parallel edges, nodes or edges without the attribute; as the
+            UserError: an undirected graph, or one with parallel edges; nodes or edges without the attribute; as the
                 constructor.
         """
         name, anatomy = tables.of_networkx(graph, {"fln": weight, "sln": sln, "wiring_mm": wiring_mm}, hierarchy)
@@ -134,7 +138,7 @@ class Connectome:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of everything a simulation can see: areas, hierarchy and matrices, as float64."""
+        """SHA-256 of everything that a simulation uses: areas, hierarchy and matrices, as float64."""
         digest = hashlib.sha256("\0".join(self.areas).encode())
         for field in ("hierarchy", *_MATRICES):
             values = getattr(self, field)
@@ -157,7 +161,7 @@ class Connectome:
         )
 
     def to_dataset(self) -> xr.Dataset:
-        """Return a labelled copy: hierarchy (area) and the matrices (target, source)."""
+        """Return a labelled copy: hierarchy (area) and matrices (target, source)."""
         import xarray as xr
 
         areas = np.array(self.areas, dtype=object)
@@ -171,7 +175,7 @@ class Connectome:
         return ds
 
     def to_folder(self, path: str | Path) -> Path:
-        """Write the connectome as a folder that `load_connectome` reads back equal; return the folder.
+        """Write the connectome to a folder, from which `load_connectome` reads an equal one; return the folder.
 
         Raises:
             UserError: the folder has files already, or can't be written to.
@@ -191,27 +195,27 @@ class Connectome:
             raise UserError(unknown(f'no area "{area}" in {self.name}', area, self.areas, "Areas"))
         return self.areas.index(area)
 
-    # Variants. Each says in its name what was done, so that messages and provenance read well.
+    # Variants. The name of each says how it was made, for messages and provenance.
 
     def without_feedback(self) -> Connectome:
-        """Return only the pathways that go up the hierarchy: the lower triangle of FLN (areas are in order)."""
+        """Return the connectome with only the pathways up the hierarchy: the lower triangle of FLN."""
         return self._mapped("without feedback", np.tril)
 
     def symmetrized(self, mean: Literal["arithmetic", "geometric"]) -> Connectome:
-        """Return FLN replaced by its mean with its transpose: (F + F')/2, or elementwise sqrt(F F')."""
+        """Return the connectome with FLN replaced by its mean with its transpose: (F + F')/2, or sqrt(F F')."""
         means = {"arithmetic": lambda fln: (fln + fln.T) / 2, "geometric": lambda fln: np.sqrt(fln * fln.T)}
         if not isinstance(mean, str) or mean not in means:
             raise UserError(f'symmetrized({shown(mean)}): expected "arithmetic" or "geometric"')
         return self._mapped(f"{mean} symmetrized", means[mean])
 
     def thresholded(self, fln: float) -> Connectome:
-        """Return only the pathways of at least this FLN; weaker ones are set to 0."""
+        """Return the connectome with only the pathways of at least this FLN; weaker ones are set to 0."""
         fln = _at_least_0(fln, "the threshold")
         kept = self.fln >= fln
         return self._mapped(f"FLN >= {fln:g}", lambda matrix: np.where(kept, matrix, 0.0))
 
     def scaled(self, factor: float, target: str | None = None, source: str | None = None) -> Connectome:
-        """Return pathways multiplied by `factor`: all, those into `target`, out of `source`, or the one pathway."""
+        """Return the connectome with pathways multiplied: all, those into `target`, out of `source`, or the one."""
         factor = _at_least_0(factor, "the factor")
         rows = slice(None) if target is None else self.index(target)
         columns = slice(None) if source is None else self.index(source)
@@ -220,7 +224,7 @@ class Connectome:
         return self._mapped(f"{target or 'all'}<-{source or 'all'} x {factor:g}", lambda matrix: matrix * factors)
 
     def with_targeted_inhibition(self, factor: float) -> Connectome:
-        """Return pathways onto inhibition scaled by 1 + factor max(0, h_target - h_source): more of it going up."""
+        """Return the connectome with FLN onto inhibition scaled by 1 + factor max(0, h_target - h_source)."""
         factor = _at_least_0(factor, "the factor")
         up = np.maximum(0.0, self.hierarchy[:, None] - self.hierarchy[None, :])
         name = f"{self.name}, inhibition targeted x {factor:g}"
@@ -231,14 +235,14 @@ class Connectome:
         return replace(self.scaled(0.0, target=target, source=source), name=f"{self.name}, without {target}<-{source}")
 
     def lesioned(self, area: str, *more: str) -> Connectome:
-        """Return the connectome without any pathway into these areas or out of them; they stay, as silent islands."""
+        """Return the connectome without the pathways into and out of these areas, which stay, unconnected."""
         kept = np.ones(self.fln.shape)
         for lesion in (area, *more):
             kept[self.index(lesion), :] = kept[:, self.index(lesion)] = 0.0
         return self._mapped(f"{', '.join((area, *more))} lesioned", lambda matrix: matrix * kept)
 
     def without(self, *areas: str) -> Connectome:
-        """Return the connectome with areas taken out; the others keep their hierarchy values."""
+        """Return the connectome without these areas; the others keep their hierarchy values."""
         gone = {self.index(area) for area in areas}
         keep = np.array([i for i in range(len(self.areas)) if i not in gone], dtype=int)
         if not keep.size:
@@ -255,33 +259,33 @@ class Connectome:
         )
 
     def _mapped(self, what: str, function: Callable[[np.ndarray], np.ndarray]) -> Connectome:
-        """Return the connectome with a function applied to FLN, onto both populations."""
+        """Return the connectome with a function applied to FLN onto both populations."""
         inhibitory = None if self.fln_inhibitory is None else function(self.fln_inhibitory)
         return replace(self, name=f"{self.name}, {what}", fln=function(self.fln), fln_inhibitory=inhibitory)
 
 
 def check_is_connectome(thing: Any) -> None:
-    """Raise UserError unless this is a Connectome."""
+    """Raise UserError unless a thing is a Connectome."""
     if not isinstance(thing, Connectome):
-        raise UserError(f"{shown(thing)} is no connectome; expected a Connectome, such as load_connectome gives")
+        raise UserError(f"{shown(thing)} is not a connectome; expected a Connectome, such as load_connectome returns")
 
 
 def load_connectome(source: str | Path) -> Connectome:
-    """Return a shipped connectome by its name, or one's own from a folder of CSV tables or a MATLAB file.
+    """Return a shipped connectome by its name, or one from a folder of CSV tables or a MATLAB file.
 
-    The folder (`Connectome.to_folder` writes one) holds `areas.csv` (area, and `hierarchy_raw`, which is divided by its
-    largest value, or `hierarchy`, which is taken as it is), `fln.csv` and, if there are any, `sln.csv`, `wiring_mm.csv`
-    and `fln_inhibitory.csv`: first row and first column area names, row = target, column = source. A `SHA256SUMS`
-    beside them (as `sha256sum` writes it) is checked.
+    A folder (`Connectome.to_folder` writes one) has `areas.csv` (columns `area` and `hierarchy_raw`, which is divided
+    by its largest value, or `hierarchy`, from 0 to 1), `fln.csv` and optionally `sln.csv`, `wiring_mm.csv` and
+    `fln_inhibitory.csv`: first row and first column area names, row = target, column = source. If there is a
+    `SHA256SUMS`, as `sha256sum` writes it, the files are checked against it.
 
-    The MATLAB file (`.mat`, up to version 7) has the published variables: `flnMat`, (n, n), row = target, column =
-    source; `hierVals`, n values, divided by their largest; `areaList`, a cell array of n names; and, if there are any,
-    `slnMat` and `wiring`, (n, n), the latter in mm.
+    A MATLAB file (`.mat`, up to version 7) has the published variables: `flnMat`, (n, n), row = target, column =
+    source; `hierVals`, n values, divided by their largest; `areaList`, a cell array of n names; and optionally `slnMat`
+    and `wiring`, (n, n), the latter in mm.
 
-    Areas that are not in hierarchical order are put in it.
+    Areas are sorted by hierarchy.
 
     Raises:
-        UserError: no such connectome, files that do not match their checksum, labels or values that do not fit.
+        UserError: no such connectome; files that do not match their checksums; labels or values that do not fit.
     """
     path = local(source)
     if path.suffix.lower() == ".mat":
@@ -298,7 +302,7 @@ def load_connectome(source: str | Path) -> Connectome:
 
 
 def _check_order(name: str, areas: tuple[str, ...], hierarchy: np.ndarray) -> None:
-    """Refuse areas out of order: what goes up the hierarchy is the lower triangle of FLN."""
+    """Refuse areas out of order: the lower triangle of FLN must be the pathways up the hierarchy."""
     falls = np.flatnonzero(np.diff(hierarchy) < 0)
     if falls.size:
         i = int(falls[0])
@@ -309,9 +313,9 @@ def _check_order(name: str, areas: tuple[str, ...], hierarchy: np.ndarray) -> No
 
 
 def _checked(values: Any, shape: tuple[int, ...], what: str, areas: tuple[str, ...]) -> np.ndarray:
-    """Return `values` as a read-only float64 array, or raise UserError that says where it is wrong.
+    """Return `values` as a read-only float64 array; raise UserError with the first wrong position.
 
-    It is a copy, or the array itself if that can't be changed: variants share what they can.
+    The array is a copy, unless `values` is read-only itself: variants share matrices.
     """
     fixed = type(values) is np.ndarray and values.dtype == np.float64 and values.flags.owndata
     array = values if fixed and not values.flags.writeable else aligned(values, areas, what)

@@ -1,4 +1,4 @@
-"""A connectome's files: a folder of CSV tables, read and written, and a MATLAB file, read."""
+"""Files of connectomes: folders of CSV tables, read and written, and MATLAB files, read."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _MAT = {"fln": "flnMat", "sln": "slnMat", "wiring_mm": "wiring"}  # as published
 
 
 def read_folder(folder: Path, fields: Iterable[str]) -> Anatomy:
-    """Return what a folder holds: `areas.csv`, and those of the fields that it has.
+    """Return the anatomy in a folder: `areas.csv`, and the fields that have a file.
 
     Raises:
-        UserError: files that are not there, do not match their checksum or each other, or hold no numbers.
+        UserError: missing files; files that do not match their checksums or each other; cells that are not numbers.
     """
     _check_sums(folder)
     areas, hierarchy = _read_areas(folder / "areas.csv")
@@ -43,7 +43,7 @@ def read_folder(folder: Path, fields: Iterable[str]) -> Anatomy:
 
 
 def write_folder(folder: Path, anatomy: Anatomy) -> Path:
-    """Write a folder that `read_folder` reads back to the last bit, with its checksums; return it.
+    """Write a folder with checksums, from which `read_folder` reads the same bits; return it.
 
     Raises:
         UserError: the folder has files already, or can't be written to.
@@ -76,7 +76,7 @@ def _check_sums(folder: Path) -> None:
         if not line.strip() or line.startswith("#"):
             continue
         found = _SUM.fullmatch(line.strip())
-        # Only files of this folder: what is elsewhere is none of the connectome's.
+        # Only files in this folder are read.
         if not found or str(Path(found["name"])) != Path(found["name"]).name:
             raise UserError(
                 f"{sums}, line {number}: found {line[:100]!r}; expected a SHA-256 and the name of a file beside it, "
@@ -143,10 +143,10 @@ def _read_matrix(path: Path, areas: tuple[str, ...]) -> np.ndarray:
 
 
 def read_mat(path: Path) -> Anatomy:
-    """Return what a MATLAB file holds: `flnMat`, `hierVals`, `areaList` and, if it has them, `slnMat` and `wiring`.
+    """Return the anatomy in a MATLAB file: `flnMat`, `hierVals`, `areaList`, and `slnMat` and `wiring` if present.
 
     Raises:
-        UserError: no MATLAB file that can be read, variables that are not there or do not fit each other.
+        UserError: a file that can't be read as MATLAB's; variables that are missing or do not fit each other.
     """
     found = _variables(path)
     lacking = [name for name in ("flnMat", "hierVals", "areaList") if name not in found]
@@ -165,7 +165,7 @@ def read_mat(path: Path) -> Anatomy:
 
 
 def _text(cell: Any, i: int, path: Path) -> str:
-    # A cell array of text is an array of arrays, an array of characters one of padded text.
+    # A cell array of text is read as an array of arrays, an array of characters as padded text.
     text = np.asarray(cell)
     if text.dtype.kind != "U" or text.size != 1:
         kind = f"{text.dtype} of shape {text.shape}" if text.size else "empty"
@@ -194,10 +194,10 @@ def _variables(path: Path) -> dict[str, Any]:
             f"{path} is a MATLAB file of version 7.3; expected version 7 or earlier: in MATLAB, save it anew with "
             "save(file, '-v7')"
         ) from None
-    except Exception as error:  # of what is no such file: any
+    except Exception as error:  # of a file that is not MATLAB's: any
         raise UserError(f"{path} can't be read as a MATLAB file: {text_of(error)}; expected one made by save") from None
     for value in found.values():
-        if isinstance(value, scipy.io.matlab.MatlabOpaque):  # its name is inside
+        if isinstance(value, scipy.io.matlab.MatlabOpaque):  # the variable's name is inside
             name, kind = (os.fsdecode(value[part].item()) for part in ("s0", "s2"))
             raise UserError(
                 f"{path}: {name} is an object of MATLAB's class {kind}, which only MATLAB can read; expected numbers, "

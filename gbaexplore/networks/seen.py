@@ -1,4 +1,4 @@
-"""A connectome as a model's step sees it."""
+"""The part of a connectome that a model's step uses."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from gbaexplore.networks.connectome import Connectome
 
 
 class Network(NamedTuple):
-    """A connectome as a model's step sees it."""
+    """The connectome's numbers that a model's step uses."""
 
     hierarchy: Any  # (area,)
     fln: Any  # (area, area) row = target, column = source, so that fln @ rates is what each area receives
-    fln_inhibitory: Any = None  # (area, area) the same onto inhibitory populations, where it is another one
-    wiring_mm: Any = None  # (area, area) wiring distance, mm; a step does not see it
-    arriving: Any = None  # (area,) what arrives now of what `Model.travels` names: late, weighted by fln, summed
+    fln_inhibitory: Any = None  # (area, area) the same onto inhibitory populations; None if equal
+    wiring_mm: Any = None  # (area, area) wiring distance, mm; not for steps
+    arriving: Any = None  # (area,) delayed input: the variable that `Model.travels` names, weighted by fln and summed
     arriving_inhibitory: Any = None  # (area,) the same by fln_inhibitory
 
     @classmethod
     def of(cls, connectome: Connectome) -> Network:
-        """Return a connectome's numbers."""
+        """Return the network of a connectome."""
         return cls(connectome.hierarchy, connectome.fln, connectome.fln_inhibitory, connectome.wiring_mm)
 
     @classmethod
     def named(cls, values: Mapping[str, Any]) -> Network:
-        """Return the network of values by the names that stores know them by: see `WIRING`."""
+        """Return the network of values by their names in stores: see `WIRING`."""
         return cls(**{field: values.get(name) for field, name in WIRING.items()})
 
 
@@ -36,4 +36,4 @@ WIRING = {
     "arriving": "arriving",
     "arriving_inhibitory": "arriving at inhibitory",
 }
-"""What a step sees of a network, by names that outlive those of the fields: hashes in stores are made of them."""
+"""Field -> its name in the hashes in stores, which must not change when a field is renamed."""

@@ -1,4 +1,4 @@
-"""Connectomes in memory: pandas tables, NetworkX graphs, arrays with labels."""
+"""Connectomes from pandas tables, NetworkX graphs and arrays with labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SIDES = ("rows (targets)", "columns (sources)")
 
 
 def of_pandas(tables: Mapping[str, pd.DataFrame | None], hierarchy: Any, name: str) -> Anatomy:
-    """Return what tables of the same areas hold; `fln` gives the areas their order."""
+    """Return the anatomy in tables of the same areas, in the order of the rows of `fln`."""
     given: dict[str, Any] = {field: t for field, t in tables.items() if t is not None or field == "fln"}
     for field, table in given.items():
         if not (hasattr(table, "index") and hasattr(table, "columns")):
@@ -32,7 +32,7 @@ def of_pandas(tables: Mapping[str, pd.DataFrame | None], hierarchy: Any, name: s
 
 
 def of_networkx(graph: Any, attributes: Mapping[str, str | None], hierarchy: str) -> tuple[str, Anatomy]:
-    """Return a graph's name and what it holds.
+    """Return a graph's name and its anatomy.
 
     Args:
         attributes: field of Connectome -> the edges' attribute, or None.
@@ -65,10 +65,10 @@ def of_networkx(graph: Any, attributes: Mapping[str, str | None], hierarchy: str
 
 
 def aligned(values: Any, areas: tuple[str, ...], what: str) -> np.ndarray:
-    """Return values as an array whose sides are in the order of `areas`.
+    """Return values as an array with its sides in the order of `areas`.
 
-    A side with labels is put in this order, and one that is numbered from 0, or has none, is in it already. A DataArray
-    over "target" and "source" may have them in either order.
+    A side with labels is sorted; a side without labels, or numbered from 0, is taken to be in order. A DataArray may
+    have the dimensions "target" and "source" in either order.
 
     Raises:
         UserError: labels that are not the areas; values that are not finite numbers.

@@ -1,4 +1,4 @@
-"""What goes into which area at which step."""
+"""Stimuli: the input to each area at each step."""
 
 from gbaexplore.stimuli.base import AbstractStimulus, Pieces
 

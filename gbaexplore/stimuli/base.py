@@ -20,7 +20,7 @@ class Pieces(NamedTuple):
 
 
 class AbstractStimulus(ABC):
-    """What the simulator needs of a stimulus. `amplitude` multiplies it, and is a parameter to sweep."""
+    """Base class of stimuli. `amplitude` multiplies the stimulus, and can be an axis."""
 
     amplitude: float
 
@@ -40,10 +40,10 @@ class AbstractStimulus(ABC):
 
 
 def pieces_of(stimulus: AbstractStimulus, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
-    """Return the pieces of any stimulus, a user's own too, with the shapes and values that the engine needs.
+    """Return the pieces of any stimulus, checked for the engine.
 
     Raises:
-        UserError: other shapes; edges that fall, or outside the run; levels that are not finite; as `pieces`.
+        UserError: wrong shapes; edges that decrease or lie outside the run; levels that are not finite; as `pieces`.
     """
     what, areas = type(stimulus).__name__, len(connectome.areas)
     found = stimulus.pieces(connectome, dt, n_steps)
@@ -56,14 +56,14 @@ def pieces_of(stimulus: AbstractStimulus, connectome: Connectome, dt: float, n_s
             f"(pieces, {areas})"
         )
     if (edges % 1).any() or (np.diff(edges) < 0).any() or edges[0] < 0 or edges[-1] > n_steps:
-        raise UserError(f"{what}: edges are not rising whole numbers from 0 to {n_steps}; expected numbers of steps")
+        raise UserError(f"{what}: edges are not rising whole numbers from 0 to {n_steps}; expected step numbers")
     if np.abs(levels).max(initial=0.0) > np.finfo(np.float32).max:
         raise UserError(f"{what} has a level of {np.abs(levels).max():g} Hz; expected one that single precision holds")
     return Pieces(edges.astype(np.int64), levels)
 
 
 def check_times(what: str, first: int, stop: int, n_steps: int, dt: float) -> None:
-    """Refuse a course that is not wholly inside the run."""
+    """Refuse a course that is empty or not entirely inside the run."""
     if not 0 <= first < stop <= n_steps:
         raise UserError(
             f"{what} acts from {first * dt:g} to {stop * dt:g} s, the run from 0 to {n_steps * dt:g} s; "

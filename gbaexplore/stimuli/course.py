@@ -1,4 +1,4 @@
-"""A stimulus of any course in any areas."""
+"""A stimulus with any time courses in any areas."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from gbaexplore.stimuli.base import AbstractStimulus, Pieces, check_times
 
 
 class Stimulus(AbstractStimulus):
-    """Any time course for any set of areas.
+    """A stimulus with any time courses in any areas.
 
     Args:
-        courses: for each driven area its input in Hz: a function of an array of times (in s, from the
-            start of the run), or an array with one value per step of dt.
+        courses: area -> its input in Hz: a function of an array of times (s, from the start of the run), or
+            an array with one value per step of dt. The labels of a labelled array must be the steps' times.
         onset: start of the input, s.
-        duration: of the input, s, for functions. Arrays have a length of their own: leave it out for them.
+        duration: of functions, s; None for arrays, whose length gives it.
         amplitude: multiplies all courses.
 
     Raises:
@@ -88,7 +88,7 @@ class Stimulus(AbstractStimulus):
 
 
 class _Values:
-    """The values of a course at the steps of a run, which have times of their own if they are labelled."""
+    """An array as a course, with its times if it is labelled."""
 
     def __init__(self, course: Any, area: str) -> None:
         self.what = f'the stimulus into "{area}"'

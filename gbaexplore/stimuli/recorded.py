@@ -1,4 +1,4 @@
-"""A stimulus as a store has kept it."""
+"""A stimulus read from a store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recorded(AbstractStimulus):
-    """A stimulus as a store keeps it: what it gave for its study's connectome and dt."""
+    """A stimulus read from a store: its pieces for the connectome and dt of its study."""
 
     recorded: Pieces
     dt: float
@@ -25,7 +25,7 @@ class Recorded(AbstractStimulus):
 
     @classmethod
     def of(cls, ds: xr.Dataset, dt: float) -> Recorded:
-        """Return what `dataset_of` made a Dataset of."""
+        """Return the stimulus in a Dataset of `dataset_of`."""
         return cls(Pieces(ds["edge"].values, ds["level"].values), dt)
 
     def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
@@ -38,7 +38,7 @@ class Recorded(AbstractStimulus):
 
 
 def dataset_of(stimulus: AbstractStimulus, connectome: Connectome, dt: float, n_steps: int) -> xr.Dataset:
-    """Return a stimulus of amplitude 1 as data: steps at which it changes (edge), and its level (piece, area), Hz."""
+    """Return a stimulus of amplitude 1 as a Dataset: steps at which it changes (edge), levels (piece, area) in Hz."""
     import xarray as xr
 
     edges, levels = pieces_of(stimulus, connectome, dt, n_steps)

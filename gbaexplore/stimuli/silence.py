@@ -1,22 +1,19 @@
-"""No stimulus at all."""
+"""The absence of a stimulus."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import AbstractStimulus, Pieces
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True)
 class Silence(AbstractStimulus):
-    """No input: what a study has that gives no stimulus."""
+    """No input: the stimulus of a study without one."""
 
     amplitude: float = 0.0
 

@@ -113,10 +113,10 @@ def test_the_home_folder_of_another_user(monkeypatch):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("", "'' is no path; expected the name of a file or folder"),
-        (None, "None is no path; expected the name of a file or folder, as text or a Path"),
-        (5, "5 is no path"),
-        ("a\0b", r"'a\\x00b' is no path"),
+        ("", "'' is not a path; expected the name of a file or folder"),
+        (None, "None is not a path; expected the name of a file or folder, as text or a Path"),
+        (5, "5 is not a path"),
+        ("a\0b", r"'a\\x00b' is not a path"),
         ("~nobody123/x", r"there is no user nobody123 on this machine; for a file of that name, write \./~nobody123/x"),
         ("file://host/x", "is on the machine host; expected file:///FOLDER"),
         ("a://b", r"a://b can't be used \(no such kind of URL is known\); expected a folder, or a URL"),
@@ -269,13 +269,13 @@ def test_links_that_lead_nowhere(folder, capsys):
     Path("round").symlink_to("about")
     Path("about").symlink_to("round")
     for name in ("loop.zarr", "round"):
-        said = f"{name} is a link that leads back to itself; expected one that leads to a store or a file"
+        said = f"{name} is a link that points to itself; expected a link to a store or a file"
         assert said in refused(capsys, folder, "run", "three.py", "--store", name)
         assert said in refused(capsys, folder, "info", name)
     assert "Too many levels" in refused(capsys, folder, "run", "three.py", "--store", "round/x.zarr")
     Path("lost").symlink_to("no/folder")
     for args in (("run", "three.py", "--store"), ("figure", "three.py", "--out")):
-        said = "lost is a link to no/folder, which is no folder; expected a folder for three."
+        said = "lost is a link to no/folder, which is not a folder; expected a folder for three."
         assert said in refused(capsys, folder, *args, "lost")
     assert real(Path("lost/x")) == Path("lost/x"), "only the end of a path"
 
@@ -372,9 +372,9 @@ def test_what_can_not_be_a_store(folder, capsys):
     Path("folder.zarr").mkdir()
     for dry in ([], ["--dry-run"]):
         for name, message in {
-            "": "'' is no path",
-            "file": "file is no folder; expected a folder for three.zarr: choose another place",
-            "file/a/b": "file is no folder",
+            "": "'' is not a path",
+            "file": "file is not a folder; expected a folder for three.zarr: choose another place",
+            "file/a/b": "file is not a folder",
             "file.zarr": "file.zarr is not a gbaexplore store: it is something else",
             "folder.zarr": "folder.zarr is not a gbaexplore store: it is something else",
             "a://b": "a://b can't be used",

@@ -119,7 +119,7 @@ def test_what_can_not_be_told(tmp_path):
     with (tmp_path / "file").open("w") as file:
         space = {"file": file}
         exec("def f(x): return file.tell() * x", space)
-        with pytest.raises(UserError, match="TextIOWrapper among what a model or measure uses can't be told"):
+        with pytest.raises(UserError, match="TextIOWrapper among what a model or measure uses can't be identified"):
             code_hash(space["f"])
 
 

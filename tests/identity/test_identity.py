@@ -344,7 +344,7 @@ def test_what_can_not_be_told_is_refused(changing, tmp_path):
             return super().compute(model, points[: 1 + file.tell()], connectome)
 
     with pytest.raises(
-        UserError, match=r"_io.TextIOWrapper among what a model or measure uses can't be told from other"
+        UserError, match=r"_io.TextIOWrapper among what a model or measure uses can't be identified from other"
     ):
         changing(measures=[Kept()]).recipe()
     file.close()

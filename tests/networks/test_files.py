@@ -59,7 +59,7 @@ def test_nothing_is_written_over(tmp_path, macaque):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="has files already; expected a new or an empty folder"):
         macaque.to_folder(tmp_path)
-    with pytest.raises(UserError, match=r"notes.txt is no folder; expected a folder for .*: choose another place"):
+    with pytest.raises(UserError, match=r"notes.txt is not a folder; expected a folder for .*: choose another place"):
         macaque.to_folder(tmp_path / "notes.txt")
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 

@@ -131,7 +131,7 @@ def test_areas_and_choices_are_text(wrong):
     with pytest.raises(UserError, match='expected "degree" or "weights"'):
         shuffled(made, wrong)
     for ask in (lambda v: shuffled(v, "weights"), lesions, lambda v: pathway_scalings(v, 0.5)):
-        with pytest.raises(UserError, match=r"is no connectome; expected a Connectome, such as load_connectome gives"):
+        with pytest.raises(UserError, match=r"is not a connectome; expected a Connectome, such as"):
             ask(wrong)
 
 

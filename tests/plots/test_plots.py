@@ -414,7 +414,11 @@ def test_where_a_picture_goes(ds, folder, tmp_path, monkeypatch):
             "picture.gif names no kind of picture that can be made; expected an ending: .png, .svg",
         ),
         ("map.zarr", "figures", "figures names no kind of picture"),
-        ("map.zarr", "file/picture.png", "file is no folder; expected a folder for picture.png: choose another place"),
+        (
+            "map.zarr",
+            "file/picture.png",
+            "file is not a folder; expected a folder for picture.png: choose another",
+        ),
         ("nap.zarr", "picture.png", "is not a gbaexplore store: there is nothing there"),
     ]:
         with pytest.raises(UserError, match=message):

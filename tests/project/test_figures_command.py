@@ -47,7 +47,7 @@ def test_mistakes(tmp_path):
     for args, message in [
         (("figure", "plain.py"), "has no figure; expected `def draw(ds)`"),
         (("figure", "fig2x"), "or a shipped study: "),
-        (("figure", "mine.py", "--out", "file"), "file is no folder"),
+        (("figure", "mine.py", "--out", "file"), "file is not a folder"),
         (("figure",), "required"),
         (("new", "mine.py"), "mine.py exists already"),
         (("new", "no-module.py"), "expected the name of a Python file"),

@@ -97,7 +97,7 @@ def test_recipes_tell_courses_apart(make_study):
             r"values at 0 to 0.001 s.*np.interp",
         ),
         (lambda: Pulse("V1", 1e300, 0.25, 1.0), "expected fewer than 2"),
-        (lambda: Pulse(["V1"], 2.0, 0.25, 1.0), 'no area "'),
+        (lambda: Pulse(["V1"], 2.0, 0.25, 1.0), r"\['V1'\] is not the name of an area of macaque29"),
         (
             lambda: Own(np.zeros(3), np.zeros((2, 28))),
             r"edges of shape \(3,\) and levels of shape \(2, 28\); .*\(pieces, 29\)",

@@ -298,7 +298,7 @@ def test_what_is_no_store(tmp_path):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_place_that_can_not_be_written_to(store, tmp_path, ending):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match=r"file is no folder; expected a folder for out.*: choose another place"):
+    with pytest.raises(UserError, match=r"file is not a folder; expected a folder for out.*: choose another place"):
         export(store, tmp_path / "file" / f"out{ending}")
 
 

@@ -1,4 +1,4 @@
-"""Axons that are rarer the longer they are."""
+"""The exponential distance rule: long axons are rare."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ def distance_rule(
     seed: int = 0,
     hierarchy: Any = None,
 ) -> Connectome:
-    """Return a connectome in which axons between areas at a distance d are as frequent as exp(-d / length_mm).
+    """Return a connectome in which the frequency of axons falls with their length d as exp(-d / length_mm).
 
-    Axons are drawn one at a time, from all pairs of areas with these probabilities, until the wanted share of the
-    pathways is there. FLN is each source's share of the axons that come into an area. `wiring_mm` is the distance.
+    Axons are drawn one at a time, from all pairs of areas with these probabilities, until the share `density` of the
+    pathways exists. FLN is each source's share of the axons into an area. `wiring_mm` is the distance.
 
     Args:
-        places: how many areas, at random in a ball as large as the macaque's cortex; or the area's positions, (n, 1 to
-            3) in mm; or a connectome whose areas, hierarchy and wiring distances are taken.
-        length_mm: of the rule; 5.3 mm is the macaque's (0.188 per mm).
+        places: a number of areas, placed at random in a ball as large as the macaque's cortex; or the areas' positions,
+            (n, 1 to 3), mm; or a connectome, for its areas, hierarchy and wiring distances.
+        length_mm: length constant; 5.3 mm is the macaque's (0.188 per mm).
         density: share of the n (n - 1) possible pathways; 0.66 is the macaque's.
-        seed: of the places, if these are random, and of the axons.
+        seed: for random places and for the axons.
         hierarchy: (n,) position of each area, 0 to 1, rising. None: that of `places` if it is a connectome, else
-            evenly spaced in the order of the areas, which then has nothing to do with where they are.
+            evenly spaced in the order of the areas, independent of their positions.
 
     Raises:
-        UserError: arguments out of range; pathways too long for the rule ever to draw them.
+        UserError: arguments out of range; pathways too long to be drawn by the rule.
 
     Source: the exponential distance rule of Ercsey-Ravasz et al. (2013), Neuron 80(1):184-197. There a length is drawn
-    first, and then a pair of areas at this distance; here a pair at once, so that more pairs have more axons.
+    first, then a pair of areas at this distance; here a pair is drawn directly, so that distances shared by many
+    pairs get more axons.
     """
     length_mm = numbers.number(length_mm, "length_mm", "mm")
     if length_mm <= 0:
@@ -62,10 +63,13 @@ def distance_rule(
 
 
 def _axons(lengths: np.ndarray, pathways: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how many axons each pair has when this many pairs have some; `lengths` are in units of the rule's.
+    """Return the number of axons of each pair once `pathways` pairs have at least one.
 
-    Drawing one axon after the other is the same as letting each pair grow its own at random times, at a rate of
+    Drawing axons one after another is equivalent to letting each pair grow its own at random times, at a rate of
     exp(-length), until enough pairs have one.
+
+    Args:
+        lengths: distance of each pair, in units of the length constant.
     """
     rate = np.exp(-lengths)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -75,13 +79,13 @@ def _axons(lengths: np.ndarray, pathways: int, rng: np.random.Generator) -> np.n
     if not later.sum() < _MOST_AXONS:
         raise UserError(
             f"distances of up to {lengths.max():.0f} times length_mm; expected a larger length_mm, a lower density or "
-            "places that are nearer: the rule does not draw pathways that long"
+            "closer places: the rule never draws pathways of this length"
         )
     return np.where(first <= time, 1.0 + rng.poisson(later), 0.0)
 
 
 def _placed(places: Any, rng: np.random.Generator) -> tuple[tuple[str, ...], np.ndarray | None, np.ndarray]:
-    """Return the areas' names, their hierarchy if it is known, and their distances."""
+    """Return the areas' names, their hierarchy or None, and their distances."""
     if isinstance(places, Connectome):
         if places.wiring_mm is None:
             raise UserError(f"{places.name} has no wiring_mm; expected a connectome with distances, or positions")

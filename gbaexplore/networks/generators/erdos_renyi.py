@@ -1,4 +1,4 @@
-"""Any pathways, with the same probability."""
+"""Random networks in which all pathways are equally likely."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from gbaexplore.networks.generators import parts
 
 
 def erdos_renyi(areas: int, density: float = 0.66, seed: int = 0, hierarchy: Any = None) -> Connectome:
-    """Return a connectome whose pathways are any of the possible ones, with the same probability.
+    """Return a connectome with random pathways, all equally likely.
 
-    The number of pathways is fixed (the model G(n, M), directed); all that come into an area have the same FLN.
+    The number of pathways is fixed (the directed model G(n, M)); all pathways into an area have the same FLN.
 
     Args:
-        areas: how many areas.
+        areas: number of areas.
         density: share of the n (n - 1) possible pathways.
-        seed: of the choice.
+        seed: of the random choice.
         hierarchy: (n,) position of each area, 0 to 1, rising; evenly spaced if None.
 
     Raises:

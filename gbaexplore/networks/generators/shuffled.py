@@ -1,4 +1,4 @@
-"""A connectome's pathways or weights, shuffled."""
+"""Shuffled connectomes: null models that keep each area's pathways or their number."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from gbaexplore.basics.errors import UserError, shown
 from gbaexplore.basics.numbers import whole_number
 from gbaexplore.networks.connectome import Connectome, check_is_connectome
 
-_SWAPS = 10  # attempted for each pathway; beyond that, nothing is left of where it was
+_SWAPS = 10  # attempts per pathway; enough to forget the original connections
 
 
 def shuffled(connectome: Connectome, keep: Literal["degree", "weights"], seed: int = 0) -> Connectome:
-    """Return the connectome shuffled: what is kept stays exactly as it is, all else is random.
+    """Return the connectome with its pathways or their weights shuffled.
 
-    keep="degree": which areas are connected is random; each keeps the number of pathways into it and out of it. Two
-    pathways a -> b and c -> d become a -> d and c -> b, over and over, where neither is there yet and none leads back
-    to its own area. The FLN stay with their target: each area keeps the values that it receives, from other sources.
+    keep="degree": connections are random, but each area keeps its numbers of incoming and outgoing pathways. Two
+    pathways a -> b and c -> d become a -> d and c -> b, many times, where neither exists yet and neither connects an
+    area to itself. FLN values stay with their target: each area receives the same values from other sources.
 
-    keep="weights": all pathways stay. Each area's incoming FLN are dealt anew among its own sources.
+    keep="weights": all pathways stay. Each area's incoming FLN values are permuted among its sources.
 
-    Both keep every row's values, and so its sum. Hierarchy and wiring distances stay; SLN, which belonged to a
-    pathway's place, is left out.
+    Both keep the values of every row, and so its sum. Hierarchy and wiring distances stay; SLN, a property of the
+    original pathways, is dropped.
 
     Args:
         connectome: to be shuffled.
-        keep: what stays.
-        seed: of the shuffle. Rewiring takes half a minute per million pathways.
+        keep: "degree" or "weights".
+        seed: of the shuffle. keep="degree" takes half a minute per million pathways.
 
     Raises:
-        UserError: another `keep`; no two pathways that could be swapped (as where all areas are connected).
+        UserError: another `keep`; no two pathways can be swapped, as when all areas are connected.
 
     Source: Maslov & Sneppen (2002), Science 296:910-913, for the swaps.
     """
@@ -51,7 +51,7 @@ def shuffled(connectome: Connectome, keep: Literal["degree", "weights"], seed: i
     return replace(connectome, name=name, fln=moved(connectome.fln), fln_inhibitory=inhibitory, sln=None)
 
 
-# What a shuffle does: (n, n), from which source each pathway target <- source gets its FLN; -1 where there is none.
+# A shuffle: (n, n), the source from which each pathway target <- source gets its FLN; -1 without a pathway.
 
 
 def _rewired(connectome: Connectome, rng: np.random.Generator) -> np.ndarray:
