@@ -11,7 +11,7 @@ from gbaexplore.analysis.ratios import propagation_ratio
 from gbaexplore.basics.errors import UserError, listing, unknown
 from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS, unit
 from gbaexplore.plots.style import plain, symbol
-from gbaexplore.store.recipe import tables_of
+from gbaexplore.store.recipe import RECIPE, tables_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _WHATEVER_HAPPENS = ("spectral_abscissa", "calibrated_")  # variables that don't depend on whether a point diverges
 MOST_PANELS, MOST_LINES = 12, 60  # that a person can still read
+_SMALLEST = np.finfo(float).tiny  # what is smaller has lost digits, and matplotlib its logarithm
 _WIDE = 100.0  # values that differ by more are shown on a logarithmic scale
 
 
@@ -27,7 +28,7 @@ _WIDE = 100.0  # values that differ by more are shown on a logarithmic scale
 
 
 def checked_dataset(ds: xr.Dataset) -> xr.Dataset:
-    """Return a Dataset, or refuse what is none."""
+    """Return a Dataset with something to draw, at labels that can be told apart; refuse all else."""
     import xarray as xr
 
     if not isinstance(ds, xr.Dataset):
@@ -35,7 +36,27 @@ def checked_dataset(ds: xr.Dataset) -> xr.Dataset:
             f"found a {type(ds).__name__}; expected a Dataset, as open_study, run and simulate return it: select from "
             "that one with .sel(...)"
         )
+    try:
+        tables_of(ds)
+    except (ValueError, TypeError, AttributeError):
+        raise UserError(f"the attribute {RECIPE} can't be read; expected it as gbaexplore wrote it") from None
+    for dim in map(str, ds.dims):
+        if not ds.sizes[dim]:
+            raise UserError(f"nothing is left along {dim}; expected at least one label: select less in ds.sel(...)")
+        if dim not in ds.coords and not dim.startswith("time"):
+            raise UserError(f"{dim} has no labels; expected a Dataset with its coordinates, as open_study returns it")
+        if dim in ds.coords and ds[dim].dtype.kind == "f" and not np.isfinite(ds[dim].values).all():
+            raise UserError(f"{dim} has labels that are no finite numbers; select the others, with ds.sel(...)")
+        if dim in ds.coords and not ds.indexes[dim].is_unique:
+            raise UserError(f"{dim} has a label twice; expected labels that differ: ds.drop_duplicates({dim!r})")
     return ds
+
+
+def numbers_of(ds: xr.Dataset, name: str) -> xr.DataArray:
+    """Return a variable or coordinate of numbers."""
+    if ds[name].dtype.kind not in "biuf":
+        raise UserError(f"{name} is of type {ds[name].dtype}; expected numbers, such as ds[{name!r}].astype(float)")
+    return ds[name]
 
 
 def axes_of(ds: xr.Dataset) -> list[str]:
@@ -117,11 +138,14 @@ def area_dim(ds: xr.Dataset, name: str, measure: str) -> str:
     dim = areas_along(ds, name)
     if dim is None:
         raise UserError(f"{name} has no areas left; expected them all: select no area in ds.sel(...)")
+    numbers_of(ds, name)
     return dim
 
 
 def known_area(ds: xr.Dataset, area: str, dim: str = AREA) -> str:
     """Return an area, or refuse one that is not there."""
+    if ds[dim].dtype.kind in "biufc":
+        raise UserError(f"{dim} has labels of type {ds[dim].dtype}; expected the areas' names")
     known = [str(name) for name in ds[dim].values]
     if area not in known:
         raise UserError(unknown(f'no area "{area}"', area, known, "Areas"))
@@ -138,7 +162,7 @@ def value_of(point: xr.Dataset, axis: str, named: bool = False) -> str:
 
 def drawable(values: np.ndarray) -> np.ndarray:
     """Which values a logarithmic scale can show."""
-    return np.isfinite(values) & (values > 0)
+    return np.isfinite(values) & (values >= _SMALLEST)
 
 
 def field_of(ds: xr.Dataset, variable: str | None, area: str | None, target: str, source: str) -> xr.DataArray:
@@ -156,7 +180,7 @@ def _variable(ds: xr.Dataset, name: str, area: str | None) -> xr.DataArray:
     known = sorted({str(variable) for variable in ds.data_vars} - {STATUS})
     if name not in known:
         raise UserError(unknown(f'no variable "{name}"', name, known, "Variables"))
-    field, dim = ds[name], areas_along(ds, name)
+    field, dim = numbers_of(ds, name), areas_along(ds, name)
     if dim is None and area is not None:
         raise UserError(f'{name} has no areas left, to take "{area}" from; leave area out')
     if dim is not None:
@@ -177,8 +201,8 @@ def norm_of(fields: Sequence[xr.DataArray], scale: str | None = None) -> Normali
     if scale not in ("log", "linear", None):
         raise UserError(f'scale="{scale}"; expected "log" or "linear", or None to have it chosen')
     values = np.concatenate([field.values[np.isfinite(field.values)] for field in fields])
-    positive = values[values > 0]
-    wide = positive.size > 0 and values.min() >= 0 and positive.max() > _WIDE * positive.min()
+    positive = values[drawable(values)]
+    wide = positive.size > 0 and values.min() >= 0 and positive.max() / _WIDE > positive.min()
     if scale == "log" or (scale is None and (wide or fields[0].name == "propagation_ratio")):
         return LogNorm(positive.min(), positive.max()) if positive.size else LogNorm()
     return Normalize(values.min(), values.max()) if values.size else Normalize()

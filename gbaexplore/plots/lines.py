@@ -19,6 +19,7 @@ from gbaexplore.plots.fields import (
     checked_dataset,
     drawable,
     known_area,
+    numbers_of,
     numeric_axes,
     only_axes,
     sizes_of,
@@ -170,6 +171,8 @@ def _course(ds: xr.Dataset, name: str | None) -> tuple[str, str]:
     if name in ds and name not in times:
         raise UserError(f"{name} is no time course; expected one of {listing(times)}")
     area_dim(ds, name, "Trace")
+    if times[name] in ds.coords:
+        numbers_of(ds, times[name])
     return name, times[name]
 
 
@@ -177,6 +180,8 @@ def points_of(ds: xr.Dataset, name: str, lines: int = 1, along: str = "") -> lis
     """Return the remaining points (or sweeps) with their labels; refuse more than 60 lines."""
     inner = (areas_along(ds, name), along)
     axes = [str(dim) for dim in ds[name].dims if dim not in inner and not str(dim).startswith("time")]
+    if STATUS in ds and (more := [dim for dim in axes_of(ds) if dim not in (*axes, along)]):
+        raise UserError(f"{name} is not over {listing(more)}, which {STATUS} is over; select one label of it first")
     count = lines * math.prod(ds.sizes[axis] for axis in axes)
     if count > MOST_LINES:
         raise UserError(
@@ -190,7 +195,8 @@ def points_of(ds: xr.Dataset, name: str, lines: int = 1, along: str = "") -> lis
 
 def _why_not(point: xr.Dataset, drawn: np.ndarray) -> str:
     """Return what a legend adds for a point of which nothing is drawn: its state."""
-    return "" if drawn.any() or STATUS not in point else f" ({STATUS_MEANINGS[int(point[STATUS])]})"
+    known = dict(enumerate(STATUS_MEANINGS))
+    return "" if drawn.any() or STATUS not in point else f" ({known.get(point[STATUS].item(), 'no status')})"
 
 
 def _bounded(point: xr.Dataset) -> Any:

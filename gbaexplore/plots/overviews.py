@@ -175,7 +175,7 @@ def _with_scale(
 def _what(ds: xr.Dataset) -> tuple[str | None, str | None, str, str]:
     """Return variable, area, target and source of the map that shows most of a study."""
     target, source = "24c", "V1"
-    if "peak_rate" in ds and {target, source} <= set(ds[AREA].values):
+    if "peak_rate" in ds and AREA in ds.peak_rate.dims and {target, source} <= set(ds[AREA].values.tolist()):
         return None, None, target, source
     plain = [str(name) for name in ds.data_vars if set(ds[name].dims) <= {*axes_of(ds), AREA} and name != STATUS]
     if not plain:
