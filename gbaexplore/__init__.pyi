@@ -4,6 +4,7 @@ from .basics.errors import UserError as UserError
 from .measures.across_seeds import AcrossSeeds as AcrossSeeds
 from .measures.base import Measure as Measure, StreamingMeasure as StreamingMeasure
 from .measures.calibrated_amplitude import CalibratedAmplitude as CalibratedAmplitude
+from .measures.divergence import Divergence as Divergence
 from .measures.final import Final as Final
 from .measures.mean import Mean as Mean
 from .measures.peak import Peak as Peak

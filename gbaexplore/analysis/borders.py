@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import DIVERGED, OK, STATUS
+from gbaexplore.basics.names import COMPUTED, DIVERGED, STATUS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,7 +36,7 @@ def linear_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.D
             f"no spectral_abscissa among {', '.join(map(str, ds.data_vars))}; "
             "the study needs SpectralAbscissa() as a measure"
         )
-    known = ds.spectral_abscissa.where(ds[STATUS].isin([OK, DIVERGED]))
+    known = ds.spectral_abscissa.where(ds[STATUS].isin(COMPUTED))
     return _contours(known, 0.0, x, y).assign_attrs(long_name=f"{y} where the linearised network turns unstable")
 
 
@@ -53,7 +53,7 @@ def divergence_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> 
         UserError: `x` or `y` is no numeric axis of two values or more.
     """
     status = ds[STATUS]
-    diverged = (status == DIVERGED).astype(float).where(status.isin([OK, DIVERGED]))
+    diverged = (status == DIVERGED).astype(float).where(status.isin(COMPUTED))
     return _contours(diverged, 0.5, x, y).assign_attrs(long_name=f"{y} where the network starts to run away")
 
 

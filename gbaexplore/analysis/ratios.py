@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from gbaexplore.basics.errors import UserError, unknown
-from gbaexplore.basics.names import AREA, OK, STATUS
+from gbaexplore.basics.names import AREA, BOUNDED, STATUS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,7 +25,7 @@ def propagation_ratio(ds: xr.Dataset, target: str = "24c", source: str = "V1") -
     for area in (target, source):
         if area not in known:
             raise UserError(unknown(f'no area "{area}"', area, known, "Areas"))
-    peak = ds.peak_rate.where(ds[STATUS] == OK)
+    peak = ds.peak_rate.where(ds[STATUS].isin(BOUNDED))
     low = peak.sel(area=source, drop=True)
     ratio = (peak.sel(area=target, drop=True) / low).where(low > 0)
     return ratio.rename("propagation_ratio").assign_attrs(long_name=f"peak({target}) / peak({source})", units="1")
@@ -57,7 +57,7 @@ def elasticity(ds: xr.Dataset, of: str = "peak_rate", parameters: str = "paramet
     slopes = ds[f"d_{of}"]
     values = [_parameter_values(ds, str(name)) for name in slopes[parameters].values]
     value = xr.concat(xr.broadcast(*values), slopes[parameters], coords="minimal", compat="override")
-    y = ds[of].where((ds[STATUS] == OK) & (ds[of] != 0))
+    y = ds[of].where(ds[STATUS].isin(BOUNDED) & (ds[of] != 0))
     found = (value * slopes / y).transpose(*slopes.dims)
     return found.rename("elasticity").assign_attrs(long_name=f"elasticity of {of}", units="1")
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from gbaexplore.analysis.mesh import Edge, Mesh, Point
 from gbaexplore.basics.errors import UserError, unknown
-from gbaexplore.basics.names import DIVERGED, OK, STATUS, canonical
+from gbaexplore.basics.names import COMPUTED, DIVERGED, STATUS, canonical
 from gbaexplore.basics.numbers import number, whole_number
 from gbaexplore.basics.points import NOISE, SEED
 from gbaexplore.store.recipe import explained
@@ -259,7 +259,7 @@ class _Evaluated:
                 "search without known, or with the study that they are of"
             )
         known = known.drop_vars(CRITERION, errors="ignore").load()
-        known = known.isel({POINT: np.isin(known[STATUS], [OK, DIVERGED])})
+        known = known.isel({POINT: np.isin(known[STATUS], COMPUTED)})
         names = {variant_name(variant.labels): i for i, variant in enumerate(self.variants)}
         labels = [known[axis].values.tolist() for axis in self.study.categorical]
         rows = zip(*labels) if labels else itertools.repeat((), known.sizes[POINT])

@@ -9,13 +9,19 @@ import numpy as np
 
 AREA = "area"
 STATUS = "status"
-STATUS_MEANINGS = ("pending", "ok", "diverged", "failed")
-PENDING, OK, DIVERGED, FAILED = range(4)
+STATUS_MEANINGS = ("pending", "ok", "diverged", "failed", "undefined")
+PENDING, OK, DIVERGED, FAILED, UNDEFINED = range(len(STATUS_MEANINGS))
+MISSING = "missing"
+"""The attribute of a variable that says when it has no value at a point that is ok."""
+
+BOUNDED = (OK, UNDEFINED)
+"""Computed, and it did not diverge."""
+COMPUTED = (*BOUNDED, DIVERGED)
 
 STATUS_ATTRS: dict[str, Any] = {
     "long_name": "state of the point",
     "units": "1",
-    "flag_values": [PENDING, OK, DIVERGED, FAILED],
+    "flag_values": list(range(len(STATUS_MEANINGS))),
     "flag_meanings": " ".join(STATUS_MEANINGS),
 }
 

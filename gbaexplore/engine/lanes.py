@@ -175,7 +175,7 @@ class Sweep:
         if line is not None:
             small = small, (jnp.abs(line) <= SETTLED * self.travelling(top)[:, None]).all((0, 1))
         settled = jnp.stack(jax.tree.leaves(small)).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
-        ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling)
+        ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling) | ~self.finite(x)
         over = clock >= self.n_slices
         done = (over | settled | ended if self.batch.refill else over) & (c.point < self.count)
 
@@ -270,6 +270,11 @@ class Sweep:
             if isinstance(measure, Peak) and measure.observable(self.batch.model) == principal
         ]
         return jnp.max(functools.reduce(jnp.maximum, seen), axis=0)
+
+    def finite(self, x: Any) -> Any:
+        """Whether each lane's observables are finite: what is not, in one step, hardly becomes so again."""
+        observed = jax.tree.leaves([getattr(x, name) for name in self.batch.model.observables])
+        return functools.reduce(jnp.logical_and, [jnp.isfinite(array).all(0) for array in observed])
 
     def written(self, c: _Lanes, accs: list[Any], done: Any, ended: Any) -> tuple[Any, Any]:
         """Results with those of the finished lanes; row `size` is where the others are written."""

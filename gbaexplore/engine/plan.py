@@ -127,7 +127,7 @@ def make_plan(
     batch = Batch(
         model=model,
         measures=measures,
-        runs=tuple(Run(dt, onset, stop - first_, areas) for first_, stop in windows),
+        runs=tuple(Run(dt, onset, stop - first_, areas, ceiling) for first_, stop in windows),
         first_samples=tuple(first_ for first_, _ in windows),
         fixed=tuple(fixed.items()),
         swept=tuple(swept),

@@ -23,19 +23,20 @@ import jax
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import DIVERGED
 from gbaexplore.basics.points import NOISE, VELOCITY
 from gbaexplore.engine import programs
 from gbaexplore.engine.delays import delays_of, late_at
 from gbaexplore.engine.lanes import Sweep
 from gbaexplore.engine.noise import keys
 from gbaexplore.engine.plan import Batch, Plan, Tables
-from gbaexplore.measures.base import StreamingMeasure
 from gbaexplore.networks.seen import Network
 
 
 class Results(NamedTuple):
-    """What came out of a batch: NumPy arrays, the point first."""
+    """What came out of a batch: NumPy arrays, the point first.
+
+    The values of a point that diverged are those of the moment at which it was ended: see `without_diverged`.
+    """
 
     values: list[dict[str, np.ndarray]]  # per measure of the plan (it may end with one more): variable -> (point, ...)
     status: np.ndarray  # (point,) uint8, OK or DIVERGED
@@ -100,25 +101,8 @@ def _queue(plan: Plan, key: str, network: Network, points: Mapping[str, np.ndarr
         noise = keys(np.resize(points[NOISE], size)) if batch.draws else None
         net = jax.tree.map(lambda a: np.asarray(a, dtype=batch.dtype), network)
         values, status, slices = jax.device_get(program(padded, noise, np.int32(count), net, tables))
-    status = status[:count]
-    diverged = status == DIVERGED
-    bounded = [_bounded(measure, v, diverged, batch) for measure, v in zip(batch.measures, values)]
-    return Results(bounded, status, int(slices))
-
-
-def _bounded(measure: StreamingMeasure, values: dict[str, np.ndarray], diverged: np.ndarray, batch: Batch) -> Any:
-    """Return the values without NaN: the rates of a point that has diverged are cut off at the ceiling."""
-    variables = measure.variables(batch.model)
-    rate = batch.model.observables[measure.observable(batch.model)]
-    found = {}
-    for name, array in values.items():
-        array = array[: len(diverged)].copy()
-        top = batch.ceiling if variables[name].units == rate else 0.0
-        array[diverged] = np.nan_to_num(array[diverged], nan=top, posinf=top, neginf=-top)
-        if top:
-            array[diverged] = np.clip(array[diverged], -top, top)
-        found[name] = array
-    return found
+    made = [{name: array[:count] for name, array in found.items()} for found in values]
+    return Results(made, status[:count], int(slices))
 
 
 @dataclass(frozen=True)

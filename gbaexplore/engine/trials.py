@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gbaexplore.basics.names import DIVERGED
 from gbaexplore.basics.points import AMPLITUDE, NOISE
 from gbaexplore.engine import programs
 from gbaexplore.engine.plan import Plan, make_plan
 from gbaexplore.engine.queue import Results, simulate_batch
-from gbaexplore.measures.base import StreamingMeasure
+from gbaexplore.measures.base import StreamingMeasure, without_diverged
 from gbaexplore.measures.solved import Trials
 from gbaexplore.networks.seen import Network
 from gbaexplore.stimuli.base import pieces_of
@@ -27,7 +28,10 @@ class SimulatedTrials(Trials):
     ) -> Results:
         plan = self.plan(measure, points, n_steps, ceiling)
         key = programs.key(self.programs.of(plan.batch))
-        return simulate_batch(plan, Network.of(self.connectome), points, len(points[AMPLITUDE]), size, key)
+        found = simulate_batch(plan, Network.of(self.connectome), points, len(points[AMPLITUDE]), size, key)
+        variables = [made.variables(plan.batch.model) for made in plan.batch.measures]
+        diverged = found.status == DIVERGED
+        return found._replace(values=[without_diverged(v, of, diverged) for v, of in zip(found.values, variables)])
 
     def plan(self, measure: StreamingMeasure, points: dict[str, np.ndarray], n_steps: int, ceiling: float) -> Plan:
         return make_plan(

@@ -26,8 +26,8 @@ class AcrossSeeds(SolvedMeasure):
     Every point is simulated with the seeds 0, 1, ... `seeds` - 1, as an axis `seed` would do; nothing of the single
     runs is stored. Of `peak_rate` it makes `peak_rate_mean`, `peak_rate_variance` (with `seeds` - 1 in the
     denominator) and `peak_rate_quantile`; the mean of a `Spectrum` is the averaged spectrum. `diverged_share` is the
-    share of the seeds with which the point diverged: their values, cut off at the ceiling, are among those averaged.
-    `status` is that of seed 0.
+    share of the seeds with which the point diverged. Where it is above 0 the rest is NaN: an average over the other
+    seeds would be one of the smaller responses. `status` is that of seed 0.
 
     Args:
         measure: what is measured in each run. seeds: how many, at least 2. quantiles: each between 0 and 1.
@@ -58,14 +58,16 @@ class AcrossSeeds(SolvedMeasure):
 
     def variables(self, model: Model) -> dict[str, Variable]:
         found = {}
-        for name, (dims, units, doc) in self.measure.variables(model).items():
-            found[f"{name}_mean"] = Variable(dims, units, f"mean over seeds: {doc}")
+        missing = "with some seeds the point diverged, or there is no such value"
+        for name, (dims, units, doc, *_) in self.measure.variables(model).items():
+            found[f"{name}_mean"] = Variable(dims, units, f"mean over seeds: {doc}", missing)
             square = f"{units}2" if units.isalpha() else f"({units})2"
-            found[f"{name}_variance"] = Variable(dims, square, f"variance over seeds: {doc}")
+            found[f"{name}_variance"] = Variable(dims, square, f"variance over seeds: {doc}", missing)
             if self.quantiles:
                 along = (f"seed_quantile{self.suffix}", *dims)
-                found[f"{name}_quantile"] = Variable(along, units, f"quantile over seeds: {doc}")
-        return {**found, "diverged_share": Variable((), "1", "share of the seeds with which the point diverged")}
+                found[f"{name}_quantile"] = Variable(along, units, f"quantile over seeds: {doc}", missing)
+        share = Variable((), "1", "share of the seeds with which the point diverged", if_diverged=True)
+        return {**found, "diverged_share": share}
 
     def coordinates(
         self, connectome: Connectome, dt: float, n_steps: int

@@ -15,6 +15,7 @@ samples with such times.
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,14 +43,39 @@ class Run(NamedTuple):
     onset: int  # step at which the stimulus starts
     samples: int  # number of samples in the window
     areas: tuple[str, ...]
+    ceiling: float = math.inf  # of the change of the first observable: a point at which it is larger has diverged
 
 
 class Variable(NamedTuple):
-    """A variable of the Dataset that a measure makes, next to the grid's own dimensions."""
+    """A variable of the Dataset that a measure makes, next to the grid's own dimensions.
+
+    A value that is not finite makes a point "undefined", unless the variable says when it is missing.
+    """
 
     dims: tuple[str, ...]
     units: str
     long_name: str
+    missing: str = ""
+    """When it is NaN at a point that is ok, such as "where no peak was found"; "" if that means a fault."""
+    if_diverged: bool = False
+    """Whether it has a value at points that diverged; else it is NaN there."""
+
+
+def without_diverged(
+    values: Mapping[str, np.ndarray], variables: Mapping[str, Variable], diverged: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return values (point, ...) that are NaN where a point diverged, but for variables that have a value there.
+
+    Args:
+        diverged: (point,) bool.
+    """
+    found = {}
+    for name, array in values.items():
+        if not variables[name].if_diverged:
+            array = array.astype(np.result_type(array, np.float32))
+            array[diverged] = np.nan
+        found[name] = array
+    return found
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,11 @@ class CalibratedAmplitude(SolvedMeasure):
     def variables(self, model: Model) -> dict[str, Variable]:
         name = self._peak.observable(model)
         goal = f"a peak change of {name} in {self.area} of {self.target:g} {model.observables[name]}"
+        amplitude = f"stimulus amplitude for {goal}; 0 where none was found"
+        peak = f"peak change of {name} in {self.area} at the calibrated amplitude"
         return {
-            "calibrated_amplitude": Variable((), "Hz", f"stimulus amplitude for {goal}; 0 where none was found"),
-            "calibrated_peak": Variable(
-                (), model.observables[name], f"peak change of {name} in {self.area} at the calibrated amplitude"
-            ),
+            "calibrated_amplitude": Variable((), "Hz", amplitude, if_diverged=True),
+            "calibrated_peak": Variable((), model.observables[name], peak, if_diverged=True),
         }
 
     def coordinates(
@@ -95,7 +95,7 @@ class CalibratedAmplitude(SolvedMeasure):
         tried = _first_guess(trials)
         peaks, highest, finite = trials.peaks(self._peak, tried, np.arange(len(tried)), _HIGHEST)
         peak = peaks[:, trials.connectome.index(self.area)]
-        with np.errstate(divide="ignore", over="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             scale = np.where(finite & (peak > 0), self.target / peak, np.inf)
             found = (scale * highest <= trials.ceiling) & (scale * tried >= LEAST) & (scale * tried <= MOST)
         return np.where(found, scale * tried, 0.0), np.where(found, self.target, 0.0)

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import OK
 from gbaexplore.basics.points import AMPLITUDE
 from gbaexplore.measures.base import Measure, Now, Run, StreamingMeasure, Variable
 from gbaexplore.measures.solved import SolvedMeasure, Trials
@@ -45,7 +44,8 @@ class Sensitivity(SolvedMeasure):
 
     It is a *partial* derivative: everything else stays as it is, `derived` parameters too. Where the response has a
     kink, it is the derivative towards larger values of the parameter, as far as the kink is written with jnp.maximum,
-    jnp.minimum or jnp.clip; elsewhere (jnp.where, relu) it is what JAX says. It is 0 at points that have diverged.
+    jnp.minimum or jnp.clip; elsewhere (jnp.where, relu) it is what JAX says. It is NaN at points that
+    have diverged, and where the slope is infinite: such a point's `status` is "undefined".
 
     Args:
         measure: a `Peak`, `Mean`, `Final`, `Trace` or streaming measure of one's own.
@@ -54,7 +54,7 @@ class Sensitivity(SolvedMeasure):
     Raises:
         UserError: a measure that is not streamed or only counts steps; no parameter, an unknown one or one twice; a
             parameter that can't grow (a threshold that lies at the steady state). All when the study is made. During
-            the run: a model that JAX can't differentiate, or a derivative that is not finite.
+            the run: a model that JAX can't differentiate.
     """
 
     measure: StreamingMeasure
@@ -160,17 +160,7 @@ class Sensitivity(SolvedMeasure):
     def solve(self, trials: Trials) -> dict[str, np.ndarray]:
         measure, tangent = self._tangent(trials)
         _, stop = measure.steps(trials.dt, trials.n_steps)
-        found = tangent.simulate(measure, tangent.points, stop, trials.ceiling, trials.size)
-        values = found.values[0]
-        for name, array in values.items():
-            array[found.status != OK] = 0.0
-            if not np.isfinite(array).all():
-                which = self.parameters[np.argwhere(~np.isfinite(array))[0, -1]]
-                raise UserError(
-                    f"{name} with respect to {which} is not finite: {type(trials.model).__name__} has an infinite "
-                    f"slope; expected a finite one: leave {which} out, or the values where it is infinite"
-                )
-        return values
+        return tangent.simulate(measure, tangent.points, stop, trials.ceiling, trials.size).values[0]
 
 
 def _larger(values: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:

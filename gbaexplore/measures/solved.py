@@ -54,7 +54,8 @@ class Trials(ABC):
         """Simulate points, given as `points` is, for a number of steps; `size` is what their arrays are padded to.
 
         Returns:
-            The engine's results: `values`, one dictionary of arrays (point, ...) a measure, and `status` (point,).
+            The engine's results: `values`, one dictionary of arrays (point, ...) a measure, NaN where a point
+            diverged; and `status` (point,).
         """
 
     @abstractmethod
@@ -72,4 +73,4 @@ class SolvedMeasure(Measure):
 
     @abstractmethod
     def solve(self, trials: Trials) -> dict[str, np.ndarray]:
-        """Return the variables' values, the point first, all of them finite."""
+        """Return the variables' values, the point first; NaN where there is none."""

@@ -21,7 +21,8 @@ class SpectralAbscissa(Measure):
     """
 
     def variables(self, model: Model) -> dict[str, Variable]:
-        return {"spectral_abscissa": Variable((), "s-1", "largest real part of the linearised system's eigenvalues")}
+        words = "largest real part of the linearised system's eigenvalues"
+        return {"spectral_abscissa": Variable((), "s-1", words, if_diverged=True)}
 
     def compute(self, model: Model, points: list[Any], connectome: Connectome) -> dict[str, np.ndarray]:
         """Return the values, (point,), for parameter sets that have every parameter as a number."""

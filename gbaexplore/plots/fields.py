@@ -9,7 +9,7 @@ import numpy as np
 
 from gbaexplore.analysis.ratios import propagation_ratio
 from gbaexplore.basics.errors import UserError, listing, unknown
-from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS, unit
+from gbaexplore.basics.names import AREA, BOUNDED, COMPUTED, STATUS, unit
 from gbaexplore.plots.style import plain, symbol
 from gbaexplore.store.recipe import RECIPE, tables_of
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Normalize
 
 
-_WHATEVER_HAPPENS = ("spectral_abscissa", "calibrated_")  # variables that don't depend on whether a point diverges
+_WHATEVER_HAPPENS = ("spectral_abscissa", "calibrated_", "diverged_")  # variables of points that diverged too
 MOST_PANELS, MOST_LINES = 12, 60  # that a person can still read
 _SMALLEST = np.finfo(float).tiny  # what is smaller has lost digits, and matplotlib its logarithm
 _WIDE = 100.0  # values that differ by more are shown on a logarithmic scale
@@ -191,7 +191,7 @@ def _variable(ds: xr.Dataset, name: str, area: str | None) -> xr.DataArray:
     more = [dim for dim in field.dims if dim not in axes_of(ds)]
     if more:
         raise UserError(f"{name} is over {listing(more)} too; select one value first, with ds.sel(...)")
-    return field.where(ds[STATUS].isin([OK, DIVERGED] if name.startswith(_WHATEVER_HAPPENS) else [OK]))
+    return field.where(ds[STATUS].isin(COMPUTED if name.startswith(_WHATEVER_HAPPENS) else BOUNDED))
 
 
 def norm_of(fields: Sequence[xr.DataArray], scale: str | None = None) -> Normalize:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.basics.errors import UserError, listing
-from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS, STATUS_MEANINGS
+from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, STATUS, STATUS_MEANINGS
 from gbaexplore.plots.fields import (
     MOST_LINES,
     area_dim,
@@ -200,7 +200,7 @@ def _why_not(point: xr.Dataset, drawn: np.ndarray) -> str:
 
 
 def _bounded(point: xr.Dataset) -> Any:
-    return (point[STATUS] == OK) if STATUS in point else True
+    return point[STATUS].isin(BOUNDED) if STATUS in point else True
 
 
 def _positions(ds: xr.Dataset, x: str, ax: Axes) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gbaexplore.basics.names import DIVERGED, FAILED, OK, PENDING, STATUS, unit
+from gbaexplore.basics.names import DIVERGED, OK, STATUS, STATUS_MEANINGS, unit
 from gbaexplore.plots.fields import (
     checked_dataset,
     columns_of,
@@ -19,7 +19,7 @@ from gbaexplore.plots.fields import (
     plane_of,
     shown_values,
 )
-from gbaexplore.plots.style import axes_or_new, label_outer, plain, quantity
+from gbaexplore.plots.style import STATE_COLOURS, axes_or_new, label_outer, plain, quantity
 from gbaexplore.store.recipe import RECIPE
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def map(
 ) -> Axes:
     """Draw the propagation ratio, or any variable, over two axes in colour; return the axes.
 
-    A legend names the points that have no colour: diverged (grey), failed (dark grey), pending (blank), and those
-    whose value a logarithm can't show (black). `spectral_abscissa` and calibrated amplitudes don't depend on
-    whether a point diverged: they are drawn there too, and hatched.
+    A legend names the points that have no colour: diverged (grey), failed (red), undefined (orange), pending (pale
+    blue), and those whose value a logarithm can't show (black). `spectral_abscissa` and calibrated amplitudes don't
+    depend on whether a point diverged: they are drawn there too, and hatched.
 
     Args:
         ds: with no other axis left: select first, as in `plots.map(ds.sel(feedback="on"))`.
@@ -148,9 +148,8 @@ def _states(ds: xr.Dataset) -> dict[int, tuple[str, str]]:
     """Return, of each state in which a point may have no colour in a map, what it has in place of it, and its name."""
     ceiling = json.loads(ds.attrs.get(RECIPE, "{}")).get("ceiling")
     return {
-        DIVERGED: ("0.8", f"diverged (above {ceiling:g} Hz)" if ceiling else "diverged"),
-        FAILED: ("0.5", "failed"),
-        PENDING: ("white", "pending"),
+        **{code: (colour, STATUS_MEANINGS[code]) for code, colour in STATE_COLOURS.items()},
+        DIVERGED: (STATE_COLOURS[DIVERGED], f"diverged (above {ceiling:g} Hz)" if ceiling else "diverged"),
         OK: ("black", "no value above 0"),
     }
 

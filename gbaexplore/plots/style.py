@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.basics.errors import printable
-from gbaexplore.basics.names import thinned, unit
+from gbaexplore.basics.names import DIVERGED, FAILED, PENDING, UNDEFINED, thinned, unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,6 +24,8 @@ BLACK, ORANGE, GREEN, BLUE, VERMILION, PURPLE = "#000000", "#E69F00", "#009E73",
 COLOURS = {"weak": BLUE, "strong": VERMILION, "V1": BLACK, "24c": GREEN}
 """What keeps its colour in every figure: the regimes of amplification, and the two areas most often compared."""
 CYCLE = (BLACK, VERMILION, BLUE, GREEN, PURPLE, ORANGE)
+STATE_COLOURS = {DIVERGED: "#cccccc", FAILED: "#d7191c", UNDEFINED: "#fdae61", PENDING: "#e4edf7"}
+"""Of points without a value to draw, in every figure and on every page; they are called what `status` calls them."""
 DASHES = ("-", "--", ":", "-.")
 
 STYLE: dict[Any, Any] = {  # matplotlib's own type lists every key that there is

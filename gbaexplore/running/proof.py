@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import OK, STATUS, STATUS_MEANINGS
+from gbaexplore.basics.names import BOUNDED, STATUS, STATUS_MEANINGS
 from gbaexplore.running.worker import simulated
 from gbaexplore.store.regrid import Extension, carried
 
@@ -91,7 +91,7 @@ def _compare(
         if name == STATUS:
             differs = (a != b).reshape(len(a), -1)
         else:
-            ok = ours[STATUS] == OK
+            ok = np.isin(ours[STATUS], BOUNDED)
             a, b = a[ok].astype(float), b[ok].astype(float)
             off, allowed = np.abs(a - b), _allowed(study, name, a, b)
             differs = ~((off <= allowed) | ((a != a) & (b != b)))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gbaexplore.basics.errors import UserError, one_line
-from gbaexplore.basics.names import DIVERGED, FAILED, OK, PENDING
+from gbaexplore.basics.names import FAILED, PENDING, STATUS_MEANINGS
 from gbaexplore.basics.places import check_writable, names_store, place, writing
 from gbaexplore.running.cluster import client_of
 from gbaexplore.running.dispatch import outcomes
@@ -23,11 +23,12 @@ from gbaexplore.running.interrupts import Interrupts
 from gbaexplore.running.progress import Progress
 from gbaexplore.running.proof import Proof, prove
 from gbaexplore.running.worker import Outcome
-from gbaexplore.store import making, provenance, stores
+from gbaexplore.store import earlier, making, provenance, stores
 from gbaexplore.store.history import Log
 from gbaexplore.store.lock import own_folder, without_writers
 from gbaexplore.store.recipe import identity, same_but_code, with_code
 from gbaexplore.store.regrid import Extension, but_axes, extend, extension
+from gbaexplore.store.upgrade import upgrade
 from gbaexplore.study.study import Study
 
 if TYPE_CHECKING:
@@ -54,9 +55,11 @@ class Report:
 
     def __str__(self) -> str:
         state = stores.status(self.path)
-        pending, ok, diverged, failed = (int((state == code).sum()) for code in (PENDING, OK, DIVERGED, FAILED))
+        pending, ok, diverged, failed, undefined = (int((state == code).sum()) for code in range(len(STATUS_MEANINGS)))
         points = "1 point" if self.points == 1 else f"{self.points:,} points"
         lines = [f"{points}: {ok:,} ok, {diverged:,} diverged, {failed:,} failed"]
+        if undefined:
+            lines.append(f"{undefined:,} are undefined: what they measure is not finite there, and NaN")
         if self.proof:
             lines.append(f"the store was made by other software: {self.proof}")
         if self.carried:
@@ -234,6 +237,10 @@ def execute(
 
     todo = look()
     found = todo.proof
+    if making.made(path) and earlier.made(path):
+        with making.locked(path):
+            upgrade(path)
+        todo = look()
     report = Report(path, study.size, proof=found)
     started = time.monotonic()
     if todo.blocks:

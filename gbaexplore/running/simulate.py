@@ -55,7 +55,7 @@ def simulate(
         at: a point of a study, axis -> number or label: with its seed and this the noise is the same as there.
         parameters: any of the model's, and "amplitude" of the stimulus.
 
-    A rate that overflows is cut off at 1e30 Hz, and the attribute `status` is then "diverged".
+    From where a rate has overflowed it is NaN, and the attribute `status` is "diverged".
 
     Raises:
         UserError: an unknown parameter or area, values or times that make no sense.
@@ -116,6 +116,7 @@ def one_point(
     ds.coords[AREA] = (AREA, np.array(connectome.areas, dtype=object), {"long_name": "cortical area"})
     for name, units, found in zip(model.observables, model.observables.values(), results.values):
         rates = rest[name] + found["rate_change"][0].astype(np.float64)
-        ds[name] = ((time, AREA), rates, {"units": units, "long_name": f"{name} rate"})
+        known = np.where(np.isfinite(rates), rates, np.nan)
+        ds[name] = ((time, AREA), known, {"units": units, "long_name": f"{name} rate"})
     ds.attrs = {"status": STATUS_MEANINGS[results.status[0]], **{k: v for k, v in values.items()}}
     return ds

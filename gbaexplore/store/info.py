@@ -24,7 +24,8 @@ def describe(path: Path) -> str:
     ds = stores.open_study(path)
     recipe, attrs = stores.recipe(path), stores.attributes(path)
     state = ds[STATUS].values
-    counts = ", ".join(f"{int((state == code).sum()):,} {word}" for code, word in enumerate(STATUS_MEANINGS))
+    counted = [(int((state == code).sum()), word) for code, word in enumerate(STATUS_MEANINGS)]
+    counts = ", ".join(f"{n:,} {word}" for n, word in counted if n or word != "undefined")
     lines = [f"{path}: {recipe['name']}", f"points      {state.size:,}: {counts}", "axes"]
     lines += [f"  {name:<18} {_axis(name, ds, recipe)}" for name in recipe["axes"]]
     lines += ["variables"]
@@ -79,6 +80,8 @@ def _history(events: list[dict[str, Any]]) -> list[str]:
             counts = f"{event['carried']:,} carried over, {event['new']:,} new, {event['dropped']:,} dropped"
             lines.append(f"  {event['when']}  grid changed: {counts}")
             failed.clear()  # blocks are others now
+        elif event["event"] == "upgraded":
+            lines.append(f"  {event['when']}  values at points that diverged became NaN")
         elif event["event"] == "proved":
             agree = f"{event['points']:,} points computed again agree to {event['largest']:.1g} relative"
             lines.append(f"  {event['when']}  other software: {agree}")

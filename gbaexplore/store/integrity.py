@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gbaexplore.basics.errors import text_of
-from gbaexplore.basics.names import OK, PENDING, STATUS
+from gbaexplore.basics.names import MISSING, OK, PENDING, STATUS
 from gbaexplore.basics.places import for_zarr
 from gbaexplore.store import lock, making, stores
 
@@ -98,7 +98,8 @@ def _check_block(
         except Exception as error:
             yield finding(name, text_of(error, 120))
             continue
-        if not np.isfinite(values[state == OK]).all():
+        known = values[state == OK]
+        if (np.isinf(known) if MISSING in array.attrs else ~np.isfinite(known)).any():
             yield finding(name, "a value that is no number at a point that is ok")
 
 

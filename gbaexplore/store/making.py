@@ -53,6 +53,21 @@ def staged(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | 
     Raises:
         UserError: the place can't be written to.
     """
+    with beside(path) as new:
+        template.to_zarr(new, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
+        for name, ds in (inputs or {}).items():
+            ds.to_zarr(new, group=name, zarr_format=3, consolidated=False, encoding=_coordinates_encoding(ds))
+        (new / CHECKSUMS).write_text(json.dumps(_checksums(new), indent=1))
+        yield new
+
+
+@contextlib.contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Yield where to make a new store; at the end it is put at `path`, in the place of an old one.
+
+    Raises:
+        UserError: the place can't be written to.
+    """
     with contextlib.ExitStack() as stack:
         stack.enter_context(writing(path, "choose another --store"))
         there = real(path)  # a link stays one
@@ -65,10 +80,6 @@ def staged(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | 
             there.parent.mkdir(parents=True, exist_ok=True)
             _sweep(there.parent, f".{there.name}.*.partial")
             stack.callback(shutil.rmtree, new, ignore_errors=True)
-        template.to_zarr(new, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
-        for name, ds in (inputs or {}).items():
-            ds.to_zarr(new, group=name, zarr_format=3, consolidated=False, encoding=_coordinates_encoding(ds))
-        (new / CHECKSUMS).write_text(json.dumps(_checksums(new), indent=1))
         yield new
         (_copy if remote(there) else _put)(new, there)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import DIVERGED, OK, STATUS
+from gbaexplore.basics.names import STATUS
 from gbaexplore.basics.places import remote
 from gbaexplore.store import making, stores
 from gbaexplore.store.history import Log, copy_history
@@ -73,8 +73,7 @@ def extension(path: Path, old: dict[str, Any], wanted: dict[str, Any], template:
     _check_derived(path, there, wanted, template, dict(zip(ours, origins)))
     if not shrink:
         _check_kept(path, theirs, dict(zip(ours, origins)), changed)
-    state = stores.status(path)
-    done = (state == OK) | (state == DIVERGED)
+    done = ~stores.unfinished(path)
     pending = ~_taken(done, origins)
     same = all(np.array_equal(origin, np.arange(len(theirs[axis]))) for axis, origin in zip(ours, origins))
     if remote(path) and not same:

@@ -21,7 +21,7 @@ import numpy as np
 from gbaexplore.basics.errors import UserError, text_of
 from gbaexplore.basics.names import FAILED, PENDING, STATUS
 from gbaexplore.basics.places import for_zarr, place, remote
-from gbaexplore.store import lock
+from gbaexplore.store import earlier, lock
 from gbaexplore.store.making import CHECKSUMS, made
 from gbaexplore.store.recipe import RECIPE, course_hash, explained, upgraded
 
@@ -277,7 +277,8 @@ def open_study(path: str | Path) -> xr.Dataset:
     """Return a store's Dataset, lazily loaded; `status` says which points are computed.
 
     Reading a damaged chunk raises; one that has vanished reads as NaN, which `gbaexplore check` finds. While a run
-    is writing, load `status` before what it speaks of. Open it again after its grid has been changed.
+    is writing, load `status` before what it speaks of. Open it again after its grid has been changed. What an earlier
+    version has stored of points that diverged is NaN here too.
 
     Raises:
         UserError: it is not a store, or its labels or metadata are damaged.
@@ -287,6 +288,8 @@ def open_study(path: str | Path) -> xr.Dataset:
     path = place(path)
     check_unchanged(path)
     attributes(path)
+    if earlier.made(path):
+        return as_opened(earlier.as_of_today(xr.open_zarr(for_zarr(path), consolidated=False, chunks={})))
     return as_opened(xr.open_zarr(for_zarr(path), consolidated=False, chunks=None))
 
 

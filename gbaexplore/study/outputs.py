@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from gbaexplore.basics.errors import UserError, unknown
-from gbaexplore.basics.names import AREA, STATUS
-from gbaexplore.measures.base import Measure, Variable
+from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS, UNDEFINED
+from gbaexplore.measures.base import Measure, Variable, without_diverged
 from gbaexplore.study.grid import Grid
 from gbaexplore.study.variants import Variant
 
@@ -72,6 +72,22 @@ class Outputs:
                     )
                 found[name + measure.suffix] = variable
         return found
+
+    def finite(self, values: dict[str, np.ndarray], status: np.ndarray, precision: str) -> dict[str, np.ndarray]:
+        """Return all variables of some points, (point, ...), as they are stored: finite, or NaN for a reason.
+
+        Values are missing where a point diverged. A point that is ok is "undefined" if another one is not finite
+        and its variable does not say that it may be missing.
+        """
+        with np.errstate(over="ignore"):
+            numbers = {name: array.astype(precision) for name, array in values.items()}
+        found = without_diverged(numbers, self.variables, status == DIVERGED)
+        undefined = np.zeros(status.shape, bool)
+        for name, array in found.items():
+            wrong = np.isinf(array) if self.variables[name].missing else ~np.isfinite(array)
+            undefined |= wrong.reshape(len(status), -1).any(axis=1)
+            found[name] = np.where(np.isinf(array), np.array(np.nan, array.dtype), array)
+        return found | {STATUS: np.where(undefined & (status == OK), UNDEFINED, status).astype(np.uint8)}
 
     def coordinates(self) -> dict[str, tuple[np.ndarray, dict[str, str]]]:
         """Return values and attributes along each dimension that is not an axis of the grid."""

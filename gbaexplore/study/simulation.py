@@ -10,7 +10,6 @@ from types import MappingProxyType, SimpleNamespace
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import STATUS
 from gbaexplore.basics.points import NOISE
 from gbaexplore.engine.first_step import try_first_step
 from gbaexplore.engine.plan import Plan, make_plan
@@ -136,9 +135,7 @@ class Simulation:
             elif isinstance(measure, SolvedMeasure):
                 solved = measure.solve(self.trials(variant, points, count))
                 found |= {name + measure.suffix: array for name, array in solved.items()}
-        found[STATUS] = results.status
-        dtypes = {STATUS: np.dtype("uint8")}
-        return {name: np.asarray(array, dtypes.get(name, self.settings.precision)) for name, array in found.items()}
+        return self.outputs.finite(found, results.status, self.settings.precision)
 
     def _linear(
         self, measure: SpectralAbscissa, variant: Variant, points: dict[str, np.ndarray], count: int

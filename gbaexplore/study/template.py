@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.basics.names import AREA, STATUS, STATUS_ATTRS
+from gbaexplore.basics.names import AREA, MISSING, STATUS, STATUS_ATTRS
 from gbaexplore.basics.points import AMPLITUDE, SEED
 from gbaexplore.store.recipe import RECIPE
 from gbaexplore.study.simulation import Simulation
@@ -45,6 +45,7 @@ def template(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
         shape = grid.shape + tuple(len(extra[d][0]) for d in variable.dims)
         chunks = blocks.shape + shape[len(grid.shape) :]
         attrs = {"long_name": variable.long_name, "units": variable.units}
+        attrs |= {MISSING: variable.missing} if variable.missing else {}
         empty = da.full(shape, np.nan, dtype=settings.precision, chunks=chunks)
         ds[name] = ((*grid.names, *variable.dims), empty, attrs)
     ds[STATUS] = (tuple(grid.names), da.zeros(grid.shape, dtype="uint8", chunks=blocks.shape), STATUS_ATTRS)

@@ -48,8 +48,8 @@ def test_every_area_agrees_with_numpy_at_both_ends_of_the_map(
         responds = seen > 0
         # Around a flat peak float32 may take a neighbouring step.
         np.testing.assert_allclose(time[:, bounded][responds], when[:, bounded][responds], atol=3e-3)
-        assert np.isfinite(peak).all()
-        assert np.isfinite(time).all()
+        assert np.isnan(peak[:, ~bounded]).all()
+        assert np.isnan(time[:, ~bounded]).all()
 
 
 PUBLISHED = {  # V1 weak, 24c weak, V1 strong, 24c strong, at dt = 0.2 ms in float64
@@ -170,12 +170,11 @@ def test_windows_that_share_no_slice_with_the_pulse(make_study, run_all, macaque
         np.testing.assert_array_equal(found[name], full[name])
 
 
-def test_a_diverging_point_is_finite_and_leaves_its_neighbours_alone(make_study, run_all):
+def test_a_diverging_point_has_no_values_and_leaves_its_neighbours_alone(make_study, run_all):
     study = make_study(axes={"muEE": [30.0, 36.0, 44.0, 80.0]}, fixed={"omegaEI": 19.7})
     found = run_all(study)
     np.testing.assert_array_equal(found["status"], [1, 2, 2, 2])
-    assert all(np.isfinite(values).all() for values in found.values())
-    assert found["peak_rate"].max() == study.ceiling
+    assert all(np.isnan(values[1:]).all() for name, values in found.items() if name != "status")
     alone = run_all(make_study(axes={"muEE": [30.0]}, fixed={"omegaEI": 19.7}))
     np.testing.assert_array_equal(found["peak_rate"][0], alone["peak_rate"][0])
 

@@ -742,7 +742,7 @@ def boundary_in_three_dimensions() -> dict[str, np.ndarray]:
     made = small(axes={"muEE": [20, 50], "omegaEI": [15, 26], "tauE": [0.01, 0.03]}, connectome=TWO, duration=0.05)
     found = gba.find_boundary(
         made,
-        lambda ds: ds.peak_rate.sel(area="V2") - 0.5,
+        lambda ds: ds.peak_rate.sel(area="V2").fillna(np.inf) - 0.5,
         tolerance={"muEE": 3.0, "omegaEI": 2.0, "tauE": 4e-3},
         start=3,
     )

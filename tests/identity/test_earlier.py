@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
+import zarr
 
 from gbaexplore import UserError, cli, load_study, open_study, replay
 from gbaexplore.running import runner
-from gbaexplore.store import making, stores
+from gbaexplore.store import integrity, making, stores
 from gbaexplore.store.history import history
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -52,6 +54,36 @@ def test_a_finished_store_is_finished(earlier):
     assert (report.computed, report.proof, report.carried) == (0, None, None)
     assert stores.attributes(path) == before, "it is upgraded in memory"
     assert list(history(path)) == [e for e in history(path) if e["event"] != "proved"]
+
+
+def test_what_diverged_has_no_values_any_more(earlier, monkeypatch):
+    """It is read so, and the next run makes it so: in one step, so that a run that is killed leaves it as it was."""
+    study, path = earlier("earlier")
+
+    def plain():
+        return xr.open_zarr(path, consolidated=False).load()
+
+    zarr.open_array(path / "status", mode="r+")[2, 0] = 2  # its values would have been cut off at the ceiling
+    before, seen = plain(), stored(path)
+    away = before.status == 2
+    assert np.isfinite(before.peak_rate).all()
+    for name in ("peak_rate", "mean_rate", "rate_change", "d_peak_rate_of"):
+        xr.testing.assert_equal(seen[name], before[name].where(~away))
+    for name in ("spectral_abscissa", "calibrated_amplitude", "calibrated_peak", "status"):
+        xr.testing.assert_equal(seen[name], before[name])
+
+    with monkeypatch.context() as killed:
+        killed.setattr(making, "_put", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            runner.execute(study, path.parent)
+    xr.testing.assert_identical(plain(), before)
+
+    assert runner.execute(study, path.parent).computed == 0
+    for name in before.data_vars:
+        xr.testing.assert_equal(plain()[name], seen[name])
+    assert plain().status.attrs["flag_meanings"] == "pending ok diverged failed undefined"
+    assert integrity.check(path) == []
+    assert [event["event"] for event in history(path)].count("upgraded") == 1
 
 
 def test_it_goes_on_where_it_was(earlier):

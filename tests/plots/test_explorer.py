@@ -223,7 +223,7 @@ def test_hover_and_borders_are_labelled(visit, address):
     )
     tooltips, legend, across = told
     assert tooltips == ["muEE (pA/Hz)", "omegaEI (pA/Hz)", "peak(24c) / peak(V1)", "state"]
-    assert legend == ["border of what ran away", "unstable: activity runs away"]
+    assert legend == ["border of what ran away", "diverged"]
     assert across == "muEE (pA/Hz)"
     border = next(lines for lines in data(page, "map") if lines.get("xs"))
     assert all(31 <= x <= 53 for curve in border["xs"] for x in curve)

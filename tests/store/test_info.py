@@ -46,7 +46,7 @@ def test_half_a_line_of_history_does_no_harm(extended):
 def test_everything_for_machines(extended, capsys):
     assert main(["info", str(extended), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["status"] == {"pending": 0, "ok": 3, "diverged": 0, "failed": 0}
+    assert found["status"] == {"pending": 0, "ok": 3, "diverged": 0, "failed": 0, "undefined": 0}
     peak = found["variables"]["peak_rate"]
     assert peak == {"dims": ["muEE", "area"], "shape": [3, 29], "dtype": "float32", "units": "Hz"}
     assert found["recipe"]["axes"]["muEE"] == [28.0, 29.0, 30.0]

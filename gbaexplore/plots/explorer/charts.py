@@ -21,15 +21,14 @@ from bokeh.models import (
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
-from gbaexplore.basics.names import DIVERGED, FAILED, OK, PENDING, STATUS_MEANINGS, thinned
+from gbaexplore.basics.names import STATUS_MEANINGS, thinned
 from gbaexplore.plots.explorer.courses import Course
 from gbaexplore.plots.explorer.text import literal
 from gbaexplore.plots.explorer.views import Plane, Scale
+from gbaexplore.plots.style import STATE_COLOURS
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = {"here": "#000000", "A": "#d55e00", "B": "#0072b2", "C": "#009e73", "D": "#cc79a7"}
-STATE_COLOURS = {PENDING: "#e4edf7", OK: "rgba(0,0,0,0)", DIVERGED: "#b4b4b4", FAILED: "#d7191c"}
-STATE_NAMES = {PENDING: "pending", DIVERGED: "unstable: activity runs away", FAILED: "failed"}
 BOUNDARIES = {"border of what ran away": "solid", "border of linear stability": "dashed"}
 
 _LONGEST = 24  # characters of an area's name below an axis
@@ -59,14 +58,14 @@ class Map:
         self.mapper = LinearColorMapper(palette=Viridis256, nan_color="rgba(0,0,0,0)")
         cell = {"x": "x", "y": "y", "dw": "dw", "dh": "dh", "source": self.cells}
         self.figure.image(image="colour", color_mapper=self.mapper, **cell)
-        palette = [STATE_COLOURS[code] for code in range(len(STATUS_MEANINGS))]
+        palette = [STATE_COLOURS.get(code, "rgba(0,0,0,0)") for code in range(len(STATUS_MEANINGS))]
         states = self.figure.image(
-            image="state", color_mapper=LinearColorMapper(palette=palette, low=0, high=3.999), **cell
+            image="state", color_mapper=LinearColorMapper(palette=palette, low=0, high=len(palette) - 0.001), **cell
         )
         for name, dash in BOUNDARIES.items():
             line = {"line_color": "black", "line_dash": dash, "line_width": 1.5, "legend_label": name}
             self.figure.multi_line("xs", "ys", source=self.lines[name], **line)
-        for code in STATE_NAMES:
+        for code in STATE_COLOURS:
             self._name(code)
         given = {"line_color": "white", "fill_color": "colour", "size": 13}
         self.figure.scatter("x", "y", source=self.points, marker="circle", **given)
@@ -88,7 +87,7 @@ class Map:
     def _name(self, code: int) -> None:
         """Put a square into the legend that says what a colour means."""
         square = {"marker": "square", "size": 14, "fill_color": STATE_COLOURS[code], "line_color": "#888888"}
-        self.figure.scatter([np.nan], [np.nan], legend_label=STATE_NAMES[code], **square)
+        self.figure.scatter([np.nan], [np.nan], legend_label=STATUS_MEANINGS[code], **square)
 
     def show(self, plane: Plane, log: bool) -> None:
         """Show a map in place of the one before."""
@@ -106,7 +105,7 @@ class Map:
             source.data = {"xs": xs, "ys": ys}
         for item in self.figure.legend[0].items:
             name = item.label.value
-            there = [code for code, word in STATE_NAMES.items() if word == name and (plane.state == code).any()]
+            there = [code for code in STATE_COLOURS if STATUS_MEANINGS[code] == name and (plane.state == code).any()]
             item.visible = bool(there) or name in plane.boundaries
         if self._scales != (plane.x, plane.y):
             self._scales = plane.x, plane.y

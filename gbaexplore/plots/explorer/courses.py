@@ -101,7 +101,7 @@ class Courses:
         first = ds[self.observables[0]]
         time = ds["time"].values
         left = None
-        beyond = (first - first.isel(time=0)).values > self.ceiling
+        beyond = ~((first - first.isel(time=0)).values <= self.ceiling)  # NaN, from where a rate has overflowed, too
         if beyond.any():
             at = int(beyond.any(axis=1).argmax())
             left = (float(time[at]), self.areas[int(beyond[at].argmax())])

@@ -18,6 +18,7 @@ from gbaexplore.basics.names import AREA, STATUS, STATUS_MEANINGS, unit
 from gbaexplore.basics.places import check_writable, local, place, writing
 from gbaexplore.plots.explorer import charts, views
 from gbaexplore.plots.explorer.text import literal
+from gbaexplore.plots.style import STATE_COLOURS
 from gbaexplore.store import stores
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _words(ds: xr.Dataset, names: list[str], plane: views.Plane) -> dict[str, An
         "start": [float(scale.positions[0]) for scale in scales], "step": [scale.step for scale in scales],
         "labels": [scale.words for scale in scales], "axis_titles": [scale.title for scale in scales],
         "titles": {name: literal(_title(ds, name)) for name in names}, "state_words": list(STATUS_MEANINGS),
-        "state_names": {name: code for code, name in charts.STATE_NAMES.items()},
+        "state_names": {STATUS_MEANINGS[code]: code for code in STATE_COLOURS},
     }  # fmt: skip
 
 

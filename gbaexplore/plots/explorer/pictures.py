@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.plots.explorer.charts import BOUNDARIES, COLOURS, STATE_COLOURS, STATE_NAMES
+from gbaexplore.basics.names import STATUS_MEANINGS
+from gbaexplore.plots.explorer.charts import BOUNDARIES, COLOURS
 from gbaexplore.plots.explorer.courses import Course
 from gbaexplore.plots.explorer.views import Plane, Scale
-from gbaexplore.plots.style import name_ticks, plain
+from gbaexplore.plots.style import STATE_COLOURS, name_ticks, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ def _draw_plane(ax: Axes, plane: Plane, log: bool, courses: dict[str, Course]) -
     norm = (LogNorm if log else Normalize)(*plane.limits)
     place: dict[str, Any] = {"shading": "nearest", "rasterized": True}
     cells = plane.x.positions, plane.y.positions
-    for code in STATE_NAMES:
+    for code in STATE_COLOURS:
         if (plane.state == code).any():
             there = np.ma.masked_not_equal(plane.state, code)
             ax.pcolormesh(*cells, there, cmap=ListedColormap([STATE_COLOURS[code]]), **place)
@@ -57,7 +58,8 @@ def _draw_plane(ax: Axes, plane: Plane, log: bool, courses: dict[str, Course]) -
         at = plane.x.position(course.labels[plane.x.name]), plane.y.position(course.labels[plane.y.name])
         ax.plot(*at, "o", color=COLOURS[name], mec="white", ms=8)
         ax.annotate(name, at, (6, 5), textcoords="offset points", color=COLOURS[name], weight="bold")
-    handles = [Patch(color=STATE_COLOURS[c], label=w) for c, w in STATE_NAMES.items() if (plane.state == c).any()]
+    states = {code: colour for code, colour in STATE_COLOURS.items() if (plane.state == code).any()}
+    handles = [Patch(color=colour, label=STATUS_MEANINGS[code]) for code, colour in states.items()]
     ax.legend(handles=handles + ax.get_lines()[: len(plane.boundaries)], loc="lower right", fontsize="small")
     _label(ax.xaxis, plane.x)
     _label(ax.yaxis, plane.y)

@@ -11,7 +11,7 @@ import numpy as np
 from gbaexplore.analysis.borders import divergence_boundary, linear_boundary
 from gbaexplore.analysis.ratios import propagation_ratio
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import AREA, DIVERGED, OK, STATUS, unit
+from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, STATUS, unit
 from gbaexplore.store.recipe import tables_of
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def plane(ds: xr.Dataset, variable: str, x: str, y: str, at: dict[str, int], log
     state = one[STATUS].transpose(y, x).values
     array = _ratio(one, at) if variable == RATIO else one[variable].isel({d: i for d, i in at.items() if d not in grid})
     values = array.transpose(y, x).values.astype(np.float64)
-    values[(state != OK) | ~np.isfinite(values) | (log & (values <= 0))] = np.nan
+    values[~np.isin(state, BOUNDED) | ~np.isfinite(values) | (log & (values <= 0))] = np.nan
     title = f"{array.attrs.get('long_name', variable)}{unit(array.attrs)}"
     return Plane(scale(ds, x), scale(ds, y), title, values, state, _limits(values, log), boundaries(one, x, y))
 

@@ -1,0 +1,60 @@
+"""Stores of earlier versions, in which points that diverged have values: those of the moment at which they ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.names import DIVERGED, MISSING, STATUS, STATUS_ATTRS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_IF_DIVERGED = ("spectral_abscissa", "calibrated_", "diverged_share")
+"""What the names of variables begin with that have a value at points that diverged too."""
+_SHARE, _SEEDS = "diverged_share", " over seeds: "
+
+
+def made(path: Path) -> bool:
+    """Return whether a store is one of them: its status does not know of points that are undefined."""
+    return STATUS_ATTRS["flag_meanings"] != _attributes(path / STATUS).get("flag_meanings")
+
+
+def _attributes(array: Path) -> dict[str, Any]:
+    return json.loads((array / "zarr.json").read_text())["attributes"]
+
+
+def as_of_today(ds: xr.Dataset) -> xr.Dataset:
+    """Return the Dataset of such a store, NaN where a point diverged, or did with some of the seeds."""
+    shares = sorted((str(name) for name in ds.data_vars if str(name).startswith(_SHARE)), key=len)
+    found = {}
+    for name, array in ds.data_vars.items():
+        if _SEEDS in array.attrs.get("long_name", ""):
+            share = [share for share in shares if str(name).endswith(share.removeprefix(_SHARE))][-1]
+            found[name] = array.where(ds[share] == 0)
+        elif name != STATUS and not str(name).startswith(_IF_DIVERGED):
+            found[name] = array.where(ds[STATUS] != DIVERGED)
+    for array in found.values():
+        if _SEEDS in array.attrs.get("long_name", ""):
+            array.attrs[MISSING] = "with some seeds the point diverged, or there is no such value"
+    return ds.assign(found | {STATUS: ds[STATUS].assign_attrs(STATUS_ATTRS)})
+
+
+def describe(path: Path, ds: xr.Dataset) -> dict[str, Path]:
+    """Write what is said of the variables of such a Dataset to a copy of its store; return the files that changed."""
+    changed = {}
+    for name, array in ds.data_vars.items():
+        file = path / str(name) / "zarr.json"
+        metadata = json.loads(file.read_text())
+        own = {**metadata["attributes"], **{k: _plain(v) for k, v in array.attrs.items()}}
+        if own != metadata["attributes"]:
+            file.write_text(json.dumps({**metadata, "attributes": own}, indent=2))
+            changed[str(file.relative_to(path))] = file
+    return changed
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
