@@ -84,7 +84,7 @@ class AcrossSeeds(SolvedMeasure):
 
     def solve(self, trials: Trials) -> dict[str, np.ndarray]:
         count = len(trials.points[AMPLITUDE])
-        at_once = max(1, _QUEUE // trials.size)
+        at_once = min(self.seeds, max(1, _QUEUE // trials.size))
         moments: dict[str, _Moments] = {}
         kept: dict[str, list[np.ndarray]] = {}
         for first in range(0, self.seeds, at_once):

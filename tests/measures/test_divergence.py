@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import gbaexplore as gba
+from gbaexplore.engine import queue, trials
 from gbaexplore.measures import Variable
 from gbaexplore.running import runner
 from gbaexplore.store import integrity
@@ -22,6 +23,12 @@ class Two(gba.ODEModel):
 
     def derivative(self, x, p, net, stimulus):
         return {"r": p.k * x.r + stimulus, "w": p.l * x.w + x.r}
+
+
+@dataclass(frozen=True)
+class Noisy(Two):
+    def diffusion(self, x, p, net):
+        return {"r": 50.0 + 0 * x.r}
 
 
 @dataclass(frozen=True)
@@ -85,12 +92,20 @@ def test_a_value_that_is_not_finite_is_missing_and_its_point_undefined(macaque, 
     assert report.complete
 
 
-def test_averages_over_seeds_are_missing_where_one_of_them_diverged(macaque, run_all):
-    @dataclass(frozen=True)
-    class Noisy(Two):
-        def diffusion(self, x, p, net):
-            return {"r": 50.0 + 0 * x.r}
+def test_seeds_take_no_more_memory_than_they_need(macaque, run_all, monkeypatch):
+    sizes = []
 
+    def seen(plan, network, points, count, size, key):
+        sizes.append(size)
+        return queue.simulate_batch(plan, network, points, count, size, key)
+
+    monkeypatch.setattr(trials, "simulate_batch", seen)
+    seeds = gba.AcrossSeeds(gba.Peak(), seeds=3)
+    run_all(study(macaque, [seeds], model=Noisy(), stimulus=None, duration=0.2, block_points=2))
+    assert sizes == [6]
+
+
+def test_averages_over_seeds_are_missing_where_one_of_them_diverged(macaque, run_all):
     parts = dict(model=Noisy(), axes={"k": [-1.0, 2.0]}, stimulus=None, ceiling=300.0)
     found = run_all(study(macaque, [gba.AcrossSeeds(gba.Peak(), seeds=4, quantiles=(0.5,))], **parts))
     assert found["diverged_share"][0] == 0 < found["diverged_share"][1]
