@@ -9,11 +9,14 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import canonical
+from gbaexplore.basics.numbers import array, whole_number
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Ranges = Mapping[str, tuple[float, float]]
+
+_MOST_POINTS = 2**31
 
 
 def latin_hypercube(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: int = 0) -> pd.DataFrame:
@@ -37,7 +40,7 @@ def latin_hypercube(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: 
     """
     from scipy.stats import qmc
 
-    _check(n, ranges, log, seed)
+    n, seed = _checked(n, ranges, log, seed)
     return _scaled(qmc.LatinHypercube(len(ranges), rng=seed).random(n), ranges, log)
 
 
@@ -50,7 +53,7 @@ def halton(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: int = 0) 
     """
     from scipy.stats import qmc
 
-    _check(n, ranges, log, seed)
+    n, seed = _checked(n, ranges, log, seed)
     return _scaled(qmc.Halton(len(ranges), rng=seed).random(n), ranges, log)
 
 
@@ -61,7 +64,7 @@ def sobol(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: int = 0) -
 
     Source: Sobol (1967), USSR Comput. Math. Math. Phys. 7:86-112; Owen (1998), J. Complexity 14:466-489.
     """
-    _check(n, ranges, log, seed)
+    n, seed = _checked(n, ranges, log, seed)
     return _scaled(_sequence(n, len(ranges), seed), ranges, log)
 
 
@@ -80,7 +83,7 @@ def saltelli(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: int = 0
 
     Source: Saltelli et al. (2010), Comput. Phys. Commun. 181:259-270.
     """
-    _check(n, ranges, log, seed)
+    n, seed = _checked(n, ranges, log, seed)
     if n & (n - 1):
         raise UserError(f"n = {n}; expected a power of 2, such as {1 << (n.bit_length() - 1)} or {1 << n.bit_length()}")
     d = len(ranges)
@@ -108,21 +111,21 @@ def _scaled(unit: np.ndarray, ranges: Ranges, log: Collection[str]) -> pd.DataFr
     return pd.DataFrame(columns)
 
 
-def _check(n: Any, ranges: Any, log: Collection[str], seed: Any) -> None:
-    for what, value, least in (("n", n, 1), ("seed", seed, 0)):
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-            raise UserError(f"{what} = {value!r}; expected a whole number, at least {least}")
+def _checked(n: Any, ranges: Any, log: Collection[str], seed: Any) -> tuple[int, int]:
+    """Return `n` and the seed."""
+    n, seed = whole_number(n, "n", least=1), whole_number(seed, "seed")
+    if n > _MOST_POINTS:
+        raise UserError(f"n = {n}; expected at most {_MOST_POINTS:,}")
     if not isinstance(ranges, Mapping) or not ranges:
         raise UserError(f'ranges = {ranges!r}; expected parameters with their ranges, such as {{"muEE": (31, 53)}}')
     for name, ends in ranges.items():
-        try:
-            low, high = (float(end) for end in ends)
-        except (TypeError, ValueError):
-            low = high = np.nan
-        if not (np.isfinite([low, high]).all() and low < high):
+        pair = array(ends, f'range of "{name}"')
+        if pair.shape != (2,) or pair[0] >= pair[1]:
             raise UserError(f'range of "{name}" is {ends!r}; expected two numbers (low, high), low < high')
+        low = pair[0]
         if name in log and low <= 0:
             raise UserError(f'range of "{name}" is {ends!r}, of which there is no logarithm; expected low > 0')
     for name in log:
         if name not in ranges:
             raise UserError(unknown(f'log has "{name}"', name, ranges, "Ranges"))
+    return n, seed

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore.analysis.given import check_dataset
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import COMPUTED, DIVERGED, STATUS
 
@@ -31,11 +32,7 @@ def linear_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.D
     Raises:
         UserError: no spectral abscissa in the Dataset, or `x` or `y` is no numeric axis of two values or more.
     """
-    if "spectral_abscissa" not in ds:
-        raise UserError(
-            f"no spectral_abscissa among {', '.join(map(str, ds.data_vars))}; "
-            "the study needs SpectralAbscissa() as a measure"
-        )
+    check_dataset(ds, "SpectralAbscissa() among the study's measures", "spectral_abscissa")
     known = ds.spectral_abscissa.where(ds[STATUS].isin(COMPUTED))
     return _contours(known, 0.0, x, y).assign_attrs(long_name=f"{y} where the linearised network turns unstable")
 
@@ -52,6 +49,7 @@ def divergence_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> 
     Raises:
         UserError: `x` or `y` is no numeric axis of two values or more.
     """
+    check_dataset(ds)
     status = ds[STATUS]
     diverged = (status == DIVERGED).astype(float).where(status.isin(COMPUTED))
     return _contours(diverged, 0.5, x, y).assign_attrs(long_name=f"{y} where the network starts to run away")

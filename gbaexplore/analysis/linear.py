@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore.basics import numbers
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA
 
@@ -98,11 +99,16 @@ def non_normality(model: Model, connectome: Connectome, **parameters: Any) -> xr
 
     from gbaexplore.models.checks import checked_values
     from gbaexplore.networks.seen import Network
+    from gbaexplore.study.variants import check_parts
 
+    check_parts(model=model, connectome=connectome)
     declared = type(model).parameters()
     for name in parameters:
         type(model).known_parameter(name)
-    values = {name: np.asarray(parameters.get(name, getattr(model, name)), np.float64) for name in declared}
+    values = {name: numbers.array(parameters.get(name, getattr(model, name)), name) for name in declared}
+    for name, array in values.items():
+        if array.ndim > 1 or not array.size:
+            raise UserError(f"{name} has shape {array.shape}; expected a number, or a list of at least one")
     checked_values(model, values)
     axes = {name: array for name, array in values.items() if array.ndim}
     jacobian = model.linearised(Network.of(connectome))
@@ -150,10 +156,13 @@ def stationary_covariance(model: Model, connectome: Connectome, **parameters: fl
 
     from gbaexplore.models.checks import checked_values
     from gbaexplore.networks.seen import Network
+    from gbaexplore.study.variants import check_parts
 
+    check_parts(model=model, connectome=connectome)
+    declared = type(model).parameters()
     for name in parameters:
         type(model).known_parameter(name)
-    values = {name: float(parameters.get(name, getattr(model, name))) for name in type(model).parameters()}
+    values = {name: numbers.number(parameters.get(name, getattr(model, name)), name) for name in declared}
     checked_values(model, {name: np.array([value]) for name, value in values.items()})
     p, network = SimpleNamespace(**values), Network.of(connectome)
     matrix = model.jacobian(p, network)
@@ -186,7 +195,7 @@ _FIELDS = {
 
 
 def _square(matrix: np.ndarray) -> np.ndarray:
-    found = np.asarray(matrix, dtype=np.float64)
-    if found.ndim != 2 or found.shape[0] != found.shape[1] or not found.size or not np.isfinite(found).all():
+    found = numbers.array(matrix, "the matrix")
+    if found.ndim != 2 or found.shape[0] != found.shape[1] or not found.size:
         raise UserError(f"a matrix of shape {found.shape}; expected a square one of finite real numbers")
     return found

@@ -6,6 +6,7 @@ import itertools
 import json
 from typing import TYPE_CHECKING
 
+from gbaexplore.analysis.given import check_dataset
 from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import AREA, BOUNDED, STATUS
 
@@ -19,8 +20,7 @@ def propagation_ratio(ds: xr.Dataset, target: str = "24c", source: str = "V1") -
     Raises:
         UserError: no peaks in the Dataset, or no such area.
     """
-    if "peak_rate" not in ds:
-        raise UserError(f"no peak_rate among {', '.join(map(str, ds.data_vars))}; the study needs Peak() as a measure")
+    check_dataset(ds, "Peak() among the study's measures", "peak_rate")
     known = [str(area) for area in ds[AREA].values]
     for area in (target, source):
         if area not in known:
@@ -48,12 +48,7 @@ def elasticity(ds: xr.Dataset, of: str = "peak_rate", parameters: str = "paramet
     """
     import xarray as xr
 
-    for name in (of, f"d_{of}"):
-        if name not in ds:
-            raise UserError(
-                f"no {name} among {', '.join(map(str, ds.data_vars))}; the study needs both the measure and its "
-                "Sensitivity(...)"
-            )
+    check_dataset(ds, "both the measure and its Sensitivity(...)", of, f"d_{of}")
     slopes = ds[f"d_{of}"]
     values = [_parameter_values(ds, str(name)) for name in slopes[parameters].values]
     value = xr.concat(xr.broadcast(*values), slopes[parameters], coords="minimal", compat="override")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gbaexplore.analysis.given import check_dataset
 from gbaexplore.analysis.mesh import Edge, Mesh, Point
 from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import COMPUTED, DIVERGED, STATUS, canonical
@@ -27,6 +28,7 @@ POINT, VERTEX, TRIANGLE = "point", "vertex", "triangle"
 CRITERION, CURVE, CORNERS = "criterion", "curve", "corners"
 
 _SHARE = 1e-3  # of an axis' range: its tolerance where none is given
+_MOST_START = 1000
 _ASKED = 256  # points that are asked for at once: enough to keep lanes busy, few enough to choose well
 
 
@@ -107,6 +109,10 @@ def find_boundary(
     """
     _checked_axes(study)
     start = whole_number(start, "start", least=2)
+    if start > _MOST_START:
+        raise UserError(
+            f"start = {start}; expected at most {_MOST_START:,} values of each axis: the search refines them"
+        )
     axes = [_spread(np.sort(values), start) for values in study.numeric.values()]
     tolerances = _tolerances(study, tolerance or {})
     evaluated = _Evaluated(study, of)
@@ -159,9 +165,9 @@ class _Evaluated:
     """The points that were computed, each once, and the criterion's value at each."""
 
     def __init__(self, study: Study, of: str | Callable[[xr.Dataset], xr.DataArray]) -> None:
-        if of != "diverged" and not callable(of):
+        if not callable(of) and not (isinstance(of, str) and of == "diverged"):
             raise UserError(f'of = {of!r}; expected "diverged" or a function of a Dataset, such as propagation_ratio')
-        self.of: Any = (lambda ds: ds[STATUS] == DIVERGED) if of == "diverged" else of
+        self.of: Any = of if callable(of) else (lambda ds: ds[STATUS] == DIVERGED)
         self.variants = list(study.variants())
         self.study = study.pinned().in_queues(4 * _ASKED)
         self.template = study.template()
@@ -241,6 +247,7 @@ class _Evaluated:
 
     def add_known(self, known: xr.Dataset) -> None:
         """Take in the finished points of an earlier search."""
+        check_dataset(known)
         recipe = known.attrs.get("gbaexplore_recipe")
         if recipe is None or POINT not in known.dims:
             raise UserError(

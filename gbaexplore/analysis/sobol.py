@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gbaexplore.analysis.given import check_dataset
 from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import DIVERGED, FAILED, PENDING, STATUS
 from gbaexplore.store.recipe import tables_of
@@ -49,6 +50,7 @@ def sobol_indices(
     import xarray as xr
     from scipy.stats import sobol_indices as indices
 
+    check_dataset(ds)
     axis, parameters, order = _saltelli(ds)
     field = _computed(ds, values, axis, diverged)
     along = [str(dim) for dim in field.dims if dim != axis]

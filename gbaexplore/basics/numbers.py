@@ -129,7 +129,8 @@ def _plain(values: Any, what: str, expected: str) -> np.ndarray:
         return found.astype(np.float64)
     if kind == "O" and found.shape:
         rows = [found[i] for i in range(len(found))]  # lists, if rows differ in length
-        return _stacked(rows, what, expected).reshape(found.shape)
+        stacked = _stacked(rows, what, expected)
+        return stacked if stacked.size or found.size else stacked.reshape(found.shape)
     if kind == "O" and isinstance(values, (numbers.Real, Decimal)):
         return np.array(_float(values))
     wrong = f"has {_KINDS[kind]}" if found.shape and kind in _KINDS else f"= {shown(values)}"

@@ -156,7 +156,7 @@ class StreamingMeasure(Measure):
         what = f"the window of {type(self).__name__}"
         if not isinstance(self.window, (tuple, list)) or len(self.window) != 2:
             raise UserError(f"{what} is {self.window!r}; expected (start, stop) in seconds, or None for the whole run")
-        first, stop = (whole_steps(t, dt, f"{what}: {t:g}") for t in self.window)
+        first, stop = (whole_steps(t, dt, f"{what}: {t}") for t in self.window)
         if not 0 <= first < stop <= n_steps:
             raise UserError(
                 f"{what} is {self.window[0]:g} to {self.window[1]:g} s, the run 0 to {n_steps * dt:g} s; expected "

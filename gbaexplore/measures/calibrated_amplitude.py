@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.numbers import number
 from gbaexplore.basics.points import AMPLITUDE
 from gbaexplore.measures.base import Variable
 from gbaexplore.measures.peak import Peak
@@ -57,7 +58,7 @@ class CalibratedAmplitude(SolvedMeasure):
     of: str | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.target, str) or not (np.isfinite(self.target) and self.target > 0):
+        if number(self.target, "target of CalibratedAmplitude", "Hz") <= 0:
             raise UserError(f"CalibratedAmplitude(target={self.target!r}): expected a finite rate above 0 Hz")
 
     @property

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.numbers import array
 from gbaexplore.basics.time import whole_steps
 from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
 from gbaexplore.models.base import Model
@@ -35,7 +36,10 @@ class Spectrum(StreamingMeasure):
     segment: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "frequencies", tuple(float(f) for f in self.frequencies))
+        found = array(self.frequencies, "frequencies of Spectrum")
+        if found.ndim != 1:
+            raise UserError(f"frequencies of Spectrum has shape {found.shape}; expected a list of frequencies in Hz")
+        object.__setattr__(self, "frequencies", tuple(found.tolist()))
         if not self.frequencies:
             raise UserError("Spectrum(frequencies=()): expected frequencies in Hz, such as frequencies=range(1, 51)")
 

@@ -10,9 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.numbers import whole_number
 from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
 from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
+
+_MOST_EVERY = 2**31 - 1  # the engine counts in 32 bits
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,17 @@ class Trace(StreamingMeasure):
     places_samples: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.every, (int, np.integer)) or self.every < 1:
-            raise UserError(f"Trace(every={self.every}): expected a whole number of at least 1")
+        if whole_number(self.every, "every of Trace", least=1) > _MOST_EVERY:
+            raise UserError(f"every of Trace = {self.every}; expected at most {_MOST_EVERY:,}")
         if self.areas is not None:
-            object.__setattr__(self, "areas", tuple(self.areas))
+            listed = isinstance(self.areas, (list, tuple)) or getattr(self.areas, "ndim", 0) == 1
+            areas = tuple(self.areas) if listed else ()
+            if not areas or not all(isinstance(area, str) for area in areas):
+                raise UserError(
+                    f"areas of Trace = {' '.join(repr(self.areas)[:60].split())}; expected names of areas, such as "
+                    '("V1", "24c"), or None for all'
+                )
+            object.__setattr__(self, "areas", areas)
 
     def variables(self, model: Model) -> dict[str, Variable]:
         name, units = self.observable(model), model.observables[self.observable(model)]

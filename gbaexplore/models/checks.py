@@ -10,7 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from gbaexplore.basics.errors import UserError, defined_at
+from gbaexplore.basics.numbers import number
 from gbaexplore.models.base import Model
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def checked_values(model: Model, values: Mapping[str, np.ndarray]) -> None:
@@ -23,7 +26,20 @@ def checked_values(model: Model, values: Mapping[str, np.ndarray]) -> None:
         if low < info.minimum or low <= info.above:
             bound = f"at least {info.minimum:g}" if np.isfinite(info.minimum) else f"above {info.above:g}"
             raise UserError(f"{name} = {low:g} {info.units}; expected {bound}: {info.doc}")
+        if np.abs(values[name]).max() > _LARGEST:
+            raise UserError(f"{name} reaches beyond {_LARGEST:.2g} {info.units}; expected what single precision holds")
     model.check(values)
+
+
+def parameter_values(model: Model) -> dict[str, float]:
+    """Return the value that a model has of each of its parameters.
+
+    Raises:
+        UserError: one is no finite number.
+    """
+    return {
+        name: number(getattr(model, name), f"{name} of {type(model).__name__}") for name in type(model).parameters()
+    }
 
 
 def checked_start(model: Model, x: Any, areas: int) -> Any:

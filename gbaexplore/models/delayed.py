@@ -44,6 +44,7 @@ class DelayedThresholdLinear(ThresholdLinear):
     travels: ClassVar[str | None] = "E"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.update != "simultaneous":
             raise UserError(f'update="{self.update}"; expected "simultaneous": what has a delay is not updated first')
 

@@ -45,7 +45,7 @@ class ODEModel(Model):
     method: Literal["euler", "heun", "rk4"] = "euler"
 
     def __post_init__(self) -> None:
-        if self.method not in _METHODS:
+        if not isinstance(self.method, str) or self.method not in _METHODS:
             raise UserError(f'method="{self.method}"; expected one of {", ".join(_METHODS)}')
         if self.method == "rk4" and self._has_noise:
             raise UserError(

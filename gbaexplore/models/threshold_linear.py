@@ -66,7 +66,9 @@ class ThresholdLinear(Model):
     observables: ClassVar[Mapping[str, str]] = {"E": "Hz", "I": "Hz"}
 
     def __post_init__(self) -> None:
-        if self.update not in ("sequential", "simultaneous"):
+        if not isinstance(self.background, bool):
+            raise UserError(f"background = {' '.join(repr(self.background)[:60].split())}; expected True or False")
+        if not isinstance(self.update, str) or self.update not in ("sequential", "simultaneous"):
             raise UserError(f'update="{self.update}"; expected "sequential" or "simultaneous"')
 
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA, STATUS_MEANINGS
-from gbaexplore.basics.points import AMPLITUDE, NOISE, SEED, coordinate_hashes
+from gbaexplore.basics.numbers import number
+from gbaexplore.basics.points import AMPLITUDE, NOISE, SEED, checked_seed, coordinate_hashes
 from gbaexplore.basics.time import whole_steps
 from gbaexplore.engine.first_step import resting
 from gbaexplore.engine.plan import make_plan
@@ -17,10 +18,11 @@ from gbaexplore.engine.programs import Programs, key
 from gbaexplore.engine.queue import simulate_batch
 from gbaexplore.measures.trace import Trace
 from gbaexplore.models.base import Model
-from gbaexplore.models.checks import checked_values
+from gbaexplore.models.checks import checked_values, parameter_values
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.networks.seen import Network
 from gbaexplore.stimuli.base import AbstractStimulus, pieces_of
+from gbaexplore.study.variants import check_parts
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -82,18 +84,19 @@ def one_point(
     """Return what `simulate` does, with programs that may have been looked at before."""
     import xarray as xr
 
+    check_parts(model=model, connectome=connectome, stimulus=stimulus)
     for name in parameters:
         type(model).known_parameter(name, also=(AMPLITUDE,))
-    values = {name: float(getattr(model, name)) for name in type(model).parameters()}
-    values |= {AMPLITUDE: float(stimulus.amplitude)} | {k: float(v) for k, v in parameters.items()}
+    values = parameter_values(model) | {AMPLITUDE: float(stimulus.amplitude)}
+    values |= {name: number(value, name) for name, value in parameters.items()}
     # As arrays, so that other values compile nothing anew.
     points = {name: np.array([value]) for name, value in values.items()}
     checked_values(model, points)
-    if precision not in ("float32", "float64"):
+    if not isinstance(precision, str) or precision not in ("float32", "float64"):
         raise UserError(f'precision = {precision!r}; expected "float32" or "float64"')
 
     if model.draws(points):
-        points[NOISE] = coordinate_hashes({SEED: seed, **(at or {})})
+        points[NOISE] = coordinate_hashes({SEED: checked_seed(seed), **(at or {})})
     n_steps = whole_steps(duration, dt, "duration")
     traces = tuple(Trace(window=window, of=name, every=every) for name in model.observables)
     plan = make_plan(

@@ -36,7 +36,7 @@ class Grid:
         """
         grid = cls(tuple(mapping(axes, "axes")), {}, {}, {})
         for name, values in axes.items():
-            if not isinstance(name, str) or not name.isidentifier():
+            if not name.isidentifier():
                 raise UserError(f"axis name {name!r}: expected a name such as muEE or feedback")
             if isinstance(values, Mapping):
                 grid.categorical[name] = _labelled(name, values)
@@ -73,6 +73,9 @@ def mapping(value: Any, what: str) -> Mapping[str, Any]:
     """Return the mapping that this must be."""
     if not isinstance(value, Mapping):
         raise UserError(f"{what} is {type(value).__name__}; expected a mapping, such as {{'muEE': [28, 30]}}")
+    for name in value:
+        if not isinstance(name, str):
+            raise UserError(f"{what} has the name {name!r}; expected text")
     return value
 
 

@@ -121,6 +121,11 @@ def measures_of(given: Any) -> tuple[Measure, ...]:
     for measure in given:
         if not isinstance(measure, Measure):
             raise UserError(f"measures has {measure!r}; expected measures such as Peak() or Mean()")
+        if not isinstance(measure.suffix, str):
+            raise UserError(f'{type(measure).__name__}(suffix={measure.suffix!r}): expected text, such as "_late"')
+        of = getattr(measure, "of", None)
+        if of is not None and not isinstance(of, str):
+            raise UserError(f"{type(measure).__name__}(of={of!r}): expected the name of an observable, or None")
     if not given:
         raise UserError("the study has no measures, so nothing would come out; expected e.g. measures=[Peak()]")
     return tuple(given)

@@ -17,7 +17,7 @@ from gbaexplore.basics.errors import UserError, text_of
 from gbaexplore.basics.names import canonical
 from gbaexplore.basics.numbers import number
 from gbaexplore.basics.points import AMPLITUDE, NOISE, SEED, coordinate_hashes
-from gbaexplore.models.checks import checked_values
+from gbaexplore.models.checks import checked_values, parameter_values
 from gbaexplore.study.blocks import Block
 from gbaexplore.study.grid import Grid, mapping
 from gbaexplore.study.variants import Variant, Variants
@@ -43,7 +43,7 @@ class Values:
 
     def base(self, variant: Variant) -> dict[str, float]:
         """The value of every parameter that neither an axis nor a function gives."""
-        values = {name: float(getattr(variant.model, name)) for name in type(variant.model).parameters()}
+        values = parameter_values(variant.model)
         values |= {AMPLITUDE: float(variant.stimulus.amplitude)}
         values |= self.fixed
         return {k: v for k, v in values.items() if k not in (*self.grid.listed, *self.derived, SEED)}

@@ -16,11 +16,24 @@ from gbaexplore.stimuli.base import AbstractStimulus
 from gbaexplore.stimuli.silence import Silence
 from gbaexplore.study.grid import Grid
 
-_GIVEN = (
-    (Model, "model", "ThresholdLinear()"),
-    (Connectome, "connectome", 'load_connectome("macaque29")'),
-    (AbstractStimulus, "stimulus", 'Pulse(area="V1", onset=2.0, duration=0.25, amplitude=20.0)'),
-)
+_KINDS: dict[str, tuple[type, str]] = {
+    "model": (Model, "ThresholdLinear()"),
+    "connectome": (Connectome, 'load_connectome("macaque29")'),
+    "stimulus": (AbstractStimulus, 'Pulse(area="V1", onset=2.0, duration=0.25, amplitude=20.0)'),
+}
+
+
+def check_parts(**parts: Any) -> None:
+    """Check that `model`, `connectome` and `stimulus`, as far as they are given, are what their names say.
+
+    Raises:
+        UserError: one is not.
+    """
+    for name, thing in parts.items():
+        kind, example = _KINDS[name]
+        if not isinstance(thing, kind):
+            what = f"the class {thing.__name__}" if isinstance(thing, type) else f"of type {type(thing).__name__}"
+            raise UserError(f"{name} is {what}; expected an object such as {example}")
 
 
 class Variant(NamedTuple):
@@ -46,11 +59,8 @@ class Variants:
     stimulus: Any
 
     def __post_init__(self) -> None:
-        for kind, given, example in _GIVEN:
-            thing = getattr(self, given)
-            if thing is not None and not isinstance(thing, kind):
-                what = f"the class {thing.__name__}" if isinstance(thing, type) else f"a {type(thing).__name__}"
-                raise UserError(f"{given} is {what}; expected an object such as {example}")
+        parts = {name: getattr(self, name) for name in _KINDS}
+        check_parts(**{name: thing for name, thing in parts.items() if thing is not None})
         names = [variant_name(variant.labels) for variant in self]
         if repeated := [name for name in names if names.count(name) > 1]:
             raise UserError(f'two combinations of labels read "{repeated[0]}"; leave "=" out of the labels')

@@ -140,7 +140,7 @@ def test_a_measure_of_ones_own(make_study, run_all, course):
         (lambda: Peak(window=(3.0, 3.0)), "a window of some length"),
         (lambda: Mean(window=(1.00005, 3.0)), "expected a whole number of steps"),
         (lambda: Peak(of="e"), r'Peak\(of="e"\): no such observable in ThresholdLinear; did you mean "E"'),
-        (lambda: Trace(every=0), r"Trace\(every=0\): expected a whole number"),
+        (lambda: Trace(every=0), "every of Trace = 0; expected a whole number of at least 1"),
         (lambda: Trace(areas=("V1", "v2")), 'no area "v2"'),
     ],
 )

@@ -138,7 +138,7 @@ def test_what_a_derived_parameter_returns_is_a_number(make_study, returned):
             dict(model=ThresholdLinear),
             r"model is the class ThresholdLinear; expected an object such as ThresholdLinear",
         ),
-        (dict(stimulus=3), "stimulus is a int; expected an object such as Pulse"),
+        (dict(stimulus=3), "stimulus is of type int; expected an object such as Pulse"),
         (dict(measures=[Peak(), Peak()]), 'two measures make "peak_rate"'),
         (dict(axes={"x/y": [1]}), "axis name 'x/y'"),
         (dict(axes={".x": [1]}), "axis name '.x'"),
