@@ -109,21 +109,38 @@ def scatter(
 
 def paint(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize) -> list[Patch]:
     """Draw a field, and the states of points that have no colour in it; return a legend of these states."""
+    state = ds[STATUS].transpose(*field.dims).sortby(list(field.dims)).values
+    y, x = (field[dim].values for dim in field.dims)
+    return paint_cells(ax, x, y, np.ma.masked_array(field.values, ~shown_values(field, norm)), state, norm, states(ds))
+
+
+def paint_cells(
+    ax: Axes,
+    x: np.ndarray,
+    y: np.ndarray,
+    values: np.ma.MaskedArray,
+    state: np.ndarray,
+    norm: Normalize,
+    looks: dict[int, tuple[str, str]],
+) -> list[Patch]:
+    """Draw values (y, x), and the states of cells whose value is masked; return a legend of these states.
+
+    Args:
+        looks: colour and words of a cell without value, by its state.
+    """
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    state = ds[STATUS].transpose(*field.dims).sortby(list(field.dims)).values
-    shown = shown_values(field, norm)
-    y, x = (field[dim] for dim in field.dims)
+    shown = ~np.ma.getmaskarray(values)
     how: dict[str, Any] = {"shading": "nearest", "rasterized": True}
     handles = []
-    for code, (colour, words) in _states(ds).items():
+    for code, (colour, words) in looks.items():
         where = (state == code) & ~shown
         if where.any():
             ax.pcolormesh(x, y, np.ma.masked_equal(where, False), cmap=ListedColormap([colour]), **how)
             handles.append(Patch(facecolor=colour, edgecolor="0.5", linewidth=0.5, label=words))
     if shown.any():
-        ax.pcolormesh(x, y, np.ma.masked_array(field.values, ~shown), cmap="viridis", norm=norm, **how)
+        ax.pcolormesh(x, y, values, cmap="viridis", norm=norm, **how)
     both = (state == DIVERGED) & shown
     if both.any():
         ax.contourf(x, y, both.astype(float), levels=[0.5, 1.5], colors="none", hatches=["////"])
@@ -136,7 +153,7 @@ def spot(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize, x: str,
     state, shown = ds[STATUS].values, shown_values(field, norm)
     how: dict[str, Any] = {"s": min(30.0, max(2.0, _SPOTS / len(state))), "linewidth": 0.3, "rasterized": True}
     handles = []
-    for code, (colour, words) in _states(ds).items():
+    for code, (colour, words) in states(ds).items():
         where = (state == code) & ~shown
         if where.any():
             handles.append(ax.scatter(ds[x][where], ds[y][where], color=colour, edgecolor="0.4", label=words, **how))
@@ -144,7 +161,7 @@ def spot(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize, x: str,
     return handles
 
 
-def _states(ds: xr.Dataset) -> dict[int, tuple[str, str]]:
+def states(ds: xr.Dataset) -> dict[int, tuple[str, str]]:
     """Return, of each state in which a point may have no colour in a map, what it has in place of it, and its name."""
     ceiling = json.loads(ds.attrs.get(RECIPE, "{}")).get("ceiling")
     return {

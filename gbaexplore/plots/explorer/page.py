@@ -18,6 +18,7 @@ from gbaexplore.basics.errors import UserError, printable
 from gbaexplore.basics.names import AREA, STATUS, STATUS_MEANINGS
 from gbaexplore.basics.places import place, reason
 from gbaexplore.basics.streams import say
+from gbaexplore.plots import maps
 from gbaexplore.plots.explorer import charts, links, pictures, views
 from gbaexplore.plots.explorer.courses import Course, Courses
 from gbaexplore.plots.explorer.text import escaped
@@ -293,7 +294,8 @@ class Explorer(pn.viewable.Viewer):
     def _picture(self, ending: str) -> Any:
         plane = views.plane(self.ds, self.variable, self.x, self.y, self.at, self.log)
         shown = {name: course for name, course in self._found().items() if self._on_this_map(course)}
-        return pictures.picture(plane, self.log, shown, self.areas, self.courses.source, ending)
+        looks = maps.states(self.ds)
+        return pictures.picture(plane, self.log, shown, self.areas, self.courses.source, looks, ending)
 
 
 def _arguments(labels: dict[str, Any]) -> str:
