@@ -430,8 +430,8 @@ def hostile(tmp_path_factory):
     """A store in which every label, name and unit would act on a page that took it for more than text."""
     from gbaexplore import Connectome, Peak, Pulse, Study
 
-    areas = ("V1", *WORDS.values())
-    other = Connectome("other", areas, np.linspace(0, 1, 6), 0.2 * (1 - np.eye(6)))
+    areas = ("V1", *(word for word in WORDS.values() if word.isprintable()))
+    other = Connectome("other", areas, np.linspace(0, 1, 5), 0.2 * (1 - np.eye(5)))
     study = Study(
         name="hostile",
         model=ThresholdLinear(),
