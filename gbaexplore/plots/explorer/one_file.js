@@ -23,7 +23,7 @@ const redraw = () => {
   const [colour, value, states] = [cells.data.colour[0], cells.data.value[0], cells.data.state[0]]
   let low = Infinity, high = -Infinity
   for (let i = 0; i < nx * ny; i++) {
-    const known = state[i] === 1 && Number.isFinite(values[i]) && (!log.active || values[i] > 0)
+    const known = bounded.includes(state[i]) && Number.isFinite(values[i]) && (!log.active || values[i] > 0)
     value[i] = known ? values[i] : NaN
     colour[i] = log.active ? Math.log10(value[i]) : value[i]
     states[i] = state[i]

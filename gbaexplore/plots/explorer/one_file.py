@@ -14,7 +14,7 @@ from bokeh.plotting import figure
 from bokeh.resources import INLINE
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import AREA, STATUS, STATUS_MEANINGS, unit
+from gbaexplore.basics.names import AREA, BOUNDED, STATUS, STATUS_MEANINGS, unit
 from gbaexplore.basics.places import check_writable, local, place, writing
 from gbaexplore.plots.explorer import charts, views
 from gbaexplore.plots.explorer.text import literal
@@ -92,6 +92,7 @@ def _numbers(ds: xr.Dataset, names: list[str], x: str, y: str) -> dict[str, Any]
         "sizes": {str(dim): ds.sizes[dim] for dim in ds.dims},
         "source": [str(a) for a in ds[AREA].values].index(views.source_area(ds)) if AREA in ds.dims else 0,
         "boundaries": _boundaries(ds, x, y), "nx": ds.sizes[x], "ny": ds.sizes[y],
+        "bounded": list(BOUNDED),
     }  # fmt: skip
 
 

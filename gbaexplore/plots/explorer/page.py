@@ -15,7 +15,7 @@ import panel as pn
 import param
 
 from gbaexplore.basics.errors import UserError, printable
-from gbaexplore.basics.names import AREA, STATUS, STATUS_MEANINGS
+from gbaexplore.basics.names import AREA, BOUNDED, STATUS, STATUS_MEANINGS
 from gbaexplore.basics.places import place, reason
 from gbaexplore.basics.streams import say
 from gbaexplore.plots import maps
@@ -232,7 +232,7 @@ class Explorer(pn.viewable.Viewer):
             if self.variable == views.RATIO:
                 lines.append(f"values = gba.analysis.propagation_ratio({one}, {area!r}, {source!r})")
             else:
-                lines.append(f"values = {one}[{self.variable!r}].where(one.status == 1)")
+                lines.append(f"values = {one}[{self.variable!r}].where(one.status.isin({list(BOUNDED)}))")
                 lines += [f"values = values.sel(area={area!r})"] if area is not None else []
             lines.append(f"values.plot({over})")
         elif self.variable == views.RATIO:
