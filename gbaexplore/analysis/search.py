@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gbaexplore.analysis.given import check_dataset
 from gbaexplore.analysis.mesh import Edge, Mesh, Point
 from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import COMPUTED, DIVERGED, STATUS, canonical
@@ -247,8 +246,9 @@ class _Evaluated:
 
     def add_known(self, known: xr.Dataset) -> None:
         """Take in the finished points of an earlier search."""
-        check_dataset(known)
-        recipe = known.attrs.get("gbaexplore_recipe")
+        import xarray as xr
+
+        recipe = known.attrs.get("gbaexplore_recipe") if isinstance(known, xr.Dataset) else None
         if recipe is None or POINT not in known.dims:
             raise UserError(
                 "known is no Dataset of points of a search; expected find_boundary(...).points, or its file"
