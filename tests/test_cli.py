@@ -241,6 +241,7 @@ def test_an_empty_grid_is_one_point(folder):
     assert "1 point: 1 ok" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_study_file_sees_its_own_folder_and_not_main(folder):
     (folder / "helper.py").write_text("VALUES = [28.0, 29.0]\n")
     (folder / "uses.py").write_text(

@@ -1,8 +1,9 @@
-"""Datasets to matplotlib; it knows labels and units, never models."""
+"""Datasets to matplotlib and HoloViews; it knows labels and units, never models."""
 
 from gbaexplore.plots.boundaries import boundary
 from gbaexplore.plots.joglekar import regimes
 from gbaexplore.plots.lines import profile, stack, sweep, traces
+from gbaexplore.plots.live import interactive
 from gbaexplore.plots.maps import map, scatter
 from gbaexplore.plots.overviews import overview, store
 from gbaexplore.plots.style import (
@@ -38,6 +39,7 @@ __all__ = [
     "boundary",
     "cap_line",
     "figure",
+    "interactive",
     "map",
     "overview",
     "profile",

@@ -11,6 +11,7 @@ import math
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,8 +70,17 @@ def export(path: Path, out: str | Path) -> None:
             _refuse(out)
             os.rename(staged, out)
     finally:
+        _remove(staged)
+
+
+def _remove(staged: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    for _ in range(20):
         with contextlib.suppress(OSError):
             shutil.rmtree(staged) if staged.is_dir() else staged.unlink()
+        if not exists(staged):
+            return
+        time.sleep(0.1)  # zarr writes several files at once, and goes on with the others after one has failed
 
 
 @contextlib.contextmanager

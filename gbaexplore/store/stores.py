@@ -302,5 +302,23 @@ def as_opened(ds: xr.Dataset) -> xr.Dataset:
     ds = ds.assign_coords({name: (c.dims, np.array(c.values.tolist()), c.attrs) for name, c in words.items()})
     # A folder's own order is any.
     names = [*sorted({str(name) for name in ds.data_vars} - {STATUS}), STATUS]
-    coordinates = {name: ds.coords[name] for name in sorted(map(str, ds.coords))}
-    return xr.Dataset({name: ds[name].drop_vars(list(ds[name].coords)) for name in names}, coordinates, ds.attrs)
+    coordinates = {name: ds.coords[name] for name in _in_order(ds)}
+    # First without data: with them, coordinates would follow the dimensions of the first variable.
+    found = xr.Dataset(coords=coordinates, attrs=ds.attrs)
+    if "hierarchy" in found:  # of stores made earlier; see the template
+        found.hierarchy.attrs.pop("units", None)
+    return found.assign({name: ds[name].drop_vars(list(ds[name].coords)) for name in names})
+
+
+def _in_order(ds: xr.Dataset) -> list[str]:
+    """Return the names of coordinates: those along which hvPlot's explorer draws at first are the first two.
+
+    That is two dimensions of numbers, the grid's before others. Where there is one, a dimension of text goes before it,
+    since the explorer takes text as its first only.
+    """
+    grid = [str(dim) for dim in ds[STATUS].dims]
+    dims = [dim for dim in [*grid, *sorted(map(str, ds.dims))] if dim in ds.coords]
+    numbers = [dim for dim in dims if ds[dim].dtype.kind in "iuf"]
+    words = [dim for dim in dims if dim not in numbers]
+    first = [*words[-1:], *numbers] if len(dict.fromkeys(numbers)) < 2 else numbers
+    return list(dict.fromkeys([*first, *words, *sorted(map(str, ds.coords))]))

@@ -37,7 +37,8 @@ def template(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
         ds.coords[name] = (name, along, attrs)
     for measure in outputs.measures:
         ds = ds.assign_coords(measure.beside(variant.model))
-    hierarchy = {"units": "1", "long_name": "position in the cortical hierarchy"}
+    # Without a unit: a selected area's position stands in titles, as in "hierarchy = 0.4".
+    hierarchy = {"long_name": "position in the cortical hierarchy"}
     ds.coords["hierarchy"] = (AREA, variant.connectome.hierarchy, hierarchy)
     for name in values.derived:
         ds.coords[name] = (*_derived_coordinate(values, name), _attributes(name, variant))

@@ -280,6 +280,7 @@ def test_links_that_lead_nowhere(folder, capsys):
     assert real(Path("lost/x")) == Path("lost/x"), "only the end of a path"
 
 
+@pytest.mark.slow
 def test_runs_through_a_link_and_through_the_path_exclude_each_other(folder):
     Path("held.py").write_text(HELD)
     Path("hold").touch()

@@ -128,6 +128,7 @@ def test_the_same_bits_in_any_grid_block_or_batch(noisy, run_all):
     np.testing.assert_array_equal(alone["final_rate"][0], whole[1, 3])
 
 
+@pytest.mark.slow
 def test_the_same_bytes_from_any_worker_and_after_an_extension(noisy, tmp_path):
     ends = run(noisy(axes={"muEE": [36.0, 44.0], "seed": [0, 4]}, block_points=1), store=tmp_path / "a", workers=2)
     ends = ends.load()  # the store's grid is about to change

@@ -100,6 +100,7 @@ def test_it_goes_on_where_it_was(earlier):
     agree(stored(path), whole)
 
 
+@pytest.mark.slow
 def test_its_grid_changes(earlier):
     study, path = earlier("earlier", ("[30.0, 33.7, 51.5]", "[30.0, 33.7, 40.0, 51.5]"))
     old = stored(path)

@@ -369,6 +369,7 @@ def stored(tmp_path_factory):
     return path, store
 
 
+@pytest.mark.slow
 def test_threads_and_processes_make_the_same_store(stored, tmp_path):
     path, store = stored
     ds = run(load_study(path), store=tmp_path)

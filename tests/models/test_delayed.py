@@ -49,9 +49,9 @@ def integrated(net, velocity, dt, duration, muEE=28.0, p=DEFAULTS, pulse=PULSE):
     return E[1:]
 
 
-@pytest.mark.parametrize("velocity", [2.0, 4.0, 12.0, 1000.0])
+@pytest.mark.parametrize("velocity", [2.0, 4.0, 1000.0])
 def test_it_is_the_independent_integration_step_by_step(three, velocity):
-    """Pathways of more than four steps, of fewer, of both, and of less than one."""
+    """Pathways of more than four steps, of more and of fewer, and of less than one."""
     ds = simulated(
         DelayedThresholdLinear(),
         three,

@@ -81,8 +81,13 @@ def model_and_axis(request):
     return MODELS[request.param]
 
 
+@pytest.fixture
+def pulse():
+    return Pulse(area="V1", onset=0.3, duration=0.25, amplitude=22.05 * 1.9)
+
+
 def study_of(model, axes, macaque, pulse, measures, **parts):
-    given = dict(model=model, axes=axes, connectome=macaque, stimulus=pulse, measures=measures, duration=4.0)
+    given = dict(model=model, axes=axes, connectome=macaque, stimulus=pulse, measures=measures, duration=1.5)
     return Study("study", **{**given, **parts})
 
 
@@ -98,7 +103,7 @@ def test_every_parameter_declares_unit_and_meaning(model_and_axis):
 def test_a_point_has_the_same_bits_in_any_batch_and_however_it_ends(model_and_axis, run_all, macaque, pulse):
     model, axes = model_and_axis
     ((name, values),) = axes.items()
-    for measures in ([Peak(window=(1.75, 4.0))], [Mean(window=(1.0, 4.0))]):
+    for measures in ([Peak(window=(0.25, 1.5))], [Mean(window=(0.1, 1.5))]):
         whole = run_all(study_of(model, axes, macaque, pulse, measures))
         alone = run_all(study_of(model, {name: values[4:5]}, macaque, pulse, measures))
         study = study_of(model, axes, macaque, pulse, measures)
@@ -110,7 +115,7 @@ def test_a_point_has_the_same_bits_in_any_batch_and_however_it_ends(model_and_ax
 
 def test_float32_agrees_with_float64(model_and_axis, run_all, macaque, pulse):
     model, axes = model_and_axis
-    measures = [Peak(window=(1.75, 4.0))]
+    measures = [Peak(window=(0.25, 1.5))]
     single = run_all(study_of(model, axes, macaque, pulse, measures))
     double = run_all(study_of(model, axes, macaque, pulse, measures, precision="float64"))
     assert double["peak_rate"].dtype == np.float64
@@ -126,8 +131,8 @@ def test_float32_agrees_with_float64(model_and_axis, run_all, macaque, pulse):
 def test_the_leaky_model_follows_its_formula(run_all, macaque):
     """A user's model in a study: the response to a pulse is known in closed form."""
     tau, amplitude, duration = np.array([0.02, 0.05]), 30.0, 0.25
-    pulse = Pulse(area="V4", onset=1.0, duration=duration, amplitude=amplitude)
-    study = study_of(Leaky(), {"tau": tau}, macaque, pulse, [Peak(window=(0.5, 2.0))])
+    pulse = Pulse(area="V4", onset=0.6, duration=duration, amplitude=amplitude)
+    study = study_of(Leaky(), {"tau": tau}, macaque, pulse, [Peak(window=(0.5, 1.5))])
     found = run_all(study)
     peak = found["peak_rate"]
     expected = amplitude * (1 - (1 - 2e-4 / tau) ** round(duration / 2e-4))
@@ -172,7 +177,7 @@ class Hidden(Model):
 
 
 def test_a_point_ends_early_only_when_its_whole_state_is_back(run_all, macaque):
-    pulse = Pulse(area="V1", onset=0.5, duration=0.1, amplitude=10.0)
+    pulse = Pulse(area="V1", onset=0.2, duration=0.1, amplitude=10.0)
     study = study_of(Hidden(), {"tau": [0.02]}, macaque, pulse, [Peak()])
     early, full = run_all(study), run_all(study, early_end=False)
     assert full["peak_rate"][0, 0] > 40

@@ -34,6 +34,7 @@ def test_run_gives_what_the_blocks_give(study_file, run_all, tmp_path):
     same(plain, ds)
 
 
+@pytest.mark.slow
 def test_worker_processes_give_the_same_bits(study_file, tmp_path):
     study = load_study(study_file)
     same(run(study, store=tmp_path / "two", workers=2), run(study, store=tmp_path / "threads"))

@@ -110,8 +110,8 @@ def test_template_describes_itself(make_study, macaque):
     assert list(ds.area.values) == list(macaque.areas)
     for name, variable in {**ds.data_vars, **ds.coords}.items():
         assert variable.attrs.get("long_name"), name
-        assert variable.dtype == object or variable.attrs.get("units"), name
-    assert ds.status.attrs["flag_meanings"] == "pending ok diverged failed"
+        assert variable.dtype == object or name == "hierarchy" or variable.attrs.get("units"), name
+    assert ds.status.attrs["flag_meanings"] == "pending ok diverged failed undefined"
     assert "muEE" in ds.attrs["gbaexplore_recipe"]
 
 

@@ -1,0 +1,447 @@
+"""Datasets to HoloViews: pictures that zoom, have selectors and tell the values under the mouse.
+
+`import hvplot.xarray` gives any Dataset `.hvplot`, which is enough for much. What is here chooses what hvPlot has to be
+told each time: the limits of a logarithmic scale, the colours of points without a value, the order of names.
+"""
+
+from __future__ import annotations
+
+import functools
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gbaexplore.basics.errors import UserError, listing, unknown
+from gbaexplore.basics.names import AREA, OK, STATUS, STATUS_MEANINGS, unit
+from gbaexplore.basics.points import SEED
+from gbaexplore.plots.explorer.charts import STATE_COLOURS
+from gbaexplore.plots.fields import (
+    areas_along,
+    axes_of,
+    checked_dataset,
+    differing_columns,
+    drawable,
+    norm_of,
+    shown_values,
+    value_of,
+    variables_of,
+)
+from gbaexplore.plots.style import CYCLE
+from gbaexplore.running.replay import Replay
+from gbaexplore.store.recipe import tables_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+MOST_CELLS = 250_000  # that a browser draws one by one
+_MOST_LINES = 12  # that have room beside each other; labels that are more get a selector
+_PICTURE = {"width": 560, "height": 420}
+_BAND = (0.05, 0.95)
+
+
+def interactive(
+    ds: xr.Dataset,
+    variable: str | None = None,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    by: str | None = None,
+    scale: str | None = None,
+    store: str | Path | None = None,
+) -> Any:
+    """Return a HoloViews picture of a variable, with a selector for each dimension that it has no room for.
+
+    | the variable has | the picture |
+    |---|---|
+    | a time, a frequency or another dimension of numbers of its own | curves along it |
+    | a table of points | its points, over two columns |
+    | two axes of numbers, or more | a map over two of them |
+    | one axis of numbers | curves along it |
+    | two dimensions of names of its own | a matrix |
+    | areas, and none of these | a profile over the areas |
+
+    With `x` and `y` it is a map, a scatter or a matrix over these, with `x` alone curves along it. Points without a
+    value have the colour of their state, and a legend; they are no data. Curves of several seeds are their mean, with
+    a band from the 5th to the 95th percentile. A map of more than 250,000 cells is drawn by datashader, which
+    `pip install 'gbaexplore[large]'` brings.
+
+    Args:
+        ds: as `open_study`, `run` or `simulate` return it, or `xarray.open_zarr`; or a part of it.
+        variable: which one; None for the first that has areas.
+        x, y: what it is drawn over: dimensions, or columns of a table of points.
+        by: the dimension whose labels are lines of their own: at most twelve.
+        scale: of colours or curves, "log" or "linear"; None to have it chosen by the values.
+        store: the store that it comes from: a tap on a map or a scatter simulates that point anew and draws its time
+            courses beside it.
+
+    Returns:
+        An element, an overlay or a DynamicMap, to be combined with `+` and `*`; with `store` a layout of two.
+
+    Raises:
+        UserError: no such variable, dimension or scale; nothing to draw; points that can't be replayed.
+    """
+    import hvplot.xarray  # noqa: F401 - loads HoloViews' Bokeh
+
+    if scale not in ("log", "linear", None):
+        raise UserError(f'scale="{scale}"; expected "log" or "linear", or None to have it chosen')
+    ds = _squeezed(checked_dataset(ds))
+    field = _field(ds, variable)
+    picture = _Picture(ds, field, *_arrangement(ds, field, x, y, by), scale)
+    return picture.drawn() if store is None else picture.with_courses(Replay(store))
+
+
+def _squeezed(ds: xr.Dataset) -> xr.Dataset:
+    """Return the Dataset without dimensions of a single label; a table of a single parameter is an axis of numbers."""
+    if STATUS not in ds:
+        return ds.squeeze()
+    ds = ds.squeeze([axis for axis in axes_of(ds) if ds.sizes[axis] == 1])
+    for axis, columns in tables_of(ds).items():
+        if axis in ds.dims and len(differing := differing_columns(ds, columns)) < 2:
+            ds = ds.swap_dims({axis: (differing or columns)[0]})
+    return ds
+
+
+def _field(ds: xr.Dataset, name: str | None) -> xr.DataArray:
+    """Return a variable; by default the first one, by its name, that has areas."""
+    known = sorted(str(variable) for variable in ds.data_vars if variable != STATUS)
+    if name is None:
+        name = next((variable for variable in known if areas_along(ds, variable)), "".join(known[:1]))
+    if name not in known:
+        raise UserError(unknown(f'no variable "{name}"', name, known, "Variables"))
+    if ds[name].dtype.kind not in "biuf":
+        raise UserError(f"{name} holds {ds[name].dtype}; expected numbers: one of {variables_of(ds)}")
+    return ds[name]
+
+
+def _arrangement(
+    ds: xr.Dataset, field: xr.DataArray, x: str | None, y: str | None, by: str | None
+) -> tuple[str, tuple[str, ...], str | None]:
+    """Return the kind of picture, what it is drawn over, and which dimension's labels are lines."""
+    dims = [str(dim) for dim in field.dims]
+    grid = axes_of(ds) if STATUS in ds else []
+    tables = {axis: columns for axis, columns in (tables_of(ds) if STATUS in ds else {}).items() if axis in dims}
+    columns = [name for listed in tables.values() for name in listed]
+    known = [*dims, *columns]
+    for name in (x, y, by):
+        if name is not None and name not in known:
+            raise UserError(unknown(f'{field.name} has no dimension "{name}"', name, known, "Dimensions"))
+    if y is not None and (x is None or x == y):
+        raise UserError(f"y={y!r} and x={x!r}; expected two different ones of {listing(known)}")
+    numbers = [dim for dim in dims if field[dim].dtype.kind in "iuf" and dim not in tables and dim not in (SEED, by)]
+    own = [dim for dim in numbers if dim not in grid]
+    words = [dim for dim in dims if dim not in grid and dim not in numbers]
+    if x is not None and y is not None:
+        pair = x, y
+    elif x is not None:
+        return "lines", (x,), by
+    elif own or by is not None:
+        return "lines", ((own or numbers or words or dims)[0],), by
+    elif tables:
+        pair = tuple([*differing_columns(ds, columns), *columns][:2])  # type: ignore[assignment]
+    elif len(numbers) > 1:
+        pair = numbers[0], numbers[1]
+    elif numbers or len(words) == 1:
+        return "lines", (*numbers, *words)[:1], by
+    elif len(words) > 1:
+        pair = words[1], words[0]
+    else:
+        raise UserError(f"{field.name} has {listing(dims) or 'no dimensions'}; expected some to draw it over")
+    if set(pair) <= set(columns):
+        return "points", pair, None
+    if not set(pair) <= set(dims):
+        raise UserError(f"{field.name} over {' and '.join(pair)}; expected two of {listing(dims)}, or two columns")
+    return ("map" if set(pair) <= set(numbers) else "matrix"), pair, None
+
+
+class _Picture:
+    """A variable's picture: what it is drawn over, and the selectors that are left.
+
+    Args:
+        kind: "map", "matrix", "points" or "lines".
+        over: the dimensions or columns of its axes.
+        by: the dimension whose labels are lines; None for one that has room.
+    """
+
+    def __init__(
+        self, ds: xr.Dataset, field: xr.DataArray, kind: str, over: tuple[str, ...], by: str | None, scale: str | None
+    ) -> None:
+        self.ds, self.field, self.kind, self.over, self.scale = ds, field, kind, over, scale
+        self.table = next((str(ds[over[0]].dims[0]) for _ in [0] if kind == "points"), None)
+        taken = [self.table] if self.table else list(over)
+        self.free = [str(dim) for dim in field.dims if dim not in taken]
+        self.by = by
+        if kind == "lines":
+            if SEED in self.free:
+                self.free.remove(SEED)
+            few = [dim for dim in self.free if field.sizes[dim] <= _MOST_LINES and field[dim].dtype.kind not in "iuf"]
+            self.by = by or next(iter(few), None)
+            if self.by is not None:
+                if field.sizes[self.by] > _MOST_LINES:
+                    raise UserError(
+                        f"by={self.by!r} makes {field.sizes[self.by]} lines; expected at most {_MOST_LINES}: select "
+                        f"some first, as in ds.sel({self.by}=[...]), or leave by out for a selector"
+                    )
+                self.free.remove(self.by)
+
+    # Selectors.
+
+    def part(self, *labels: Any) -> tuple[xr.DataArray, xr.DataArray | None]:
+        """Return what is drawn of the variable at some labels, and the state of its points."""
+        at = dict(zip(self.free, labels))
+        values = self.field.sel(at).load()
+        if STATUS not in self.ds:
+            return values, None
+        state = self.ds[STATUS].sel({dim: label for dim, label in at.items() if dim in self.ds[STATUS].dims}).load()
+        return values, state
+
+    def selected(self, draw: Callable[..., Any], streams: Any = ()) -> Any:
+        """Return what a function of the labels draws: with selectors, if any dimension is left."""
+        import holoviews as hv
+
+        if not self.free and not streams:
+            return draw()
+        dimensions = [
+            hv.Dimension(dim, values=self.field[dim].values.tolist(), unit=_unit(self.field[dim])) for dim in self.free
+        ]
+        return hv.DynamicMap(draw, kdims=dimensions, streams=list(streams))
+
+    def drawn(self) -> Any:
+        """Return the picture."""
+        if self.kind != "map" or self.field.sizes[self.over[0]] * self.field.sizes[self.over[1]] <= MOST_CELLS:
+            draw = {"map": _map, "matrix": _matrix, "points": self._points, "lines": self._lines}[self.kind]
+            return self.selected(lambda *labels: draw(*self.part(*labels), *self.over, self.scale))
+        return self._rasterized()
+
+    def _points(self, values: xr.DataArray, state: xr.DataArray | None, x: str, y: str, scale: str | None) -> Any:
+        columns = [c for names in tables_of(self.ds).values() for c in names if c not in (x, y)]
+        return _points(values, state, x, y, scale, columns)
+
+    def _lines(self, values: xr.DataArray, state: xr.DataArray | None, x: str, scale: str | None) -> Any:
+        return _lines(values, state, x, scale, self.by)
+
+    def _rasterized(self) -> Any:
+        """Return a map that is drawn anew, as an image of the window's size, with each zoom."""
+        try:
+            from holoviews.operation.datashader import rasterize
+        except ImportError as error:
+            cells = " x ".join(f"{self.field.sizes[dim]:,}" for dim in self.over)
+            raise UserError(
+                f"a map of {cells} cells, which datashader draws ({error}); pip install 'gbaexplore[large]', or select "
+                "a part of it with ds.sel(...)"
+            ) from None
+        norm = norm_of([self.field], self.scale)
+        one = self.selected(lambda *labels: _image(self.part(*labels)[0], *self.over))
+        shown = rasterize(one, aggregator="mean").opts(**_coloured(self.field, norm), **_PICTURE)
+        if STATUS not in self.ds:
+            return shown
+        for code, colour in STATE_COLOURS.items():
+            if not (self.ds[STATUS] == code).any():
+                continue
+
+            def there(*labels: Any, code: int = code) -> Any:
+                _, state = self.part(*labels)
+                return _image(state.where(state == code), *self.over)  # type: ignore[union-attr]
+
+            shown = shown * rasterize(self.selected(there), aggregator="max").opts(cmap=[colour], colorbar=False)
+            shown = shown * _legend(code)
+        return shown
+
+    # Time courses of a point.
+
+    def with_courses(self, replay: Replay) -> Any:
+        """Return the picture beside the time courses of the point that was tapped last."""
+        import holoviews as hv
+
+        if self.kind not in ("map", "points"):
+            raise UserError(
+                f"store= is for maps and scatters, whose points can be tapped; found {self.kind} of {self.field.name}"
+            )
+        picture = self.drawn()
+        tap = hv.streams.Tap(source=picture, x=None, y=None)
+
+        def courses(*labels: Any, **tapped: Any) -> Any:
+            point = self._tapped(tapped["x"], tapped["y"]) | self._axes_at(labels)
+            return _courses(replay, point, self._areas(labels))
+
+        return (picture + self.selected(courses, [tap])).opts(shared_axes=False)
+
+    def _tapped(self, x: float | None, y: float | None) -> dict[str, Any]:
+        """Return the point nearest to a position, by its labels; the first before there was any."""
+        along, up = (self.ds[name].values for name in self.over)
+        if x is None or y is None:
+            x, y = along[len(along) // 2], up[len(up) // 2]
+        if self.kind == "map":
+            return {
+                name: values[np.abs(values - v).argmin()].item()
+                for name, values, v in zip(self.over, (along, up), (x, y))
+            }
+        distance = np.hypot((along - x) / np.ptp(along), (up - y) / np.ptp(up))
+        return {str(self.table): self.ds[self.table].values[distance.argmin()].item()}
+
+    def _axes_at(self, labels: tuple[Any, ...]) -> dict[str, Any]:
+        return {dim: label for dim, label in zip(self.free, labels) if dim in axes_of(self.ds)}
+
+    def _areas(self, labels: tuple[Any, ...]) -> list[str]:
+        """Return the areas to draw: the one that is selected, or else the first and the last."""
+        chosen = [str(label) for dim, label in zip(self.free, labels) if dim == AREA]
+        areas = [str(area) for area in self.ds[AREA].values] if AREA in self.ds else []
+        return chosen or areas[:1] + areas[-1:]
+
+
+# Elements.
+
+
+def _dimension(array: xr.DataArray, name: str | None = None) -> Any:
+    """Return a HoloViews dimension, with the label and unit that the attributes give."""
+    import holoviews as hv
+
+    array = array if name is None else array[name]
+    return hv.Dimension(str(array.name), unit=_unit(array))
+
+
+def _unit(array: xr.DataArray) -> str | None:
+    return unit(array.attrs, "{}") or None
+
+
+def _title(array: xr.DataArray) -> str:
+    """Return what a variable is and its unit, in lines that are no longer than a colour bar."""
+    return textwrap.fill(f"{array.attrs.get('long_name', array.name)}{unit(array.attrs)}", 44)
+
+
+def _coloured(field: xr.DataArray, norm: Any) -> dict[str, Any]:
+    from matplotlib.colors import LogNorm
+
+    found: dict[str, Any] = {
+        "cmap": "viridis",
+        "colorbar": True,
+        "cnorm": "log" if isinstance(norm, LogNorm) else "linear",
+        "clabel": _title(field),
+        "tools": ["hover"],
+        "active_tools": ["wheel_zoom"],
+    }
+    return found if norm.vmin is None else found | {"clim": (norm.vmin, norm.vmax)}
+
+
+def _image(values: xr.DataArray, x: str, y: str) -> Any:
+    """Return an image where the cells are equal, else a mesh."""
+    import holoviews as hv
+
+    values = values.transpose(y, x).sortby([x, y])
+    across, up = values[x].values, values[y].values
+    even = all(len(v) > 1 and np.allclose(np.diff(v), np.diff(v).mean(), rtol=1e-3) for v in (across, up))
+    element = hv.Image if even else hv.QuadMesh
+    data = (across, up, values.values.astype(float))
+    return element(data, [_dimension(values, x), _dimension(values, y)], _dimension(values))
+
+
+def _map(values: xr.DataArray, state: xr.DataArray | None, x: str, y: str, scale: str | None) -> Any:
+    """Return a map; cells without a value have the colour of their state."""
+    norm = norm_of([values], scale)
+    shown = values.copy(data=shown_values(values, norm))
+    picture = _image(values.where(shown), x, y).opts(**_coloured(values, norm), **_PICTURE)
+    if state is None:
+        return picture
+    for code, colour in STATE_COLOURS.items():
+        there = (state == code) & ~shown
+        if there.any():
+            cells = _image(there.where(there).rename(STATUS), x, y)
+            picture = picture * cells.opts(cmap=[colour], colorbar=False, tools=[]) * _legend(code)
+    return picture
+
+
+def _legend(code: int) -> Any:
+    """Return an entry of a legend: the colour of a state."""
+    import holoviews as hv
+
+    square = {"color": STATE_COLOURS[code], "marker": "square", "size": 10, "line_color": "grey", "show_legend": True}
+    return hv.Points([(np.nan, np.nan)], label=STATUS_MEANINGS[code]).opts(**square)
+
+
+def _matrix(values: xr.DataArray, state: xr.DataArray | None, x: str, y: str, scale: str | None) -> Any:
+    """Return a matrix, with names along its sides in their order, the first row on top."""
+    import holoviews as hv
+
+    values = values.transpose(y, x)
+    norm = norm_of([values], scale)
+    across, up = ([str(label) for label in values[dim].values] for dim in (x, y))
+    data = (across, up[::-1], values.values[::-1].astype(float))
+    element = hv.HeatMap(data, [_dimension(values, x), _dimension(values, y)], _dimension(values))
+    return element.opts(**_coloured(values, norm), **_PICTURE, xrotation=90, title=_state_of(state))
+
+
+def _points(
+    values: xr.DataArray, state: xr.DataArray | None, x: str, y: str, scale: str | None, columns: list[str]
+) -> Any:
+    """Return the points of a table over two of its columns."""
+    import holoviews as hv
+
+    norm = norm_of([values], scale)
+    shown = shown_values(values, norm)
+    data = {name: values[name].values for name in (x, y, *columns)} | {str(values.name): values.values.astype(float)}
+    dimensions = [_dimension(values, x), _dimension(values, y)]
+    told = [_dimension(values), *(_dimension(values, name) for name in columns)]
+    points = hv.Points({name: column[shown] for name, column in data.items()}, dimensions, told)
+    picture = points.opts(color=str(values.name), size=6, **_coloured(values, norm), **_PICTURE)
+    for code, colour in STATE_COLOURS.items() if state is not None else ():
+        there = (state.values == code) & ~shown
+        if there.any():
+            others = hv.Points({name: data[name][there] for name in (x, y)}, dimensions, label=STATUS_MEANINGS[code])
+            picture = picture * others.opts(color=colour, size=6, line_color="grey", show_legend=True)
+    return picture
+
+
+def _lines(values: xr.DataArray, state: xr.DataArray | None, x: str, scale: str | None, by: str | None) -> Any:
+    """Return curves, one for each label of `by`; of several seeds their mean and a band."""
+    import holoviews as hv
+
+    norm = norm_of([values], scale)
+    log = shown_values(values, norm) if norm.vmin is not None else np.zeros(values.shape, bool)
+    wide = type(norm).__name__ == "LogNorm"
+    values = values.where(drawable(values.values)) if wide and log.any() else values
+    labels = [None] if by is None else values[by].values.tolist()
+    layers = []
+    for label, colour in zip(labels, [CYCLE[i % len(CYCLE)] for i in range(len(labels))]):
+        line = values if by is None else values.sel({by: label})
+        layers += _line(
+            line, x, "" if label is None else f"{by} {label}" if not isinstance(label, str) else label, colour
+        )
+    picture = functools.reduce(lambda one, other: one * other, layers)
+    limits = {"logy": True, "ylim": (norm.vmin / 1.3, norm.vmax * 1.3)} if wide and norm.vmin is not None else {}
+    names = {"xrotation": 90} if values[x].dtype.kind not in "iuf" else {}
+    how = {**_PICTURE, "ylabel": _title(values), "title": _state_of(state), "show_grid": True, **names, **limits}
+    return picture.opts(hv.opts.Curve(**how), *([hv.opts.Overlay(**how)] if len(layers) > 1 else []))
+
+
+def _line(line: xr.DataArray, x: str, label: str, colour: str) -> list[Any]:
+    import holoviews as hv
+
+    along = line[x].values
+    along = along if line[x].dtype.kind in "iuf" else np.array([str(name) for name in along], dtype=object)
+    dimension, value = _dimension(line, x), _dimension(line)
+    band = []
+    if SEED in line.dims:
+        low, high = (line.quantile(q, SEED).values for q in _BAND)
+        line = line.mean(SEED, keep_attrs=True)
+        ends = [f"{line.name}, {100 * q:.0f}th percentile" for q in _BAND]
+        band = [hv.Area((along, low, high), dimension, ends).opts(color=colour, alpha=0.2, line_alpha=0)]
+    curve = hv.Curve((along, line.values.astype(float)), dimension, value, label=label)
+    return [*band, curve.opts(color=colour, tools=["hover"])]
+
+
+def _state_of(state: xr.DataArray | None) -> str:
+    """Return the state of a single point that has no values, for a title."""
+    if state is None or state.ndim or int(state) == OK:
+        return ""
+    return STATUS_MEANINGS[int(state)]
+
+
+def _courses(replay: Replay, point: dict[str, Any], areas: list[str]) -> Any:
+    """Return the time courses of a point of a store, in some areas."""
+    course = replay.simulate(point, None, 5)
+    name = next(str(variable) for variable in course.data_vars if AREA in course[variable].dims)
+    course = course.sel({AREA: areas}) if areas else course
+    title = ", ".join(value_of(course, axis, named=True) for axis in point if axis in course.coords)
+    return _lines(course[name], None, "time", "linear", AREA).opts(title=title.replace("$", ""))
