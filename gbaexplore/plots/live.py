@@ -26,7 +26,6 @@ from gbaexplore.plots.fields import (
     drawable,
     norm_of,
     shown_values,
-    value_of,
     variables_of,
 )
 from gbaexplore.plots.style import CYCLE
@@ -443,5 +442,9 @@ def _courses(replay: Replay, point: dict[str, Any], areas: list[str]) -> Any:
     course = replay.simulate(point, None, 5)
     name = next(str(variable) for variable in course.data_vars if AREA in course[variable].dims)
     course = course.sel({AREA: areas}) if areas else course
-    title = ", ".join(value_of(course, axis, named=True) for axis in point if axis in course.coords)
-    return _lines(course[name], None, "time", "linear", AREA).opts(title=title.replace("$", ""))
+    title = ", ".join(_label(replay.ds, axis, label) for axis, label in point.items())
+    return _lines(course[name], None, "time", "linear", AREA).opts(title=title)
+
+
+def _label(ds: xr.Dataset, axis: str, label: Any) -> str:
+    return f"{axis} {label}" if isinstance(label, str) else f"{axis} = {label:.6g}{unit(ds[axis].attrs, ' {}')}"
