@@ -168,7 +168,7 @@ class _Picture:
         self, ds: xr.Dataset, field: xr.DataArray, kind: str, over: tuple[str, ...], by: str | None, scale: str | None
     ) -> None:
         self.ds, self.field, self.kind, self.over, self.scale = ds, field, kind, over, scale
-        self.table = next((str(ds[over[0]].dims[0]) for _ in [0] if kind == "points"), None)
+        self.table = str(ds[over[0]].dims[0]) if kind == "points" else None
         taken = [self.table] if self.table else list(over)
         self.free = [str(dim) for dim in field.dims if dim not in taken]
         self.by = by
@@ -210,7 +210,13 @@ class _Picture:
     def drawn(self) -> Any:
         """Return the picture."""
         if self.kind != "map" or self.field.sizes[self.over[0]] * self.field.sizes[self.over[1]] <= MOST_CELLS:
-            draw = {"map": _map, "matrix": _matrix, "points": self._points, "lines": self._lines}[self.kind]
+            kinds: dict[str, Callable[..., Any]] = {
+                "map": _map,
+                "matrix": _matrix,
+                "points": self._points,
+                "lines": self._lines,
+            }
+            draw = kinds[self.kind]
             return self.selected(lambda *labels: draw(*self.part(*labels), *self.over, self.scale))
         return self._rasterized()
 
@@ -384,7 +390,9 @@ def _points(
     told = [_dimension(values), *(_dimension(values, name) for name in columns)]
     points = hv.Points({name: column[shown] for name, column in data.items()}, dimensions, told)
     picture = points.opts(color=str(values.name), size=6, **_coloured(values, norm), **_PICTURE)
-    for code, colour in STATE_COLOURS.items() if state is not None else ():
+    if state is None:
+        return picture
+    for code, colour in STATE_COLOURS.items():
         there = (state.values == code) & ~shown
         if there.any():
             others = hv.Points({name: data[name][there] for name in (x, y)}, dimensions, label=STATUS_MEANINGS[code])
@@ -395,20 +403,20 @@ def _points(
 def _lines(values: xr.DataArray, state: xr.DataArray | None, x: str, scale: str | None, by: str | None) -> Any:
     """Return curves, one for each label of `by`; of several seeds their mean and a band."""
     import holoviews as hv
+    from matplotlib.colors import LogNorm
 
     norm = norm_of([values], scale)
-    log = shown_values(values, norm) if norm.vmin is not None else np.zeros(values.shape, bool)
-    wide = type(norm).__name__ == "LogNorm"
-    values = values.where(drawable(values.values)) if wide and log.any() else values
+    limits: dict[str, Any] = {}
+    if isinstance(norm, LogNorm) and norm.vmin is not None and norm.vmax is not None:
+        values = values.where(drawable(values.values))
+        limits = {"logy": True, "ylim": (norm.vmin / 1.3, norm.vmax * 1.3)}
     labels = [None] if by is None else values[by].values.tolist()
     layers = []
     for label, colour in zip(labels, [CYCLE[i % len(CYCLE)] for i in range(len(labels))]):
         line = values if by is None else values.sel({by: label})
-        layers += _line(
-            line, x, "" if label is None else f"{by} {label}" if not isinstance(label, str) else label, colour
-        )
+        name = label if isinstance(label, str) else f"{by} {label}"
+        layers += _line(line, x, "" if by is None else name, colour)
     picture = functools.reduce(lambda one, other: one * other, layers)
-    limits = {"logy": True, "ylim": (norm.vmin / 1.3, norm.vmax * 1.3)} if wide and norm.vmin is not None else {}
     names = {"xrotation": 90} if values[x].dtype.kind not in "iuf" else {}
     how = {**_PICTURE, "ylabel": _title(values), "title": _state_of(state), "show_grid": True, **names, **limits}
     return picture.opts(hv.opts.Curve(**how), *([hv.opts.Overlay(**how)] if len(layers) > 1 else []))
