@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
+from gbaexplore.measures.sums import plus
 from gbaexplore.models.base import Model
 
 
@@ -25,11 +26,7 @@ class Mean(StreamingMeasure):
         return change, jnp.zeros_like(change)
 
     def update(self, acc: Any, change: Any, now: Now, run: Run) -> Any:
-        # Kahan's compensated sum: thousands of float32 terms without losing the small ones.
-        total, lost = acc
-        change = change - lost
-        larger = total + change
-        return larger, (larger - total) - change
+        return plus(*acc, change)
 
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
         return {"mean_rate": rest + acc[0] / run.samples}

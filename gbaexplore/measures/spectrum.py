@@ -78,20 +78,23 @@ class Spectrum(StreamingMeasure):
         return cycles
 
     def init(self, change: Any, run: Run) -> Any:
-        """Cosine and sine sums (frequency, area) and sum (area,) of the segment, and the powers of those before."""
+        """Cosine and sine sums (frequency, area), sum and first sample (area,) of the segment, and powers before it."""
         zero = jnp.zeros((len(self.frequencies), len(change)), change.dtype)
-        return self._added((zero, zero, jnp.zeros_like(change), zero), change, jnp.asarray(0), run)
+        return self._added((zero, zero, jnp.zeros_like(change), zero, change), change, jnp.asarray(0), run)
 
     def update(self, acc: Any, change: Any, now: Now, run: Run) -> Any:
         return self._added(acc, change, now.sample, run)
 
     def _added(self, acc: Any, change: Any, sample: Any, run: Run) -> Any:
-        cosine, sine, total, power = acc
+        cosine, sine, total, power, first = acc
         length = self._length(run.dt, run.samples)
         cycles, taper = self._cycles(length, run.dt), _taper(length)
         turn = 2 * np.pi * np.arange(length) / length
         at = (sample % length).astype(jnp.uint32)
         phase = (at * jnp.asarray(cycles, jnp.uint32)) % jnp.uint32(length)
+        # A segment's mean is taken off, so any constant may be: without a large one float32 keeps small fluctuations.
+        first = jnp.where(at == 0, change, first)
+        change = change - first
         tapered = jnp.asarray(taper, change.dtype)[at] * change
         cosine = cosine + jnp.asarray(np.cos(turn), change.dtype)[phase][:, None] * tapered
         sine = sine + jnp.asarray(np.sin(turn), change.dtype)[phase][:, None] * tapered
@@ -102,7 +105,7 @@ class Spectrum(StreamingMeasure):
         ends = at == length - 1
         found = jnp.where(ends, (cosine - real) ** 2 + (sine - imaginary) ** 2, 0)
         cosine, sine, total = (jnp.where(ends, 0, part) for part in (cosine, sine, total))
-        return cosine, sine, total, power + found
+        return cosine, sine, total, power + found, first
 
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
         length = self._length(run.dt, run.samples)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
+from gbaexplore.measures.sums import plus
 from gbaexplore.models.base import Model
 
 
@@ -26,16 +27,15 @@ class Variance(StreamingMeasure):
 
     def init(self, change: Any, run: Run) -> Any:
         zero = jnp.zeros_like(change)
-        return change, zero, zero
+        return change, zero, zero, zero
 
     def update(self, acc: Any, change: Any, now: Now, run: Run) -> Any:
         # Samples at rest that were skipped before the first one would have left mean and sum at 0.
-        mean, total, lost = acc
-        off = change - mean
-        mean = mean + off / (now.sample + 1).astype(change.dtype)
-        added = off * (change - mean) - lost  # Kahan's compensated sum
-        larger = total + added
-        return mean, larger, (larger - total) - added
+        mean, mean_lost, total, lost = acc
+        off = (change - mean) + mean_lost
+        # After many samples, a step of the mean is less than float32 has room for on top of it: 1e-6 of 100 Hz.
+        mean, mean_lost = plus(mean, mean_lost, off / (now.sample + 1).astype(change.dtype))
+        return mean, mean_lost, *plus(total, lost, off * ((change - mean) + mean_lost))
 
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
-        return {"rate_variance": acc[1] / run.samples}
+        return {"rate_variance": acc[2] / run.samples}

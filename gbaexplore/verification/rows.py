@@ -78,7 +78,7 @@ def _peaks(macaque: Connectome, precision: Literal["float32", "float64"], muEE: 
         duration=WINDOW[1],
         precision=precision,
     )
-    found = study.compute()
+    found = study.compute().sel(muEE=list(muEE))  # a study has its values in ascending order
     return found["peak_rate"].values, found["status"].values
 
 

@@ -104,3 +104,40 @@ def test_a_short_window_and_wrong_quantiles(make_study):
         make_study(measures=[Quantile(window=(2.0, 2.0004))])
     with pytest.raises(UserError, match=r"Quantile\(q=...\) has \(0.5, 0.5\); expected different numbers"):
         Quantile(q=(0.5, 0.5))
+
+
+def streamed(measure, samples, dt):
+    """What a measure makes of samples, (time,), in float32."""
+    x = jnp.asarray(samples, jnp.float32)[:, None]
+    run = Run(dt=dt, onset=0, samples=len(x), areas=("a",))
+
+    def update(acc, at):
+        return measure.update(acc, x[at], Now(at, at), run), None
+
+    acc, _ = jax.lax.scan(update, measure.init(x[0], run), jnp.arange(1, len(x)))
+    return {name: np.asarray(values)[..., 0] for name, values in measure.finish(acc, jnp.zeros(1), run).items()}
+
+
+STEP_S = 2e-4
+TIMES = STEP_S * np.arange(100_000)
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        100 + 0.1 * np.sin(2 * np.pi * TIMES / 30),
+        np.where(TIMES < 1, 40.0, 40.01),
+        np.where(TIMES < 1, 40.0, 0.01),
+        400 + 0.05 * np.sin(2 * np.pi * 10 * TIMES),
+    ],
+)
+def test_small_fluctuations_on_top_of_a_large_mean(signal):
+    """Of the float32 samples themselves: to 1e-5, where the mean's own last digit is as large as a sample's change."""
+    exact = signal.astype(np.float32).astype(np.float64)
+    found = streamed(Variance(), signal, STEP_S)["rate_variance"]
+    np.testing.assert_allclose(found, exact.var(), rtol=1e-5)
+    assert streamed(Mean(), signal, STEP_S)["mean_rate"] == pytest.approx(exact.mean(), rel=1e-6)
+    spectrum = streamed(Spectrum(frequencies=(1.0, 10.0), segment=1.0), signal, STEP_S)["rate_spectrum"]
+    welch = {"fs": 1 / STEP_S, "window": "hann", "nperseg": 5000, "noverlap": 0, "detrend": "constant"}
+    expected = scipy.signal.welch(exact, **welch)[1][[1, 10]]
+    np.testing.assert_allclose(spectrum, expected, rtol=1e-3, atol=1e-6 * expected.max())
