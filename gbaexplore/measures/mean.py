@@ -26,7 +26,8 @@ class Mean(StreamingMeasure):
         return change, jnp.zeros_like(change)
 
     def update(self, acc: Any, change: Any, now: Now, run: Run) -> Any:
-        return plus(*acc, change)
+        total, lost = acc
+        return plus(total, lost, change)
 
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
         return {"mean_rate": rest + acc[0] / run.samples}

@@ -6,13 +6,17 @@ and who replaces the store or removes something of it has it alone.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import fcntl
+import hashlib
 import json
+import logging
 import os
 import platform
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,7 @@ from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import STATUS
 from gbaexplore.basics.places import exists, real, remote
 
+_LOGGER = logging.getLogger(__name__)
 _RENEWED_S, _DEAD_S = 20.0, 90.0
 # Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
 _WRITING = f"{STATUS}/writing.lock"
@@ -42,7 +47,8 @@ def held(path: Path) -> Iterator[None]:
 
 
 def _me() -> str:
-    return json.dumps({"process": os.getpid(), "host": platform.node(), "since": time.ctime()})
+    who = {"process": os.getpid(), "host": platform.node(), "since": time.ctime(), "id": uuid.uuid4().hex}
+    return json.dumps(who)
 
 
 def _refusal(path: Path, holder: str) -> UserError:
@@ -90,15 +96,17 @@ def _object(place: Any, path: Path) -> Iterator[None]:
     try:
         place.fs.pipe_file(place.path, text.encode(), mode="create")
     except FileExistsError:
-        if time.time() - place.stat().st_mtime < _DEAD_S:
-            raise _refusal(path, place.read_text()) from None
-        place.write_text(text)
+        _take_over(place, path, text)
     ended = threading.Event()
 
     def renew() -> None:
         while not ended.wait(_RENEWED_S):
             with contextlib.suppress(Exception):  # the next time, or the run itself, may do better
+                if _content(place) not in (None, text):
+                    _LOGGER.warning("%s: another run has taken the lock, which was not renewed in time", path)
+                    return _thread.interrupt_main()
                 place.write_text(text)
+        return None
 
     renewing = threading.Thread(target=renew, daemon=True)
     renewing.start()
@@ -108,7 +116,45 @@ def _object(place: Any, path: Path) -> Iterator[None]:
         ended.set()
         renewing.join()
         with contextlib.suppress(Exception):
-            place.unlink()
+            if _content(place) == text:
+                place.unlink()
+
+
+def _content(place: Any) -> str | None:
+    try:
+        return place.read_text()
+    except FileNotFoundError:
+        return None
+
+
+def _take_over(place: Any, path: Path, text: str) -> None:
+    """Take the lock of a process that has died, alone.
+
+    How old it is the store's own clock says, by an object that is written now: ours may be wrong. Of several that find
+    it dead, one can create the object that is named after it.
+    """
+    there = _content(place) or "{}"
+    new = place.with_name(f"{place.name}.{uuid.uuid4().hex}")
+    new.write_text(text)
+    try:
+        now = new.stat().st_mtime
+    finally:
+        new.unlink()
+    if now - place.stat().st_mtime < _DEAD_S:
+        raise _refusal(path, there)
+    claim = place.with_name(f"{place.name}.{hashlib.sha256(there.encode()).hexdigest()[:16]}")
+    try:
+        place.fs.pipe_file(claim.path, text.encode(), mode="create")
+    except FileExistsError:
+        if now - claim.stat().st_mtime > _DEAD_S:  # of one that has died too
+            claim.unlink()
+        raise _refusal(path, there) from None
+    try:
+        if (current := _content(place)) not in (there, None):
+            raise _refusal(path, current)
+        place.write_text(text)
+    finally:
+        claim.unlink()
 
 
 @contextlib.contextmanager
