@@ -6,6 +6,7 @@ import itertools
 import json
 from typing import TYPE_CHECKING
 
+from gbaexplore.analysis.areas import ends
 from gbaexplore.analysis.given import check_dataset
 from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import AREA, BOUNDED, STATUS
@@ -14,13 +15,18 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def propagation_ratio(ds: xr.Dataset, target: str = "24c", source: str = "V1") -> xr.DataArray:
+def propagation_ratio(ds: xr.Dataset, target: str | None = None, source: str | None = None) -> xr.DataArray:
     """Return peak(target) / peak(source) at every point that was computed and stayed bounded, else NaN.
+
+    Args:
+        target: an area; the last one if None.
+        source: an area; the stimulated one if None.
 
     Raises:
         UserError: no peaks in the Dataset, or no such area.
     """
     check_dataset(ds, "Peak() among the study's measures", "peak_rate")
+    source, target = ends(ds, source, target)
     known = [str(area) for area in ds[AREA].values]
     for area in (target, source):
         if area not in known:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore.analysis.areas import ends
 from gbaexplore.analysis.ratios import propagation_ratio
 from gbaexplore.basics.errors import UserError, listing, unknown
 from gbaexplore.basics.names import AREA, BOUNDED, COMPUTED, STATUS, unit
@@ -165,15 +166,17 @@ def drawable(values: np.ndarray) -> np.ndarray:
     return np.isfinite(values) & (values >= _SMALLEST)
 
 
-def field_of(ds: xr.Dataset, variable: str | None, area: str | None, target: str, source: str) -> xr.DataArray:
+def field_of(
+    ds: xr.Dataset, variable: str | None, area: str | None, target: str | None, source: str | None
+) -> xr.DataArray:
     """Return what a map shows, NaN where it has no colour."""
     if variable is not None:
         return _variable(ds, variable, area).load()
     if area is not None:
         raise UserError(f'area="{area}" and no variable; expected variable="peak_rate" too, or target="{area}"')
     area_dim(ds, "peak_rate", "Peak")
-    ends = [known_area(ds, name) for name in (target, source)]
-    return propagation_ratio(ds.sel({AREA: list(dict.fromkeys(ends))}), *ends).load()
+    source, target = (known_area(ds, name) for name in ends(ds, source, target))
+    return propagation_ratio(ds.sel({AREA: list({target: 0, source: 0})}), target, source).load()
 
 
 def _variable(ds: xr.Dataset, name: str, area: str | None) -> xr.DataArray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.basics.errors import UserError, listing
 from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, STATUS, STATUS_MEANINGS
 from gbaexplore.plots.fields import (
@@ -96,7 +97,7 @@ def stack(ds: xr.Dataset, panels: Sequence[Axes], scale: xr.DataArray, onset: fl
     panels[-1].figure.supylabel("change in firing rate (Hz)", fontsize="medium")
 
 
-def profile(ds: xr.Dataset, source: str = "V1", ax: Axes | None = None, **line: Any) -> Axes:
+def profile(ds: xr.Dataset, source: str | None = None, ax: Axes | None = None, **line: Any) -> Axes:
     """Draw the peak in every area as a percentage of the source's, a line for each point left; return the axes.
 
     The areas are in hierarchical order. Points that diverged are left out, and so is what is not above zero: it
@@ -104,7 +105,7 @@ def profile(ds: xr.Dataset, source: str = "V1", ax: Axes | None = None, **line: 
 
     Args:
         ds: of a study that measures `Peak`.
-        source: the area that counts as 100 %.
+        source: the area that counts as 100 %; the stimulated one if None.
         ax: where to draw; None makes a figure, with a legend where there are several lines.
         line: how to draw, as `Axes.plot` takes it.
 
@@ -112,7 +113,7 @@ def profile(ds: xr.Dataset, source: str = "V1", ax: Axes | None = None, **line: 
         UserError: no peaks in the Dataset, no such area, or more lines than can be told apart.
     """
     area_dim(checked_dataset(ds), "peak_rate", "Peak")
-    known_area(ds, source)
+    source = known_area(ds, source or source_and_target(ds)[0])
     points = points_of(ds, "peak_rate")
     target = axes_or_new(ax)
     for (point, one), style in zip(points, line_styles([""], points, target)):
@@ -129,9 +130,14 @@ def profile(ds: xr.Dataset, source: str = "V1", ax: Axes | None = None, **line: 
 
 
 def sweep(
-    ds: xr.Dataset, x: str | None = None, area: str = "24c", cap: float = 500.0, ax: Axes | None = None, **line: Any
+    ds: xr.Dataset,
+    x: str | None = None,
+    area: str | None = None,
+    cap: float = 500.0,
+    ax: Axes | None = None,
+    **line: Any,
 ) -> Axes:
-    """Draw the peak in an area over one axis, on a logarithmic scale; return the axes.
+    """Draw the peak in an area, the last one if None, over one axis on a logarithmic scale; return the axes.
 
     Peaks above the cap (Hz), and those of points that diverged, are drawn at the cap, with open symbols. `ds` has
     no other axis left.
@@ -144,7 +150,8 @@ def sweep(
     only_axes(ds, (x,), "a sweep")
     ax = axes_or_new(ax)
     ds = ds.sortby(x) if x in numeric_axes(ds) else ds
-    peak = ds.peak_rate.sel({AREA: known_area(ds, area)})
+    area = known_area(ds, area or source_and_target(ds)[1])
+    peak = ds.peak_rate.sel({AREA: area})
     capped = peak.where((ds[STATUS] != DIVERGED) & ~(peak > cap), cap).values
     at, drawn = _positions(ds, x, ax), drawable(capped)
     given = {**line_styles([""], [("", ds)], ax)[0], "marker": "o", "clip_on": False, **line}

@@ -36,8 +36,8 @@ def map(
     ds: xr.Dataset,
     x: str | None = None,
     y: str | None = None,
-    target: str = "24c",
-    source: str = "V1",
+    target: str | None = None,
+    source: str | None = None,
     variable: str | None = None,
     area: str | None = None,
     scale: Literal["log", "linear"] | None = None,
@@ -52,7 +52,7 @@ def map(
     Args:
         ds: with no other axis left: select first, as in `plots.map(ds.sel(feedback="on"))`.
         x, y: its axes; the first two of numbers if None.
-        target, source: the areas of the ratio, peak(target) / peak(source).
+        target, source: the areas of the ratio, peak(target) / peak(source); the last and the stimulated one if None.
         variable: what to draw in place of the ratio, in its own unit.
         area: of the variable, if it has areas.
         scale: of the colours. If None, "log" for the ratio and for values that are not negative and differ by more
@@ -67,19 +67,15 @@ def map(
     norm = norm_of([field], scale)
     ax = axes_or_new(ax)
     handles = paint(ax, ds, field, norm)
-    colour_bar([ax], field, norm)
-    if handles:
-        ax.legend(handles=handles, loc=emptiest_corner(shown_values(field, norm)), frameon=True, framealpha=0.9)
-    label_outer(ax, quantity(ds, x), quantity(ds, y))
-    return ax
+    return _finished(ax, ds, (x, y), field, norm, handles, emptiest_corner(shown_values(field, norm)))
 
 
 def scatter(
     ds: xr.Dataset,
     x: str | None = None,
     y: str | None = None,
-    target: str = "24c",
-    source: str = "V1",
+    target: str | None = None,
+    source: str | None = None,
     variable: str | None = None,
     area: str | None = None,
     scale: Literal["log", "linear"] | None = None,
@@ -99,11 +95,17 @@ def scatter(
     field = field_of(ds, variable, area, target, source)
     norm = norm_of([field], scale)
     ax = axes_or_new(ax)
-    handles = spot(ax, ds, field, norm, x, y)
+    return _finished(ax, ds, (x, y), field, norm, spot(ax, ds, field, norm, x, y), "best")
+
+
+def _finished(
+    ax: Axes, ds: xr.Dataset, over: tuple[str, str], field: xr.DataArray, norm: Normalize, handles: list[Any], loc: Any
+) -> Axes:
+    """Add the colour bar, the legend of states and the labels of the axes; return the axes."""
     colour_bar([ax], field, norm)
     if handles:
-        ax.legend(handles=handles, frameon=True, framealpha=0.9)
-    label_outer(ax, quantity(ds, x), quantity(ds, y))
+        ax.legend(handles=handles, loc=loc, frameon=True, framealpha=0.9)
+    label_outer(ax, *(quantity(ds, name) for name in over))
     return ax
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA, STATUS
 from gbaexplore.basics.places import check_writable, local, place, reason, writing
@@ -47,8 +48,8 @@ _ENDINGS = (".png", ".svg", ".pdf")
 def overview(ds: xr.Dataset) -> Figure:
     """Return a figure of a whole study, with a panel for each combination of the axes that a panel has no room for.
 
-    Two axes of numbers make maps: of the propagation ratio from V1 to 24c or, where there are no such areas, of the
-    peak in the last area, or of another variable. One makes sweeps, and none profiles, with a line for each label
+    Two axes of numbers make maps: of the propagation ratio from the stimulated area to the last or, where these
+    are one, of the peak in it, or of another variable. One makes sweeps, and none profiles, with a line for each label
     of the longest other axis. Where there are only time courses they are drawn, area by area. A table of points is
     scattered over the first two of its parameters; one of a single parameter is an axis of numbers.
 
@@ -172,11 +173,12 @@ def _with_scale(
     return list({handle.get_label(): handle for handle in handles}.values())
 
 
-def _what(ds: xr.Dataset) -> tuple[str | None, str | None, str, str]:
+def _what(ds: xr.Dataset) -> tuple[str | None, str | None, str | None, str | None]:
     """Return variable, area, target and source of the map that shows most of a study."""
-    target, source = "24c", "V1"
-    if "peak_rate" in ds and AREA in ds.peak_rate.dims and {target, source} <= set(ds[AREA].values.tolist()):
-        return None, None, target, source
+    if "peak_rate" in ds and AREA in ds.peak_rate.dims:
+        source, target = source_and_target(ds)
+        if source != target:
+            return None, None, target, source
     plain = [str(name) for name in ds.data_vars if set(ds[name].dims) <= {*axes_of(ds), AREA} and name != STATUS]
     if not plain:
         raise UserError(
@@ -184,24 +186,23 @@ def _what(ds: xr.Dataset) -> tuple[str | None, str | None, str, str]:
             "draws time courses, of a few points that you select"
         )
     name = "peak_rate" if "peak_rate" in plain else min(plain)
-    return name, str(ds[AREA].values[-1]) if AREA in ds[name].dims else None, target, source
+    return name, str(ds[AREA].values[-1]) if AREA in ds[name].dims else None, None, None
 
 
 def _sweeps(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
-    """Draw the peak in 24c (else in the last area) over the one axis of numbers, a line for each label; a legend."""
+    """Draw the peak in the last area over the one axis of numbers, a line for each label; a legend."""
     (x,) = numeric_axes(parts[0])
-    area = _either("24c", parts[0], -1)
+    area_dim(parts[0], "peak_rate", "Peak")
     for ax, part in zip(panels, parts):
         for label, point in points_of(part, "peak_rate", along=x):
-            sweep(point, x, area, ax=ax, label=label)
+            sweep(point, x, ax=ax, label=label)
     return _legend(panels)
 
 
 def _profiles(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
-    """Draw the peaks along the hierarchy, relative to V1's (else the first area's), a line for each label; a legend."""
-    source = _either("V1", parts[0], 0)
+    """Draw the peaks along the hierarchy, relative to the stimulated area, a line for each label; return a legend."""
     for ax, part in zip(panels, parts):
-        profile(part, source, ax=ax, markersize=2.5)
+        profile(part, ax=ax, markersize=2.5)
     return _legend(panels)
 
 
@@ -210,12 +211,6 @@ def _courses(panels: Sequence[Axes], parts: Sequence[xr.Dataset]) -> list[Any]:
     for ax, part in zip(panels, parts):
         traces(part, ax=ax)
     return _legend(panels)
-
-
-def _either(area: str, ds: xr.Dataset, position: int) -> str:
-    """Return an area, or the one at a position of the hierarchy where there is none of that name."""
-    known = [str(name) for name in ds[area_dim(ds, "peak_rate", "Peak")].values]
-    return area if area in known else known[position]
 
 
 def _legend(panels: Sequence[Axes]) -> list[Any]:

@@ -15,6 +15,7 @@ import pytest
 
 from gbaexplore import Explorer, ThresholdLinear, UserError, open_study, replay, run
 from gbaexplore.basics.errors import printable
+from gbaexplore.basics.names import OK, UNDEFINED
 from gbaexplore.measures.base import Variable
 from gbaexplore.measures.final import Final
 from gbaexplore.running import runner
@@ -45,10 +46,23 @@ DRAWN = """() => (window.Bokeh?.documents ?? []).some((d) => {
   return map != null && Bokeh.index.find_one(map)?.has_finished()
 })"""
 
+# A page in a process without Panel, as the command has it, whose points that are ok are undefined.
+ALL_UNDEFINED = """
+import sys
+from gbaexplore.plots.explorer import one_file
+from gbaexplore.store import stores
+opened = stores.open_study
+def changed(path):
+    ds = opened(path)
+    return ds.assign(status=ds.status.where(ds.status != 1, 4))
+stores.open_study = changed
+one_file.write(*sys.argv[1:])
+"""
+
 
 @pytest.fixture(scope="module")
 def make(request):
-    """A function that makes a small study: a part of the map, with both feedbacks, over the border of stability."""
+    """A function that makes a small study: part of the map, both feedbacks, across the boundary of divergence."""
     from gbaexplore import Peak, Pulse, Study, load_connectome
 
     macaque = load_connectome("macaque29")
@@ -210,7 +224,7 @@ def test_what_a_user_has_in_hand_stays(visit, address, store):
     until(page, lambda: is_shown(page, peak.sel(area="8m")))
 
 
-def test_hover_and_borders_are_labelled(visit, address):
+def test_hover_and_boundaries_are_labelled(visit, address):
     page = visit(address)
     told = page.evaluate(
         """() => {
@@ -223,7 +237,7 @@ def test_hover_and_borders_are_labelled(visit, address):
     )
     tooltips, legend, across = told
     assert tooltips == ["muEE (pA/Hz)", "omegaEI (pA/Hz)", "peak(24c) / peak(V1)", "state"]
-    assert legend == ["border of what ran away", "diverged"]
+    assert legend == ["boundary of divergence", "diverged"]
     assert across == "muEE (pA/Hz)"
     border = next(lines for lines in data(page, "map") if lines.get("xs"))
     assert all(31 <= x <= 53 for curve in border["xs"] for x in curve)
@@ -255,7 +269,7 @@ def test_a_click_gives_the_time_courses_that_simulate_gives(visit, address, stor
 def test_a_point_that_runs_away_says_where_it_left(visit, address):
     page = visit(address)
     click(page, 49.0, 20.0)
-    until(page, lambda: says(page, "runs away, 500 Hz above rest in "))
+    until(page, lambda: says(page, "diverges, 500 Hz above rest in "))
     until(page, lambda: [len(lines["x" if "x" in lines else "xs"]) for lines in data(page, "course V1")] == [1, 1])
     course, mark = data(page, "course V1")[:2]
     known = np.isfinite(numbers(course["ys"][0]))
@@ -331,6 +345,22 @@ def test_one_page_without_a_server(visit, store, tmp_path):
     until(page, lambda: data(page, "profile")[0]["y"] != [])
     stored = ds.peak_rate.sel(muEE=33.0, omegaEI=20.0, feedback="off")
     np.testing.assert_allclose(numbers(data(page, "profile")[0]["y"]), stored.where(stored > 0), rtol=1e-6)
+
+
+def test_a_page_without_a_server_shows_values_of_undefined_points(visit, store, tmp_path):
+    """The script covers only those points whose value is not known."""
+    file = tmp_path / "page.html"
+    subprocess.run([sys.executable, "-c", ALL_UNDEFINED, store, file], check=True)
+    ds = open_study(store)
+    ds["status"] = ds.status.where(ds.status != OK, UNDEFINED)
+    page = visit(file.as_uri(), offline=True)
+    page.get_by_label("feedback").select_option(label="off")
+    state = ds.status.sel(feedback="off").transpose("omegaEI", "muEE")
+    until(page, lambda: np.array_equal(data(page, "map")[0]["state"][0], state.values.ravel()))
+    known = state == UNDEFINED
+    assert 0 < known.sum() < known.size
+    np.testing.assert_array_equal(np.isfinite(shown(page)), known)
+    np.testing.assert_array_equal(data(page, "map")[0]["cover"][0], state.where(~known, OK).values.ravel())
 
 
 def test_what_it_can_not_show(make, macaque, tmp_path):

@@ -359,7 +359,8 @@ def test_the_overview_without_the_shipped_areas_or_peaks(make):
     axes = {"muEE": [20.0, 30.0], "omegaEI": [19.0, 22.0, 25.0]}
     pulse = Pulse(area="a", onset=2.0, duration=0.25, amplitude=10.0)
     ds = make("two", axes, connectome=two, stimulus=pulse)
-    assert one_line(plots.overview(ds).axes[1].get_ylabel()).endswith("the window, in b (Hz)")
+    assert plots.overview(ds).axes[1].get_ylabel() == "peak(b) / peak(a)"
+    assert one_line(plots.overview(ds.isel(area=[0])).axes[1].get_ylabel()).endswith("the window, in a (Hz)")
     linear = make("linear", axes, measures=[SpectralAbscissa()])
     assert "eigenvalues" in plots.overview(linear).axes[1].get_ylabel()
     only = make("courses", axes, measures=[Trace(window=(1.75, 3.0), every=100)])

@@ -29,7 +29,7 @@ from gbaexplore.plots.style import STATE_COLOURS
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = {"here": "#000000", "A": "#d55e00", "B": "#0072b2", "C": "#009e73", "D": "#cc79a7"}
-BOUNDARIES = {"border of what ran away": "solid", "border of linear stability": "dashed"}
+BOUNDARIES = {"boundary of divergence": "solid", "boundary of linear stability": "dashed"}
 
 _LONGEST = 24  # characters of an area's name below an axis
 _TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
@@ -40,14 +40,16 @@ _COLOUR = "return log ? (10 ** tick).toExponential(Number.isInteger(tick) ? 0 : 
 
 
 class Map:
-    """A variable over two axes, with the state of the points, borders of stability and chosen points.
+    """A variable over two axes, with the states of points, stability boundaries and chosen points.
 
     Args:
         clicked: called with the position of a click.
     """
 
     def __init__(self, clicked: Callable[[float, float], None] | None = None) -> None:
-        self.cells = ColumnDataSource({name: [] for name in ("colour", "value", "state", "x", "y", "dw", "dh")})
+        self.cells = ColumnDataSource(
+            {name: [] for name in ("colour", "value", "state", "cover", "x", "y", "dw", "dh")}
+        )
         self.points = ColumnDataSource({name: [] for name in ("x", "y", "name", "colour")})
         self.lines = {name: ColumnDataSource({"xs": [], "ys": []}) for name in BOUNDARIES}
         self.figure = figure(
@@ -60,7 +62,7 @@ class Map:
         self.figure.image(image="colour", color_mapper=self.mapper, **cell)
         palette = [STATE_COLOURS.get(code, "rgba(0,0,0,0)") for code in range(len(STATUS_MEANINGS))]
         states = self.figure.image(
-            image="state", color_mapper=LinearColorMapper(palette=palette, low=0, high=len(palette) - 0.001), **cell
+            image="cover", color_mapper=LinearColorMapper(palette=palette, low=0, high=len(palette) - 0.001), **cell
         )
         for name, dash in BOUNDARIES.items():
             line = {"line_color": "black", "line_dash": dash, "line_width": 1.5, "legend_label": name}
@@ -93,7 +95,8 @@ class Map:
         """Show a map in place of the one before."""
         (x0, x1), (y0, y1) = plane.x.ends, plane.y.ends
         colour = np.log10(plane.values) if log else plane.values
-        images = {"colour": colour.astype(np.float32), "value": plane.values, "state": plane.state.astype(np.uint8)}
+        states = {"state": plane.state.astype(np.uint8), "cover": plane.cover}
+        images = {"colour": colour.astype(np.float32), "value": plane.values, **states}
         place = {"x": x0, "y": y0, "dw": x1 - x0, "dh": y1 - y0}
         self.cells.data = {name: [value] for name, value in {**images, **place}.items()}
         low, high = np.log10(plane.limits) if log else plane.limits
@@ -105,7 +108,7 @@ class Map:
             source.data = {"xs": xs, "ys": ys}
         for item in self.figure.legend[0].items:
             name = item.label.value
-            there = [code for code in STATE_COLOURS if STATUS_MEANINGS[code] == name and (plane.state == code).any()]
+            there = [code for code in STATE_COLOURS if STATUS_MEANINGS[code] == name and (plane.cover == code).any()]
             item.visible = bool(there) or name in plane.boundaries
         if self._scales != (plane.x, plane.y):
             self._scales = plane.x, plane.y

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA
-from gbaexplore.plots.explorer.views import short, source_area
+from gbaexplore.plots.explorer.views import short
 from gbaexplore.running.replay import Replay
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Course:
         at = ", ".join(f"{axis} {short(label)}" for axis, label in self.labels.items())
         if self.left is not None:
             time, area = self.left
-            return f"{name}: {at}: runs away, {self.ceiling:g} Hz above rest in {area} at {time:.3f} s"
+            return f"{name}: {at}: diverges, {self.ceiling:g} Hz above rest in {area} at {time:.3f} s"
         peaks = ", ".join(f"{area} {self.peak[self.areas.index(area)]:.3g} Hz" for area in areas)
         return f"{name}: {at}: peaks {peaks}"
 
@@ -65,7 +66,7 @@ class Courses:
         self.replay = Replay(store, study)
         recipe = self.replay.recipe
         self.areas = [str(area) for area in self.replay.ds[AREA].values]
-        self.source = source_area(self.replay.ds)
+        self.source = source_and_target(self.replay.ds)[0]
         self.ceiling = float(recipe["ceiling"])
         windows = [measure["window"] for measure in recipe["measures"] if measure.get("window")]
         whole = (0.0, recipe["duration_s"])

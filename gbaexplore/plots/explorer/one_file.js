@@ -20,13 +20,14 @@ const shown = (name) => {
 const redraw = () => {
   const values = shown(variable.value)
   const state = plane('status', chosen)
-  const [colour, value, states] = [cells.data.colour[0], cells.data.value[0], cells.data.state[0]]
+  const [colour, value, states, cover] = ['colour', 'value', 'state', 'cover'].map((name) => cells.data[name][0])
   let low = Infinity, high = -Infinity
   for (let i = 0; i < nx * ny; i++) {
     const known = bounded.includes(state[i]) && Number.isFinite(values[i]) && (!log.active || values[i] > 0)
     value[i] = known ? values[i] : NaN
     colour[i] = log.active ? Math.log10(value[i]) : value[i]
     states[i] = state[i]
+    cover[i] = known ? ok : state[i]
     if (known) { low = Math.min(low, colour[i]); high = Math.max(high, colour[i]) }
   }
   mapper.low = low < high ? low : (Number.isFinite(low) ? low - 0.5 : 0)
@@ -40,7 +41,7 @@ const redraw = () => {
   }
   for (const item of legend.items) {
     const name = item.label.value
-    item.visible = name in state_names ? state.includes(state_names[name]) : name in curves
+    item.visible = name in state_names ? cover.includes(state_names[name]) : name in curves
   }
   marks.data = {x: [], y: [], name: [], colour: []}
   cells.change.emit()

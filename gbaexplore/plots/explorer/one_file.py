@@ -13,8 +13,9 @@ from bokeh.models import Checkbox, ColumnDataSource, CustomJS, Div, Range1d, Sel
 from bokeh.plotting import figure
 from bokeh.resources import INLINE
 
+from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import AREA, BOUNDED, STATUS, STATUS_MEANINGS, unit
+from gbaexplore.basics.names import AREA, BOUNDED, OK, STATUS, STATUS_MEANINGS, unit
 from gbaexplore.basics.places import check_writable, local, place, writing
 from gbaexplore.plots.explorer import charts, views
 from gbaexplore.plots.explorer.text import literal
@@ -90,9 +91,9 @@ def _numbers(ds: xr.Dataset, names: list[str], x: str, y: str) -> dict[str, Any]
         "data": {name: _cube(ds, name, x, y) for name in [*names, STATUS] if name != views.RATIO},
         "dims": {name: views.others(ds, name, x, y) for name in names} | {STATUS: _grid(ds, x, y)},
         "sizes": {str(dim): ds.sizes[dim] for dim in ds.dims},
-        "source": [str(a) for a in ds[AREA].values].index(views.source_area(ds)) if AREA in ds.dims else 0,
+        "source": [str(a) for a in ds[AREA].values].index(source_and_target(ds)[0]) if AREA in ds.dims else 0,
         "boundaries": _boundaries(ds, x, y), "nx": ds.sizes[x], "ny": ds.sizes[y],
-        "bounded": list(BOUNDED),
+        "bounded": list(BOUNDED), "ok": OK,
     }  # fmt: skip
 
 
@@ -125,12 +126,12 @@ def _cube(ds: xr.Dataset, name: str, x: str, y: str) -> ColumnDataSource:
 
 def _title(ds: xr.Dataset, name: str) -> str:
     if name == views.RATIO:
-        return f"peak / peak({views.source_area(ds)})"
+        return f"peak / peak({source_and_target(ds)[0]})"
     return f"{ds[name].attrs.get('long_name', name)}{unit(ds[name].attrs)}"
 
 
 def _boundaries(ds: xr.Dataset, x: str, y: str) -> dict[str, Any]:
-    """For each combination of the other axes' labels, by their positions: the borders of stability."""
+    """For each combination of the other axes' labels, by their positions: the stability boundaries."""
     dims = _grid(ds, x, y)
     return {
         ",".join(map(str, at)): views.boundaries(ds.isel(dict(zip(dims, at))), x, y)

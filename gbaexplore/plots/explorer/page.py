@@ -14,6 +14,7 @@ import numpy as np
 import panel as pn
 import param
 
+from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.basics.errors import UserError, printable
 from gbaexplore.basics.names import AREA, BOUNDED, STATUS, STATUS_MEANINGS
 from gbaexplore.basics.places import place, reason
@@ -84,7 +85,7 @@ class Explorer(pn.viewable.Viewer):
         self.param["x"].objects = self.param["y"].objects = axes
         self.param["areas"].objects = {escaped(area): area for area in areas}  # the widget takes HTML
         self.param["population"].objects = observables
-        shown = list(dict.fromkeys([views.source_area(self.ds), areas[-1]]))
+        shown = list(dict.fromkeys(source_and_target(self.ds)))
         first = {"variable": variables[0], "x": axes[0], "y": axes[1], "areas": shown}
         return {**first, "population": next(iter(observables), None)}
 
@@ -168,7 +169,7 @@ class Explorer(pn.viewable.Viewer):
     def _draw_points(self) -> None:
         try:
             found = self._found()
-        except _UNREADABLE as error:  # or a model that needs its study, or a point that is none of the store's
+        except _UNREADABLE as error:  # or a model that needs its study, or a point that is not in the store
             self._say(str(error))
             return
         x, y = (views.scale(self.ds, axis) for axis in (self.x, self.y))
@@ -226,7 +227,7 @@ class Explorer(pn.viewable.Viewer):
         lines = ["import gbaexplore as gba", "", f"ds = gba.open_study({str(self.path)!r})"]
         lines.append(f"one = ds.sel({_arguments(chosen)})" if chosen else "one = ds")
         over = f"x={self.x!r}, y={self.y!r}"
-        area, source = own.pop(AREA, None), views.source_area(self.ds)
+        area, source = own.pop(AREA, None), self.courses.source
         one = f"one.sel({_arguments(own)})" if own else "one"
         if any(isinstance(views.labels(self.ds, axis)[0], str) for axis in (self.x, self.y)):  # no axes of plots.map
             if self.variable == views.RATIO:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.analysis.borders import divergence_boundary, linear_boundary
 from gbaexplore.analysis.ratios import propagation_ratio
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, STATUS, unit
+from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, OK, STATUS, unit
 from gbaexplore.store.recipe import tables_of
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ class Plane:
     limits: tuple[float, float]  # of the colours; positive, if they are to be logarithmic
     boundaries: dict[str, tuple[list[Any], list[Any]]]  # name -> xs and ys of curves
 
+    @cached_property
+    def cover(self) -> np.ndarray:
+        """The states that are drawn, (y, x): those of points without a value, OK elsewhere."""
+        return np.where(np.isfinite(self.values), OK, self.state).astype(np.uint8)
+
 
 def variables(ds: xr.Dataset) -> list[str]:
     """Return what can be shown as a map: the measures' variables, and the propagation ratio where there are peaks."""
@@ -148,13 +154,7 @@ def plane(ds: xr.Dataset, variable: str, x: str, y: str, at: dict[str, int], log
 
 def _ratio(one: xr.Dataset, at: dict[str, int]) -> xr.DataArray:
     target = str(one[AREA].values[at[AREA]])
-    return propagation_ratio(one, target, source_area(one))
-
-
-def source_area(ds: xr.Dataset) -> str:
-    """Return the area that responses are compared with: V1, or the lowest in the hierarchy."""
-    known = [str(area) for area in ds[AREA].values]
-    return "V1" if "V1" in known else known[0]
+    return propagation_ratio(one, target, source_and_target(one)[0])
 
 
 def labels(ds: xr.Dataset, name: str) -> list[Any]:
@@ -174,14 +174,14 @@ def _limits(values: np.ndarray, log: bool) -> tuple[float, float]:
 
 
 def boundaries(one: xr.Dataset, x: str, y: str) -> dict[str, tuple[list[Any], list[Any]]]:
-    """Return the borders of stability on one map, by name, where both axes are drawn at their values."""
+    """Return the stability boundaries of one map, by name, where both axes are drawn at their values."""
     if not (scale(one, x).even and scale(one, y).even):
         return {}
     found = {}
     if (one[STATUS] == DIVERGED).any():
-        found["border of what ran away"] = divergence_boundary(one, x, y)
+        found["boundary of divergence"] = divergence_boundary(one, x, y)
     if "spectral_abscissa" in one and one.spectral_abscissa.ndim == 2:
-        found["border of linear stability"] = linear_boundary(one, x, y)
+        found["boundary of linear stability"] = linear_boundary(one, x, y)
     return {name: _lines(curves, x) for name, curves in found.items() if curves.size}
 
 
