@@ -127,6 +127,12 @@ def _content(place: Any) -> str | None:
         return None
 
 
+def _written(place: Any) -> float:
+    """Return when an object was written, s, by the store's own clock."""
+    place.fs.invalidate_cache()
+    return place.fs.modified(place.path).timestamp()
+
+
 def _take_over(place: Any, path: Path, text: str) -> None:
     """Take the lock of a process that has died, alone.
 
@@ -137,16 +143,16 @@ def _take_over(place: Any, path: Path, text: str) -> None:
     new = place.with_name(f"{place.name}.{uuid.uuid4().hex}")
     new.write_text(text)
     try:
-        now = new.stat().st_mtime
+        now = _written(new)
     finally:
         new.unlink()
-    if now - place.stat().st_mtime < _DEAD_S:
+    if now - _written(place) < _DEAD_S:
         raise _refusal(path, there)
     claim = place.with_name(f"{place.name}.{hashlib.sha256(there.encode()).hexdigest()[:16]}")
     try:
         place.fs.pipe_file(claim.path, text.encode(), mode="create")
     except FileExistsError:
-        if now - claim.stat().st_mtime > _DEAD_S:  # of one that has died too
+        if now - _written(claim) > _DEAD_S:  # of one that has died too
             claim.unlink()
         raise _refusal(path, there) from None
     try:
