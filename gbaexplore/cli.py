@@ -17,7 +17,7 @@ _EXAMPLES = """examples:
   gbaexplore run studies/gba_grid.py --dry-run     what it would take
   gbaexplore run my_study.py --workers 8           eight worker processes
   gbaexplore info store/gba_grid.zarr              what a store holds, and what made it
-  gbaexplore check store/gba_grid.zarr --repair    whether it is as it was written; mend it if not
+  gbaexplore check store/gba_grid.zarr --repair    whether it is as it was written; repair it if not
   gbaexplore diff A.zarr B.zarr                    what two stores differ in
   gbaexplore export store/gba_grid.zarr map.nc     for other programs: .nc, .zarr, .csv, .parquet
   gbaexplore plot store/gba_grid.zarr              draw it to a file

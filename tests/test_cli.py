@@ -167,7 +167,7 @@ def test_mistakes_with_stores_and_paths(folder, monkeypatch, capsys):
         (("figure", "tiny.py"), "has no figure"),
         (("explore", "store/tiny.zarr", "--port", "99999"), "not a whole number from 0 to 65,535"),
         (("explore", "store/tiny.zarr", "--address", ""), "nothing is no address"),
-        (("explore", "store/tiny.zarr", "--html", ""), "'' is no path"),
+        (("explore", "store/tiny.zarr", "--html", ""), "'' is not a path"),
         (("explore", "store/tiny.zarr", "--html", "tiny.py"), "expected the name of an HTML file"),
         (("diff", "tiny.py", "store/tiny.zarr"), "tiny.py is not a gbaexplore store"),
         (("new", "other.py", "--from", "file.py"), "file.py can't be read"),

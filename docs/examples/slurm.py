@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--interface", metavar="NAME", help="such as ib0 (default: what dask guesses)")
     args = parser.parse_args()
 
-    study = gbaexplore.load_study(args.study)  # a mistake in it is told before any job is submitted
+    study = gbaexplore.load_study(args.study)  # a mistake in it is reported before any job is submitted
     with cluster_of(args.interface) as cluster, Client(cluster) as client:
         print(f"scheduler: {cluster.scheduler_address}", flush=True)
         # `cluster.scale` would submit N jobs once; this submits another for each that has ended, too.

@@ -1,4 +1,4 @@
-"""Boundaries that have been searched for."""
+"""Boundaries found by `find_boundary`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from gbaexplore.basics.errors import UserError, listing
 from gbaexplore.plots.style import CYCLE, axes_or_new, label_outer, plain, quantity, with_legend
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.axes import Axes
 
     from gbaexplore.analysis.search import Boundary
@@ -25,34 +26,45 @@ def boundary(found: Boundary, x: str | None = None, y: str | None = None, ax: Ax
         line: how to draw, as `Axes.plot` (in three parameters, `plot_trisurf`) takes it.
 
     Raises:
-        UserError: `x` or `y` is none of the boundary's parameters.
+        UserError: `x` or `y` is not a parameter of the boundary.
     """
     curves = found.curves
     known = [str(name).removesuffix("_width") for name in curves.data_vars if str(name).endswith("_width")]
-    free = [name for name in known if name not in (x, y)]
-    names = [name or free.pop(0) for name in (x, y)] + free
-    if sorted(names) != sorted(known):
-        raise UserError(f"a boundary over {listing(names)}; expected its parameters: {listing(known)}")
-    if len(names) > 2 and ax is None:
-        import matplotlib.pyplot as plt
-
-        ax = plt.figure(figsize=(5.6, 4.2), layout="constrained").add_subplot(projection="3d")
-    target: Any = axes_or_new(ax)
+    names = _ordered(known, x, y)
     labels = [str(name) for name in curves.coords if name not in (*known, "curve")]
     groups = list(dict.fromkeys(zip(*(curves[name].values.tolist() for name in labels)))) if labels else [()]
+    target: Any = axes_or_new(_solid_axes() if ax is None and len(names) > 2 else ax)
     for number, group in enumerate(groups):
         one = found.sel(**dict(zip(labels, group))).curves if group else curves
-        given = {"color": CYCLE[number % len(CYCLE)], **line}
-        if not one.sizes["vertex"]:
-            continue
-        if len(names) > 2:
-            target.plot_trisurf(*(one[name].values for name in names), triangles=one["corners"].values, **given)
-            continue
         text = ", ".join(plain(f"{name} {label}") for name, label in zip(labels, group))
-        for i, (_, curve) in enumerate(one.groupby("curve")):
-            target.plot(curve[names[0]], curve[names[1]], **{"label": "_" * (i > 0) + text, **given})
+        if one.sizes["vertex"]:
+            _draw(target, one, names, text, {"color": CYCLE[number % len(CYCLE)], **line})
     if len(names) > 2:
         target.set(**{f"{side}label": quantity(curves, name) for side, name in zip("xyz", names)})
         return target
     label_outer(target, quantity(curves, names[0]), quantity(curves, names[1]))
     return target if ax is not None or len(groups) < 2 else with_legend(target)
+
+
+def _ordered(known: list[str], x: str | None, y: str | None) -> list[str]:
+    """Return the boundary's parameters, those of the axes x and y first."""
+    free = [name for name in known if name not in (x, y)]
+    names = [name or free.pop(0) for name in (x, y)] + free
+    if sorted(names) != sorted(known):
+        raise UserError(f"a boundary over {listing(names)}; expected its parameters: {listing(known)}")
+    return names
+
+
+def _solid_axes() -> Axes:
+    import matplotlib.pyplot as plt
+
+    return plt.figure(figsize=(5.6, 4.2), layout="constrained").add_subplot(projection="3d")
+
+
+def _draw(ax: Any, one: xr.Dataset, names: list[str], text: str, given: dict[str, Any]) -> None:
+    """Draw the boundary at one label of each other axis: curves, or a surface in three parameters."""
+    if len(names) > 2:
+        ax.plot_trisurf(*(one[name].values for name in names), triangles=one["corners"].values, **given)
+        return
+    for i, (_, curve) in enumerate(one.groupby("curve")):
+        ax.plot(curve[names[0]], curve[names[1]], **{"label": "_" * (i > 0) + text, **given})

@@ -29,7 +29,7 @@ _WIDE = 100.0  # values that differ by more are shown on a logarithmic scale
 
 
 def checked_dataset(ds: xr.Dataset) -> xr.Dataset:
-    """Return a Dataset with something to draw, at labels that can be told apart; refuse all else."""
+    """Return a Dataset with something to draw, at labels that differ; refuse all else."""
     import xarray as xr
 
     if not isinstance(ds, xr.Dataset):
@@ -47,7 +47,7 @@ def checked_dataset(ds: xr.Dataset) -> xr.Dataset:
         if dim not in ds.coords and not dim.startswith("time"):
             raise UserError(f"{dim} has no labels; expected a Dataset with its coordinates, as open_study returns it")
         if dim in ds.coords and ds[dim].dtype.kind == "f" and not np.isfinite(ds[dim].values).all():
-            raise UserError(f"{dim} has labels that are no finite numbers; select the others, with ds.sel(...)")
+            raise UserError(f"{dim} has labels that are not finite; select the others, with ds.sel(...)")
         if dim in ds.coords and not ds.indexes[dim].is_unique:
             raise UserError(f"{dim} has a label twice; expected labels that differ: ds.drop_duplicates({dim!r})")
     return ds
@@ -133,7 +133,7 @@ def areas_along(ds: xr.Dataset, name: str) -> str | None:
 
 
 def area_dim(ds: xr.Dataset, name: str, measure: str) -> str:
-    """Return the same of a measure's variable, which must be there with its areas."""
+    """Return the dimension of areas of a measure's variable; refuse a Dataset without it."""
     if name not in ds:
         raise UserError(f"no {name} among {variables_of(ds)}; the study needs {measure}() as a measure")
     dim = areas_along(ds, name)

@@ -50,13 +50,13 @@ def traces(
         areas: one area or several; all that there are if None.
         onset: what is time zero, s.
         floor: draws on a logarithmic scale, and smaller rates (Hz) at this height.
-        cap: a run-away is drawn up to this height, Hz.
+        cap: diverging rates are drawn up to this height, Hz.
         variable: which time course, if there are several: of what `simulate` returns, the model's first if None.
         ax: where to draw; None makes a figure, with a legend.
         line: how to draw, as `Axes.plot` takes it.
 
     Raises:
-        UserError: no time courses, no such area among them, or more lines than can be told apart.
+        UserError: no time courses, no such area among them, or more than 60 lines.
     """
     name, time = _course(checked_dataset(ds), variable)
     dim = area_dim(ds, name, "Trace")
@@ -76,7 +76,7 @@ def traces(
 
 
 def stack(ds: xr.Dataset, panels: Sequence[Axes], scale: xr.DataArray, onset: float = 0.0) -> None:
-    """Draw time courses (see `traces`) one area a panel, each from 0 to 1.2 times a peak of its own, its one tick.
+    """Draw time courses (see `traces`), a panel per area, from 0 to 1.2 times its peak, which is the only tick.
 
     Args:
         ds: of a study that measures `Trace`.
@@ -110,7 +110,7 @@ def profile(ds: xr.Dataset, source: str | None = None, ax: Axes | None = None, *
         line: how to draw, as `Axes.plot` takes it.
 
     Raises:
-        UserError: no peaks in the Dataset, no such area, or more lines than can be told apart.
+        UserError: no peaks in the Dataset, no such area, or more than 60 lines.
     """
     area_dim(checked_dataset(ds), "peak_rate", "Peak")
     source = known_area(ds, source or source_and_target(ds)[0])
@@ -176,7 +176,7 @@ def _course(ds: xr.Dataset, name: str | None) -> tuple[str, str]:
     first = next(iter(sorted(times) if STATUS in ds else times), "rate_change")
     name = name or ("rate_change" if "rate_change" in times else first)
     if name in ds and name not in times:
-        raise UserError(f"{name} is no time course; expected one of {listing(times)}")
+        raise UserError(f"{name} is not a time course; expected one of {listing(times)}")
     area_dim(ds, name, "Trace")
     if times[name] in ds.coords:
         numbers_of(ds, times[name])

@@ -164,7 +164,7 @@ def spot(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize, x: str,
 
 
 def states(ds: xr.Dataset) -> dict[int, tuple[str, str]]:
-    """Return, of each state in which a point may have no colour in a map, what it has in place of it, and its name."""
+    """Return colour and words of points without a value, by their state."""
     ceiling = json.loads(ds.attrs.get(RECIPE, "{}")).get("ceiling")
     return {
         **{code: (colour, STATUS_MEANINGS[code]) for code, colour in STATE_COLOURS.items()},

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# Okabe & Ito's palette: told apart with any colour vision, and in grey.
+# Okabe & Ito's palette: distinct with any colour vision, and in grey.
 BLACK, ORANGE, GREEN, BLUE, VERMILION, PURPLE = "#000000", "#E69F00", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
 COLOURS = {"weak": BLUE, "strong": VERMILION, "V1": BLACK, "24c": GREEN}
-"""What keeps its colour in every figure: the regimes of amplification, and the two areas most often compared."""
+"""Fixed colours of the two regimes of amplification and of the two areas most often compared."""
 CYCLE = (BLACK, VERMILION, BLUE, GREEN, PURPLE, ORANGE)
 STATE_COLOURS = {DIVERGED: "#cccccc", FAILED: "#d7191c", UNDEFINED: "#fdae61", PENDING: "#e4edf7"}
-"""Of points without a value to draw, in every figure and on every page; they are called what `status` calls them."""
+"""Colours of points without a value, by status, in every figure and on every page."""
 DASHES = ("-", "--", ":", "-.")
 
 STYLE: dict[Any, Any] = {  # matplotlib's own type lists every key that there is
@@ -53,7 +53,7 @@ _LEVEL = 50  # characters of tick labels that fit side by side
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Return a function that draws a figure as one that draws it in the house style: `@plots.styled`."""
+    """Wrap a function that draws a figure so that it uses the house style: `@plots.styled`."""
 
     @functools.wraps(draw)
     def wrapped(*args: Any, **kwargs: Any) -> Figure:
@@ -106,7 +106,7 @@ def shade(ax: Axes, start: float, stop: float) -> None:
 
 
 def cap_line(ax: Axes, height: float) -> None:
-    """Draw the height at which run-aways are shown."""
+    """Draw the height at which diverged points are shown."""
     ax.axhline(height, color="0.6", linewidth=0.7, linestyle=":", zorder=0, label="_cap")
 
 

@@ -67,7 +67,7 @@ REFUSED = {
     "an array": (lambda ds: ds.peak_rate, "found a DataArray; expected a Dataset"),
     "a path": (lambda ds: "store/x.zarr", "found a str; expected a Dataset"),
     "nothing left": (lambda ds: ds.isel(muEE=[]), "nothing is left along muEE"),
-    "NaN labels": (lambda ds: ds.assign_coords(muEE=[5.0, np.nan, 7.0]), "muEE has labels that are no finite numbers"),
+    "NaN labels": (lambda ds: ds.assign_coords(muEE=[5.0, np.nan, 7.0]), "muEE has labels that are not finite"),
     "labels twice": (lambda ds: ds.assign_coords(muEE=[5.0, 5.0, 7.0]), "muEE has a label twice"),
     "areas twice": (lambda ds: ds.assign_coords(area=["V1", "V1", "24c"]), "area has a label twice"),
     "no labels": (lambda ds: ds.drop_vars("muEE"), "muEE has no labels"),

@@ -345,7 +345,7 @@ def test_what_can_be_no_scatter_or_map(stored, tmp_path):
         plots.scatter(ds.sel(feedback="on"), "muEE", "muIE")
     with pytest.raises(UserError, match="a map over nothing and nothing; expected two axes of two numbers or more"):
         plots.map(ds.sel(feedback="on"))
-    expected = r"has 1 axes of more than one label; expected two for a map \(a table of points is none\)"
+    expected = r"has 1 axes of more than one label; expected two for a map, other than a table's"
     with pytest.raises(UserError, match=expected):
         Explorer(path)
     with pytest.raises(UserError, match=expected):

@@ -58,33 +58,41 @@ class Map:
         )  # fmt: skip
         self.figure.grid.visible = False
         self.mapper = LinearColorMapper(palette=Viridis256, nan_color="rgba(0,0,0,0)")
+        self.formatter = CustomJSTickFormatter(args={"log": True}, code=_COLOUR)
+        self.bar = ColorBar(color_mapper=self.mapper, ticker=BasicTicker(), formatter=self.formatter)
+        self.figure.add_layout(self.bar, "right")
+        self._hover = HoverTool(renderers=[self._draw_cells()])
+        self.figure.add_tools(self._hover)
+        self._draw_boundaries()
+        for code in STATE_COLOURS:
+            self._name(code)
+        self._draw_points()
+        self.figure.legend.location = "bottom_right"
+        self.figure.legend.background_fill_alpha = 0.85
+        self._scales: tuple[Scale, ...] = ()
+        if clicked is not None:
+            self.figure.on_event("tap", lambda event: clicked(event.x, event.y))
+
+    def _draw_cells(self) -> Any:
+        """Draw the values and, over them, the states of points without one; return what draws the states."""
         cell = {"x": "x", "y": "y", "dw": "dw", "dh": "dh", "source": self.cells}
         self.figure.image(image="colour", color_mapper=self.mapper, **cell)
         palette = [STATE_COLOURS.get(code, "rgba(0,0,0,0)") for code in range(len(STATUS_MEANINGS))]
-        states = self.figure.image(
-            image="cover", color_mapper=LinearColorMapper(palette=palette, low=0, high=len(palette) - 0.001), **cell
-        )
+        mapper = LinearColorMapper(palette=palette, low=0, high=len(palette) - 0.001)
+        return self.figure.image(image="cover", color_mapper=mapper, **cell)
+
+    def _draw_boundaries(self) -> None:
         for name, dash in BOUNDARIES.items():
             line = {"line_color": "black", "line_dash": dash, "line_width": 1.5, "legend_label": name}
             self.figure.multi_line("xs", "ys", source=self.lines[name], **line)
-        for code in STATE_COLOURS:
-            self._name(code)
+
+    def _draw_points(self) -> None:
         given = {"line_color": "white", "fill_color": "colour", "size": 13}
         self.figure.scatter("x", "y", source=self.points, marker="circle", **given)
         self.figure.text(
             "x", "y", text="name", source=self.points, x_offset=8, y_offset=-6, text_color="colour",
             text_font_style="bold", text_outline_color="white",
         )  # fmt: skip
-        self.figure.legend.location = "bottom_right"
-        self.figure.legend.background_fill_alpha = 0.85
-        self.formatter = CustomJSTickFormatter(args={"log": True}, code=_COLOUR)
-        self.bar = ColorBar(color_mapper=self.mapper, ticker=BasicTicker(), formatter=self.formatter)
-        self.figure.add_layout(self.bar, "right")
-        self._hover = HoverTool(renderers=[states])
-        self.figure.add_tools(self._hover)
-        self._scales: tuple[Scale, ...] = ()
-        if clicked is not None:
-            self.figure.on_event("tap", lambda event: clicked(event.x, event.y))
 
     def _name(self, code: int) -> None:
         """Put a square into the legend that says what a colour means."""

@@ -1,4 +1,4 @@
-"""What the explorer shows of single points: their time courses, simulated afresh, and what is said of them."""
+"""Single points in the explorer: their time courses, simulated afresh, and a line of text about each."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Course:
         return np.where(self.peak > 0, 100 * self.peak / base, np.nan) if base > 0 else np.full(len(self.areas), np.nan)
 
     def said(self, name: str, areas: list[str]) -> str:
-        """Say in a line what the point is and does."""
+        """Return one line: the point's labels, and its peaks or where it diverges."""
         at = ", ".join(f"{axis} {short(label)}" for axis, label in self.labels.items())
         if self.left is not None:
             time, area = self.left
@@ -76,7 +76,7 @@ class Courses:
 
     @functools.cached_property
     def observables(self) -> list[str]:
-        """What may be shown; nothing if the store's model is not at hand."""
+        """Observables that can be shown; none if the store's model is not at hand."""
         try:
             return self.replay.observables
         except UserError:
@@ -114,6 +114,6 @@ class Courses:
         return self.replay.simulate(json.loads(labels), self.window, self.every)
 
     def warm(self) -> None:
-        """Simulate one point, so that all is compiled when the first is asked for."""
+        """Simulate one point, which compiles all that a first click needs."""
         if self.observables:
             self._simulated(json.dumps({axis: labels[0] for axis, labels in self.replay.axes.items()}))

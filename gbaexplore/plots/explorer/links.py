@@ -23,7 +23,7 @@ def read(link: str, offered: dict[str, list[Any]], courses: Courses) -> dict[str
         offered: what can be chosen, for `areas` and each of `CHOICES`.
 
     Raises:
-        UserError: it is no view, or one that the store does not have.
+        UserError: not a view, or not one of this store.
     """
     try:
         asked = json.loads(link)

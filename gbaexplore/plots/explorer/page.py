@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gbaexplore.study.study import Study
 
 _REFRESH_MS = 2000
-_UNREADABLE = UserError, OSError, ValueError, RuntimeError  # what reading a store raises that is damaged or gone
+_UNREADABLE = UserError, OSError, ValueError, RuntimeError  # raised by reading a damaged or missing store
 _READY = "Click the map: the time courses of the point are simulated."
 _LOOK = {"overflow-wrap": "anywhere", "padding": "6px 10px", "background": "#f3f5f7", "border-radius": "4px"}
 
@@ -37,7 +37,7 @@ pn.extension("codeeditor")
 
 
 class Explorer(pn.viewable.Viewer):
-    """A store to look at: a map of any variable over any two axes, and the time courses of what is clicked.
+    """A store in the browser: a map of any variable over any two axes, and time courses of clicked points.
 
     Raises:
         UserError: it is not a store, or has no two axes for a map.
@@ -92,9 +92,9 @@ class Explorer(pn.viewable.Viewer):
     # What is chosen.
 
     def _choose(self) -> None:
-        """Have a widget for each dimension of which one label is shown.
+        """Show a widget for each dimension with one label selected.
 
-        Those that are there stay: what a user chooses in one that is being replaced would be lost.
+        Existing widgets stay: a choice made in one while it is being replaced would be lost.
         """
         dims = views.others(self.ds, self.variable, self.x, self.y)
         last = {AREA: self.ds.sizes.get(AREA, 1) - 1}
@@ -149,7 +149,7 @@ class Explorer(pn.viewable.Viewer):
             self.pins = [*self.pins, self.point][-links.MOST_PINS :]
 
     def clear(self, *_: Any) -> None:
-        """Let go of all points."""
+        """Remove all points."""
         self.param.update(point=None, pins=[])
 
     # What is shown.
@@ -199,7 +199,7 @@ class Explorer(pn.viewable.Viewer):
         self._message.object = escaped(*lines)
 
     def refresh(self) -> None:
-        """Look whether the store has changed, and if so draw it anew."""
+        """Redraw if the store has changed."""
         try:
             state = stores.status(self.path)
             found = (stores.generation(self.path), state.shape, np.bincount(state.ravel(), minlength=4).tolist())
@@ -217,7 +217,7 @@ class Explorer(pn.viewable.Viewer):
                 self._draw_points()
             self._draw_map()
 
-    # What can be taken along.
+    # The view as text: Python, a link.
 
     def python(self) -> str:
         """Return the lines of Python that draw this view."""

@@ -1,4 +1,4 @@
-"""What is seen of a Dataset as a map: any variable over any two axes, as plain arrays, whoever draws them."""
+"""Maps of a Dataset as plain arrays: any variable over any two axes, for Bokeh and matplotlib."""
 
 from __future__ import annotations
 
@@ -112,14 +112,14 @@ def two_axes(ds: xr.Dataset, path: Path) -> list[str]:
     found = axes(ds)
     if len(found) < 2:
         raise UserError(
-            f"{path} has {len(found)} axes of more than one label; expected two for a map (a table of points is none): "
+            f"{path} has {len(found)} axes of more than one label; expected two for a map, other than a table's: "
             "gbaexplore plot draws what has fewer"
         )
     return found
 
 
 def others(ds: xr.Dataset, variable: str, x: str, y: str) -> list[str]:
-    """Return the dimensions of which one label is to be chosen: other axes of the grid, then the variable's own."""
+    """Return the dimensions to select one label of: other axes of the grid, then the variable's own."""
     dims = [str(dim) for dim in ds["peak_rate" if variable == RATIO else variable].dims]
     return [dim for dim in dims if dim not in (x, y)]
 
