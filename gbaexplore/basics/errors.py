@@ -1,5 +1,6 @@
 """`UserError`, for mistakes the user can fix, and helpers that word its messages."""
 
+import re
 import traceback
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -39,6 +40,20 @@ def text_of(error: BaseException, most: int = 300) -> str:
     """Return an error's text on one line, cut after `most` characters; its type's name if it has no text."""
     words = printable(" ".join(str(error).split()))
     return (words if len(words) <= most else f"{words[:most]}...") or type(error).__name__
+
+
+def redacted(text: str, most: int = 200) -> str:
+    """Return an error's text as it may be kept in a file that is shared: no passwords, no home folder, not long.
+
+    >>> redacted("no s3://me:hidden@host/x?token=abc for /home/me", most=60)
+    'no s3://...@host/x?token=... for /home/me'
+    """
+    words = re.sub(r"(\w+://)[^/\s@]*@", r"\1...@", printable(text))
+    words = re.sub(
+        r"(?i)\b(\w*(?:token|password|passwd|secret|key|signature|credential)\w*)=[^\s&,;]+", r"\1=...", words
+    )
+    words = words.replace(str(Path.home()), "~") if len(str(Path.home())) > 1 else words
+    return words if len(words) <= most else f"{words[:most]}..."
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:

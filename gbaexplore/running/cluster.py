@@ -52,8 +52,8 @@ def _local_cluster(workers: int | None) -> Any:
             )
     except RuntimeError as error:
         raise UserError(
-            f"a worker process could not be started ({text_of(error, 100)}); run again, or with fewer "
-            "--workers if the memory does not do for them"
+            f"a worker process could not be started ({text_of(error, 100)}); a script that asks for workers needs "
+            'if __name__ == "__main__": above what it does; otherwise run again, with fewer workers if memory is short'
         ) from None
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, one_line
+from gbaexplore.basics.errors import UserError, one_line, redacted
 from gbaexplore.basics.names import FAILED, PENDING, STATUS_MEANINGS
 from gbaexplore.basics.places import check_writable, names_store, place, writing
 from gbaexplore.running.cluster import client_of
@@ -320,7 +320,7 @@ def _recorded(outcomes: Iterator[Outcome], study: Study, path: Path, report: Rep
                     log.add("block", run=run, block=extent, **done)
                 else:
                     report.errors.append(outcome.error)
-                    log.add("failed", run=run, block=extent, error=outcome.error)
+                    log.add("failed", run=run, block=extent, error=redacted(outcome.error))
                 yield outcome
         finally:
             with contextlib.suppress(OSError):  # the disk may be full, which is told elsewhere

@@ -114,7 +114,7 @@ def _attributes(path: Path, out: Path) -> dict[str, str]:
     version = json.loads(attrs.get("software", "{}")).get("gbaexplore", "")
     done = {"run": "gbaexplore run", "extended": "gbaexplore run: the grid was changed"}
     done["upgraded"] = "gbaexplore run: values at points that diverged became NaN"
-    lines = [f"{event['when']} {done[event['event']]}" for event in history(path) if event["event"] in done]
+    lines = [f"{event.get('when')} {done[event['event']]}" for event in history(path) if event.get("event") in done]
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     found = {
         "source": f"gbaexplore {version}: {', '.join(sorted(models))} with "

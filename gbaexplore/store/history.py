@@ -13,6 +13,7 @@ from typing import Any
 
 from gbaexplore.basics.names import STATUS
 from gbaexplore.basics.places import remote
+from gbaexplore.store.own import own_file
 
 # Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
 _FILE = f"{STATUS}/history.jsonl"
@@ -52,10 +53,11 @@ class Log:
 def history(path: Path) -> list[dict[str, Any]]:
     """Return what has happened to a store; a line that a killed process left unfinished is left out."""
     found = []
-    with contextlib.suppress(FileNotFoundError):
-        for line in (path / _FILE).read_text().splitlines():
-            with contextlib.suppress(ValueError):
-                found.append(json.loads(line))
+    with contextlib.suppress(OSError):
+        for line in own_file(path, _FILE).read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError, RecursionError):
+                if isinstance(event := json.loads(line), dict):
+                    found.append(event)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,24 +73,33 @@ def as_json(path: Path) -> str:
 
 def _history(events: list[dict[str, Any]]) -> list[str]:
     """A line for each run and each change of the grid, and the messages of blocks that failed when last computed."""
-    lines, failed = [], dict[str, str]()
+    lines, failed = list[str](), dict[str, str]()
     for event in events:
-        if event["event"] == "run":
-            lines.append(f"  {event['when']}  {_of_run(event['run'], events)}{_commit(event['code'])}")
-        elif event["event"] == "extended":
-            counts = f"{event['carried']:,} carried over, {event['new']:,} new, {event['dropped']:,} dropped"
-            lines.append(f"  {event['when']}  grid changed: {counts}")
-            failed.clear()  # blocks are others now
-        elif event["event"] == "upgraded":
-            lines.append(f"  {event['when']}  values at points that diverged became NaN")
-        elif event["event"] == "proved":
-            agree = f"{event['points']:,} points computed again agree to {event['largest']:.1g} relative"
-            lines.append(f"  {event['when']}  other software: {agree}")
-        elif event["event"] == "failed":
-            failed[str(event["block"])] = event["error"]
-        elif event["event"] == "block":
-            failed.pop(str(event["block"]), None)
+        # The file is anybody's to write: what is no line of ours is left out.
+        with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+            lines += _event(event, events, failed)
     return lines + [f"  failed: {error}" for error in dict.fromkeys(failed.values())]
+
+
+def _event(event: dict[str, Any], events: list[dict[str, Any]], failed: dict[str, str]) -> list[str]:
+    """Return an event's lines, and note in `failed` the blocks that have failed and not been computed since."""
+    kind, when = event["event"], event["when"]
+    if kind == "run":
+        return [f"  {when}  {_of_run(event['run'], events)}{_commit(event['code'])}"]
+    if kind == "extended":
+        counts = f"{event['carried']:,} carried over, {event['new']:,} new, {event['dropped']:,} dropped"
+        failed.clear()  # blocks are others now
+        return [f"  {when}  grid changed: {counts}"]
+    if kind == "upgraded":
+        return [f"  {when}  values at points that diverged became NaN"]
+    if kind == "proved":
+        agree = f"{event['points']:,} points computed again agree to {event['largest']:.1g} relative"
+        return [f"  {when}  other software: {agree}"]
+    if kind == "failed":
+        failed[str(event["block"])] = event["error"]
+    elif kind == "block":
+        failed.pop(str(event["block"]), None)
+    return []
 
 
 def _commit(code: dict[str, Any]) -> str:
@@ -99,8 +109,8 @@ def _commit(code: dict[str, Any]) -> str:
 
 
 def _of_run(run: str, events: list[dict[str, Any]]) -> str:
-    blocks = [event for event in events if event["event"] == "block" and event["run"] == run]
-    ends = [event for event in events if event["event"] == "end" and event["run"] == run]
+    blocks = [event for event in events if event.get("event") == "block" and event.get("run") == run]
+    ends = [event for event in events if event.get("event") == "end" and event.get("run") == run]
     took = f"in {ends[0]['seconds']:.1f} s" if ends else "cut off"
     points = sum(block["points"] for block in blocks)
     longest = max((block["seconds"] for block in blocks), default=0.0)

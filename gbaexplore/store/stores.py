@@ -23,6 +23,7 @@ from gbaexplore.basics.names import FAILED, PENDING, STATUS
 from gbaexplore.basics.places import for_zarr, place, remote
 from gbaexplore.store import earlier, lock
 from gbaexplore.store.making import CHECKSUMS, made
+from gbaexplore.store.own import own_file, own_text
 from gbaexplore.store.recipe import RECIPE, course_hash, explained, upgraded
 
 if TYPE_CHECKING:
@@ -56,13 +57,19 @@ def changed_files(path: Path) -> Iterator[tuple[Path, str]]:
     if not made(path) or not (path / STATUS).is_dir():
         attributes(path)
     try:
-        expected = dict(json.loads((path / CHECKSUMS).read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        expected = dict(json.loads(own_text(path, CHECKSUMS)))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         yield Path(CHECKSUMS), f"can't be read ({type(error).__name__})"
         return
+    try:
+        _adopted(path)
+    except UserError:
+        yield Path(_ADOPTED), "is not what was written"
+    if "zarr.json" not in expected:
+        yield Path(CHECKSUMS), "does not say how zarr.json was"
     for name, checksum in expected.items():
         try:
-            same = hashlib.sha256((path / name).read_bytes()).hexdigest() == checksum
+            same = hashlib.sha256(own_file(path, name).read_bytes()).hexdigest() == checksum
         except OSError as error:
             yield Path(name), error.strerror or "can't be read"
             continue
@@ -86,9 +93,9 @@ def attributes(path: Path) -> dict[str, Any]:
         UserError: it is not a store of gbaexplore's.
     """
     try:
-        attrs = dict(_attributes((path / "zarr.json").read_text()))
-        (path / STATUS / "zarr.json").stat()
-    except (OSError, ValueError, KeyError, TypeError):
+        attrs = dict(_attributes(own_text(path, "zarr.json")))
+        own_file(path, f"{STATUS}/zarr.json")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         found = "there is nothing there" if not made(path) else "it is something else"
         raise UserError(f"{path} is not a gbaexplore store: {found}; expected what `gbaexplore run` writes") from None
     return attrs
@@ -113,9 +120,18 @@ def software(path: Path) -> dict[str, str]:
 
 
 def _adopted(path: Path) -> dict[str, Any]:
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        return json.loads((path / _ADOPTED).read_text())
-    return {}
+    try:
+        found = json.loads(own_text(path, _ADOPTED))
+        if isinstance(found["recipe"], dict) and isinstance(found["software"], dict):
+            return found
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise UserError(
+        f"{path} is damaged: {_ADOPTED} is not what was written; expected a recipe: remove that file, and the next run "
+        "proves the store's numbers again"
+    )
 
 
 def adopt(path: Path, recipe: dict[str, Any], software: dict[str, str]) -> None:
