@@ -186,7 +186,7 @@ def test_mistakes_with_stores_and_paths(folder, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        ("raise RuntimeError('no')", "raised RuntimeError: no (tiny.py, line 9); mend it: the results are kept"),
+        ("raise RuntimeError('no')", "raised RuntimeError: no (tiny.py, line 9); fix it: the results are kept"),
         ("return 3", "returned int; expected a matplotlib Figure"),
     ],
 )

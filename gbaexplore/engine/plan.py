@@ -114,9 +114,12 @@ def make_plan(
     opening = [max(start, first + 1) if first >= start or not at_rest else start for first, _ in windows]
     stepwise = len(pieces.levels) > _CONSTANT_PIECES
     marks = {start, end, *((onset, over) if stepwise else pieces.edges.tolist())}
-    for measure, opens, (_, stop) in zip(measures, opening, windows):
-        if not measure.places_samples:
-            marks |= {opens, stop}
+    marks |= {
+        mark
+        for m, opens, (_, stop) in zip(measures, opening, windows)
+        if not m.places_samples
+        for mark in (opens, stop)
+    }
     slice_steps, first = _slices(np.array(sorted(mark for mark in marks if start <= mark <= end)))
 
     late = late_of(model, connectome, values, dt)
@@ -144,19 +147,23 @@ def make_plan(
         draws=draws,
         late=late,
     )
-    at = np.arange(start, end) if stepwise else first[:-1]
+    return Plan(batch, _tables(batch, pieces, first, opening, [stop for _, stop in windows]))
+
+
+def _tables(batch: Batch, pieces: Pieces, first: np.ndarray, opening: list[int], stops: list[int]) -> Tables:
+    """Return what differs from slice to slice; these begin, and the last ends, at the steps `first`."""
+    begins = first[:-1]
+    at = np.arange(first[0], first[-1]) if batch.stepwise else begins
     piece = np.searchsorted(pieces.edges, at, side="right") - 1
     piece[(piece < 0) | (piece >= len(pieces.levels))] = len(pieces.levels)
-    begins = first[:-1]
-    tables = Tables(
+    return Tables(
         first=first.astype(np.int32),
         opens=np.array([begins == opens for opens in opening]),
-        active=np.array([(begins >= opens) & (begins < stop) for opens, (_, stop) in zip(opening, windows)]),
-        quiet=first >= over,
+        active=np.array([(begins >= opens) & (begins < stop) for opens, stop in zip(opening, stops)]),
+        quiet=first >= int(pieces.edges[-1]),
         piece=piece.astype(np.int32),
-        levels=np.vstack([pieces.levels, np.zeros(len(areas))]).T.astype(precision),
+        levels=np.vstack([pieces.levels, np.zeros(pieces.levels.shape[1])]).T.astype(batch.dtype),
     )
-    return Plan(batch, tables)
 
 
 def _span(

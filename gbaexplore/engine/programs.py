@@ -153,7 +153,7 @@ class Programs:
                 raise
             except Exception as error:
                 raise UserError(
-                    f"the study can't be simulated: {one_line(error)}; mend the model or the measure"
+                    f"the study can't be simulated: {one_line(error)}; fix the model or the measure"
                 ) from error
             self._found[kind] = batch, found  # with the batch, so that nothing else gets an object's address
         return self._found[kind][1]

@@ -6,8 +6,6 @@ told each time: the limits of a logarithmic scale, the colours of points without
 
 from __future__ import annotations
 
-import functools
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,20 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.basics.errors import UserError, listing, unknown
-from gbaexplore.basics.names import AREA, OK, STATUS, STATUS_MEANINGS, unit
+from gbaexplore.basics.names import AREA, STATUS, unit
 from gbaexplore.basics.points import SEED
+from gbaexplore.plots import elements
 from gbaexplore.plots.explorer.charts import STATE_COLOURS
 from gbaexplore.plots.fields import (
     areas_along,
     axes_of,
     checked_dataset,
     differing_columns,
-    drawable,
     norm_of,
-    shown_values,
     variables_of,
 )
-from gbaexplore.plots.style import CYCLE
 from gbaexplore.running.replay import Replay
 from gbaexplore.store.recipe import tables_of
 
@@ -37,8 +33,6 @@ if TYPE_CHECKING:
 
 MOST_CELLS = 250_000  # that a browser draws one by one
 _MOST_LINES = 12  # that have room beside each other; labels that are more get a selector
-_PICTURE = {"width": 560, "height": 420}
-_BAND = (0.05, 0.95)
 
 
 def interactive(
@@ -203,7 +197,8 @@ class _Picture:
         if not self.free and not streams:
             return draw()
         dimensions = [
-            hv.Dimension(dim, values=self.field[dim].values.tolist(), unit=_unit(self.field[dim])) for dim in self.free
+            hv.Dimension(dim, values=labels.values.tolist(), unit=elements.unit_of(labels))
+            for dim, labels in ((dim, self.field[dim]) for dim in self.free)
         ]
         return hv.DynamicMap(draw, kdims=dimensions, streams=list(streams))
 
@@ -211,21 +206,21 @@ class _Picture:
         """Return the picture."""
         if self.kind != "map" or self.field.sizes[self.over[0]] * self.field.sizes[self.over[1]] <= MOST_CELLS:
             kinds: dict[str, Callable[..., Any]] = {
-                "map": _map,
-                "matrix": _matrix,
-                "points": self._points,
-                "lines": self._lines,
+                "map": elements.map_of,
+                "matrix": elements.matrix,
+                "points": self.points,
+                "lines": self.lines,
             }
             draw = kinds[self.kind]
             return self.selected(lambda *labels: draw(*self.part(*labels), *self.over, self.scale))
         return self._rasterized()
 
-    def _points(self, values: xr.DataArray, state: xr.DataArray | None, x: str, y: str, scale: str | None) -> Any:
+    def points(self, values: xr.DataArray, state: xr.DataArray | None, x: str, y: str, scale: str | None) -> Any:
         columns = [c for names in tables_of(self.ds).values() for c in names if c not in (x, y)]
-        return _points(values, state, x, y, scale, columns)
+        return elements.points(values, state, x, y, scale, columns)
 
-    def _lines(self, values: xr.DataArray, state: xr.DataArray | None, x: str, scale: str | None) -> Any:
-        return _lines(values, state, x, scale, self.by)
+    def lines(self, values: xr.DataArray, state: xr.DataArray | None, x: str, scale: str | None) -> Any:
+        return elements.lines(values, state, x, scale, self.by)
 
     def _rasterized(self) -> Any:
         """Return a map that is drawn anew, as an image of the window's size, with each zoom."""
@@ -238,8 +233,8 @@ class _Picture:
                 "a part of it with ds.sel(...)"
             ) from None
         norm = norm_of([self.field], self.scale)
-        one = self.selected(lambda *labels: _image(self.part(*labels)[0], *self.over))
-        shown = rasterize(one, aggregator="mean").opts(**_coloured(self.field, norm), **_PICTURE)
+        one = self.selected(lambda *labels: elements.image(self.part(*labels)[0], *self.over))
+        shown = rasterize(one, aggregator="mean").opts(**elements.coloured(self.field, norm), **elements.PICTURE)
         if STATUS not in self.ds:
             return shown
         for code, colour in STATE_COLOURS.items():
@@ -248,10 +243,10 @@ class _Picture:
 
             def there(*labels: Any, code: int = code) -> Any:
                 _, state = self.part(*labels)
-                return _image(state.where(state == code), *self.over)  # type: ignore[union-attr]
+                return elements.image(state.where(state == code), *self.over)  # type: ignore[union-attr]
 
             shown = shown * rasterize(self.selected(there), aggregator="max").opts(cmap=[colour], colorbar=False)
-            shown = shown * _legend(code)
+            shown = shown * elements.legend(code)
         return shown
 
     # Time courses of a point.
@@ -296,162 +291,13 @@ class _Picture:
         return chosen or areas[:1] + areas[-1:]
 
 
-# Elements.
-
-
-def _dimension(array: xr.DataArray, name: str | None = None) -> Any:
-    """Return a HoloViews dimension, with the label and unit that the attributes give."""
-    import holoviews as hv
-
-    array = array if name is None else array[name]
-    return hv.Dimension(str(array.name), unit=_unit(array))
-
-
-def _unit(array: xr.DataArray) -> str | None:
-    return unit(array.attrs, "{}") or None
-
-
-def _title(array: xr.DataArray) -> str:
-    """Return what a variable is and its unit, in lines that are no longer than a colour bar."""
-    return textwrap.fill(f"{array.attrs.get('long_name', array.name)}{unit(array.attrs)}", 44)
-
-
-def _coloured(field: xr.DataArray, norm: Any) -> dict[str, Any]:
-    from matplotlib.colors import LogNorm
-
-    found: dict[str, Any] = {
-        "cmap": "viridis",
-        "colorbar": True,
-        "cnorm": "log" if isinstance(norm, LogNorm) else "linear",
-        "clabel": _title(field),
-        "tools": ["hover"],
-        "active_tools": ["wheel_zoom"],
-    }
-    return found if norm.vmin is None else found | {"clim": (norm.vmin, norm.vmax)}
-
-
-def _image(values: xr.DataArray, x: str, y: str) -> Any:
-    """Return an image where the cells are equal, else a mesh."""
-    import holoviews as hv
-
-    values = values.transpose(y, x).sortby([x, y])
-    across, up = values[x].values, values[y].values
-    even = all(len(v) > 1 and np.allclose(np.diff(v), np.diff(v).mean(), rtol=1e-3) for v in (across, up))
-    element = hv.Image if even else hv.QuadMesh
-    data = (across, up, values.values.astype(float))
-    return element(data, [_dimension(values, x), _dimension(values, y)], _dimension(values))
-
-
-def _map(values: xr.DataArray, state: xr.DataArray | None, x: str, y: str, scale: str | None) -> Any:
-    """Return a map; cells without a value have the colour of their state."""
-    norm = norm_of([values], scale)
-    shown = values.copy(data=shown_values(values, norm))
-    picture = _image(values.where(shown), x, y).opts(**_coloured(values, norm), **_PICTURE)
-    if state is None:
-        return picture
-    for code, colour in STATE_COLOURS.items():
-        there = (state == code) & ~shown
-        if there.any():
-            cells = _image(there.where(there).rename(STATUS), x, y)
-            picture = picture * cells.opts(cmap=[colour], colorbar=False, tools=[]) * _legend(code)
-    return picture
-
-
-def _legend(code: int) -> Any:
-    """Return an entry of a legend: the colour of a state."""
-    import holoviews as hv
-
-    square = {"color": STATE_COLOURS[code], "marker": "square", "size": 10, "line_color": "grey", "show_legend": True}
-    return hv.Points([(np.nan, np.nan)], label=STATUS_MEANINGS[code]).opts(**square)
-
-
-def _matrix(values: xr.DataArray, state: xr.DataArray | None, x: str, y: str, scale: str | None) -> Any:
-    """Return a matrix, with names along its sides in their order, the first row on top."""
-    import holoviews as hv
-
-    values = values.transpose(y, x)
-    norm = norm_of([values], scale)
-    across, up = ([str(label) for label in values[dim].values] for dim in (x, y))
-    data = (across, up[::-1], values.values[::-1].astype(float))
-    element = hv.HeatMap(data, [_dimension(values, x), _dimension(values, y)], _dimension(values))
-    return element.opts(**_coloured(values, norm), **_PICTURE, xrotation=90, title=_state_of(state))
-
-
-def _points(
-    values: xr.DataArray, state: xr.DataArray | None, x: str, y: str, scale: str | None, columns: list[str]
-) -> Any:
-    """Return the points of a table over two of its columns."""
-    import holoviews as hv
-
-    norm = norm_of([values], scale)
-    shown = shown_values(values, norm)
-    data = {name: values[name].values for name in (x, y, *columns)} | {str(values.name): values.values.astype(float)}
-    dimensions = [_dimension(values, x), _dimension(values, y)]
-    told = [_dimension(values), *(_dimension(values, name) for name in columns)]
-    points = hv.Points({name: column[shown] for name, column in data.items()}, dimensions, told)
-    picture = points.opts(color=str(values.name), size=6, **_coloured(values, norm), **_PICTURE)
-    if state is None:
-        return picture
-    for code, colour in STATE_COLOURS.items():
-        there = (state.values == code) & ~shown
-        if there.any():
-            others = hv.Points({name: data[name][there] for name in (x, y)}, dimensions, label=STATUS_MEANINGS[code])
-            picture = picture * others.opts(color=colour, size=6, line_color="grey", show_legend=True)
-    return picture
-
-
-def _lines(values: xr.DataArray, state: xr.DataArray | None, x: str, scale: str | None, by: str | None) -> Any:
-    """Return curves, one for each label of `by`; of several seeds their mean and a band."""
-    import holoviews as hv
-    from matplotlib.colors import LogNorm
-
-    norm = norm_of([values], scale)
-    limits: dict[str, Any] = {}
-    if isinstance(norm, LogNorm) and norm.vmin is not None and norm.vmax is not None:
-        values = values.where(drawable(values.values))
-        limits = {"logy": True, "ylim": (norm.vmin / 1.3, norm.vmax * 1.3)}
-    labels = [None] if by is None else values[by].values.tolist()
-    layers = []
-    for label, colour in zip(labels, [CYCLE[i % len(CYCLE)] for i in range(len(labels))]):
-        line = values if by is None else values.sel({by: label})
-        name = label if isinstance(label, str) else f"{by} {label}"
-        layers += _line(line, x, "" if by is None else name, colour)
-    picture = functools.reduce(lambda one, other: one * other, layers)
-    names = {"xrotation": 90} if values[x].dtype.kind not in "iuf" else {}
-    how = {**_PICTURE, "ylabel": _title(values), "title": _state_of(state), "show_grid": True, **names, **limits}
-    return picture.opts(hv.opts.Curve(**how), *([hv.opts.Overlay(**how)] if len(layers) > 1 else []))
-
-
-def _line(line: xr.DataArray, x: str, label: str, colour: str) -> list[Any]:
-    import holoviews as hv
-
-    along = line[x].values
-    along = along if line[x].dtype.kind in "iuf" else np.array([str(name) for name in along], dtype=object)
-    dimension, value = _dimension(line, x), _dimension(line)
-    band = []
-    if SEED in line.dims:
-        low, high = (line.quantile(q, SEED).values for q in _BAND)
-        line = line.mean(SEED, keep_attrs=True)
-        ends = [f"{line.name}, {100 * q:.0f}th percentile" for q in _BAND]
-        band = [hv.Area((along, low, high), dimension, ends).opts(color=colour, alpha=0.2, line_alpha=0)]
-    curve = hv.Curve((along, line.values.astype(float)), dimension, value, label=label)
-    return [*band, curve.opts(color=colour, tools=["hover"])]
-
-
-def _state_of(state: xr.DataArray | None) -> str:
-    """Return the state of a single point that has no values, for a title."""
-    if state is None or state.ndim or int(state) == OK:
-        return ""
-    return STATUS_MEANINGS[int(state)]
-
-
 def _courses(replay: Replay, point: dict[str, Any], areas: list[str]) -> Any:
     """Return the time courses of a point of a store, in some areas."""
     course = replay.simulate(point, None, 5)
     name = next(str(variable) for variable in course.data_vars if AREA in course[variable].dims)
     course = course.sel({AREA: areas}) if areas else course
     title = ", ".join(_label(replay.ds, axis, label) for axis, label in point.items())
-    return _lines(course[name], None, "time", "linear", AREA).opts(title=title)
+    return elements.lines(course[name], None, "time", "linear", AREA).opts(title=title)
 
 
 def _label(ds: xr.Dataset, axis: str, label: Any) -> str:

@@ -36,7 +36,7 @@ def make(
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"draw of {file.path} raised {one_line(error)}; mend it: the results are kept") from error
+        raise UserError(f"draw of {file.path} raised {one_line(error)}; fix it: the results are kept") from error
     if not isinstance(figure, Figure):
         raise UserError(f"draw of {file.path} returned {type(figure).__name__}; expected a matplotlib Figure")
     with writing(out, "choose another --out"):

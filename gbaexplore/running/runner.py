@@ -357,4 +357,4 @@ class _InBackground:
         if isinstance(self._error, UserError):
             raise self._error
         if self._error is not None:
-            raise UserError(f"the study can't be simulated: {one_line(self._error)}; mend the model or the measure")
+            raise UserError(f"the study can't be simulated: {one_line(self._error)}; fix the model or the measure")

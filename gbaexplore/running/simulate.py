@@ -85,16 +85,9 @@ def one_point(
     import xarray as xr
 
     check_parts(model=model, connectome=connectome, stimulus=stimulus)
-    for name in parameters:
-        type(model).known_parameter(name, also=(AMPLITUDE,))
-    values = parameter_values(model) | {AMPLITUDE: float(stimulus.amplitude)}
-    values |= {name: number(value, name) for name, value in parameters.items()}
+    values = _checked(model, stimulus, parameters, precision)
     # As arrays, so that other values compile nothing anew.
     points = {name: np.array([value]) for name, value in values.items()}
-    checked_values(model, points)
-    if not isinstance(precision, str) or precision not in ("float32", "float64"):
-        raise UserError(f'precision = {precision!r}; expected "float32" or "float64"')
-
     if model.draws(points):
         points[NOISE] = coordinate_hashes({SEED: checked_seed(seed), **(at or {})})
     n_steps = whole_steps(duration, dt, "duration")
@@ -111,15 +104,28 @@ def one_point(
         ceiling=_HIGHEST,
         precision=precision,
     )
-    network = Network.of(connectome)
-    results = simulate_batch(plan, network, points, 1, 1, key(programs.of(plan.batch)))
-    rest = resting(plan.batch.model, network, values)
+    results = simulate_batch(plan, Network.of(connectome), points, 1, 1, key(programs.of(plan.batch)))
+    rest = resting(plan.batch.model, Network.of(connectome), values)
     (time, (times, attrs)), *_ = traces[0].coordinates(connectome, dt, n_steps).items()
     ds = xr.Dataset(coords={time: (time, times, attrs)})
     ds.coords[AREA] = (AREA, np.array(connectome.areas, dtype=object), {"long_name": "cortical area"})
-    for name, units, found in zip(model.observables, model.observables.values(), results.values):
+    for (name, units), found in zip(model.observables.items(), results.values):
         rates = rest[name] + found["rate_change"][0].astype(np.float64)
         known = np.where(np.isfinite(rates), rates, np.nan)
         ds[name] = ((time, AREA), known, {"units": units, "long_name": f"{name} rate"})
-    ds.attrs = {"status": STATUS_MEANINGS[results.status[0]], **{k: v for k, v in values.items()}}
+    ds.attrs = {"status": STATUS_MEANINGS[results.status[0]], **values}
     return ds
+
+
+def _checked(
+    model: Model, stimulus: AbstractStimulus, parameters: Mapping[str, float], precision: str
+) -> dict[str, float]:
+    """Return all parameters and the stimulus' amplitude, or say which makes no sense."""
+    for name in parameters:
+        type(model).known_parameter(name, also=(AMPLITUDE,))
+    values = parameter_values(model) | {AMPLITUDE: float(stimulus.amplitude)}
+    values |= {name: number(value, name) for name, value in parameters.items()}
+    checked_values(model, {name: np.array([value]) for name, value in values.items()})
+    if not isinstance(precision, str) or precision not in ("float32", "float64"):
+        raise UserError(f'precision = {precision!r}; expected "float32" or "float64"')
+    return values

@@ -100,7 +100,7 @@ def _check_block(
             continue
         known = values[state == OK]
         if (np.isinf(known) if MISSING in array.attrs else ~np.isfinite(known)).any():
-            yield finding(name, "a value that is no number at a point that is ok")
+            yield finding(name, "a non-finite value at a point marked ok")
 
 
 def _key(array: Any, index: tuple[int, ...]) -> tuple[int, ...]:

@@ -204,7 +204,7 @@ def test_a_value_that_is_no_number(store):
     arrays["peak_rate"].flat[3] = np.nan
     stores.write_block(path, block.slices, arrays)
     (finding,) = integrity.check(path)
-    assert "no number at a point that is ok" in finding.what
+    assert "a non-finite value at a point marked ok" in finding.what
 
 
 def test_what_is_no_store_is_one_line(tmp_path, capsys):
