@@ -71,6 +71,7 @@ AMPLIFIED = {
     "wilson_cowan_rk4": 1e-5,
     "across_seeds": 5e-5,
     "across_seeds_by_parts": 5e-5,
+    "delayed": 5e-6,
     "linear_theory": 1e-6,
     "many_areas": 5e-6,
     "quantiles_of_steps": 5e-3,  # values that are equal but for rounding: which marker moves is decided by the last bit

@@ -343,9 +343,7 @@ def test_what_can_not_be_told_is_refused(changing, tmp_path):
         def compute(self, model, points, connectome):
             return super().compute(model, points[: 1 + file.tell()], connectome)
 
-    with pytest.raises(
-        UserError, match=r"_io.TextIOWrapper among what a model or measure uses can't be identified from other"
-    ):
+    with pytest.raises(UserError, match=r"_io.TextIOWrapper among what a model or measure uses can't be identified;"):
         changing(measures=[Kept()]).recipe()
     file.close()
 
