@@ -176,6 +176,21 @@ def test_pictures_compose(opened):
     hv.render(both)
 
 
+def test_what_is_selected_in_one_picture_is_marked_in_the_other(opened):
+    from bokeh.models import GlyphRenderer, Scatter
+
+    ds = opened("table").sel(area="24c").load()
+    linked = hv.link_selections.instance()
+    both = linked(plots.interactive(ds, x="muEE", y="omegaEI") + plots.interactive(ds, x="omegaEI", y="muEE"))
+    linked.selection_expr = hv.dim("muEE") > 31
+    drawn = hv.render(both).select({"type": GlyphRenderer})
+    columns = [renderer.data_source.data for renderer in drawn if isinstance(renderer.glyph, Scatter)]
+    sizes = [len(found["muEE"]) for found in columns if "peak_rate" in found]
+    ok = ds.status == 1
+    assert 0 < int((ok & (ds.muEE > 31)).sum()) < int(ok.sum())
+    assert sorted(sizes) == sorted([int((ok & (ds.muEE > 31)).sum()), int(ok.sum())] * 2)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
