@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -302,9 +303,12 @@ def open_study(path: str | Path) -> xr.Dataset:
     path = place(path)
     check_unchanged(path)
     attributes(path)
-    if earlier.made(path):
-        return as_opened(earlier.as_of_today(xr.open_zarr(for_zarr(path), consolidated=False, chunks={})))
-    return as_opened(xr.open_zarr(for_zarr(path), consolidated=False, chunks=None))
+    with warnings.catch_warnings():
+        # Other people's tools leave files of their own in any folder: .DS_Store, ._zarr.json, Thumbs.db.
+        warnings.filterwarnings("ignore", "Object at .* is not recognized as a component of a Zarr hierarchy")
+        if earlier.made(path):
+            return as_opened(earlier.as_of_today(xr.open_zarr(for_zarr(path), consolidated=False, chunks={})))
+        return as_opened(xr.open_zarr(for_zarr(path), consolidated=False, chunks=None))
 
 
 def as_opened(ds: xr.Dataset) -> xr.Dataset:

@@ -70,6 +70,14 @@ def test_checksums_name_files_of_the_store_alone(store, tmp_path):
             open_study(store)
 
 
+def test_files_of_other_peoples_tools_are_no_matter(store):
+    for folder in (store, store / "peak_rate", store / "status"):
+        for name in (".DS_Store", "._zarr.json", "Thumbs.db", "zarr (conflicted copy).json"):
+            (folder / name).write_bytes(b"\0\1")
+    assert open_study(store).peak_rate.load().notnull().all()
+    assert list(integrity.check(store)) == []
+
+
 def test_lines_that_are_not_ours_are_left_out_of_the_history(store):
     file = store / "status" / "history.jsonl"
     lines = ['{"event": "run"}', "5", "[]", '{"event": "block", "run": {}}', "\0", "[" * 100_000, '{"event": []}']
