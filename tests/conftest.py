@@ -16,6 +16,7 @@ collect_ignore = ["verification/brainpy_notebook.py"]  # a program of its own; l
 
 # A shell that starts the tests in the background makes them, and all that they start, deaf to an interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as `nohup` does to a hangup
 
 
 def pytest_collection_modifyitems(items):

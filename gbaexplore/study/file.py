@@ -8,6 +8,7 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -157,6 +158,7 @@ _BESIDE: dict[str, tuple[Path, bytes]] = {}
 
 
 _LOADING: set[str] = set()
+_ALONE = threading.RLock()  # a worker's threads load a study each, and loading changes sys.path and sys.modules
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
@@ -171,24 +173,25 @@ def _load_module(path: Path, digest: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, str(path)))
     assert spec is not None  # it ends with .py
     assert spec.loader is not None
-    if name in _LOADING:
-        raise UserError(f"{path} loads itself; expected `study = Study(...)` in it")
-    module = importlib.util.module_from_spec(spec)
-    _forget_others(path.parent)
-    before = set(sys.modules)
-    # Before it is executed: dataclasses with postponed annotations look their module up there.
-    sys.modules[name] = module
-    _LOADING.add(name)
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        sys.modules.pop(name, None)
-        raise UserError(_where(error, path)) from error
-    finally:
-        _LOADING.discard(name)
-        sys.path.remove(str(path.parent))
-        _remember(set(sys.modules) - before - {name})
+    with _ALONE:
+        if name in _LOADING:
+            raise UserError(f"{path} loads itself; expected `study = Study(...)` in it")
+        module = importlib.util.module_from_spec(spec)
+        _forget_others(path.parent)
+        before = set(sys.modules)
+        # Before it is executed: dataclasses with postponed annotations look their module up there.
+        sys.modules[name] = module
+        _LOADING.add(name)
+        sys.path.insert(0, str(path.parent))
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:
+            sys.modules.pop(name, None)
+            raise UserError(_where(error, path)) from error
+        finally:
+            _LOADING.discard(name)
+            sys.path.remove(str(path.parent))
+            _remember(set(sys.modules) - before - {name})
     return module
 
 

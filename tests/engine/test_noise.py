@@ -253,7 +253,8 @@ def test_points_that_run_away_with_some_seeds(noisy, run_all):
     single = run_all(noisy(axes={"seed": np.arange(8)}, measures=[Peak()], **parts))
     found = run_all(noisy(axes={"omegaEI": [19.7]}, measures=[AcrossSeeds(Peak(), seeds=8)], **parts))
     assert 0 < found["diverged_share"][0] <= 1
-    assert np.isfinite(found["peak_rate_mean"]).all()
+    # An average over those that did not would be of the small ones.
+    assert np.isnan(found["peak_rate_mean"]).all()
     assert single["status"].shape == (8,)
 
 

@@ -241,7 +241,7 @@ def test_our_datasets_please_xarrays_plots_and_pandas(stores):
     assert {ds[name].dtype.kind for name in ("area", "feedback")} == {"U"}
     assert list(ds.indexes)[:2] == ["muEE", "omegaEI"]
     assert "units" not in ds.hierarchy.attrs
-    (line,) = ds.peak_rate.sel(muEE=30.0, omegaEI=25.0, feedback="on").plot()
+    (line,) = ds.peak_rate.sel(muEE=30.0, omegaEI=25.0, feedback="on").plot(ax=plt.figure().gca())
     assert [tick.get_text() for tick in line.axes.get_xticklabels()][:2] == ["V1", "V2"]
     plt.close("all")
     frame = ds.peak_rate.to_dataframe()

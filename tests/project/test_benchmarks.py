@@ -42,13 +42,13 @@ NAMES = {
         jit(vmap), improved, peaks agree with the kernel's to 1e-#
         kernel, one core, every step, Final
         sgemm (NumPy, # x #), one core
-        XLA's 29x29 @ 29x256, one core
+        XLA's 29x29 @ 29x64, one core
         kernel, Peak, # operations a step
         kernel, Peak / sgemm (NumPy, # x #)
-        kernel, Peak / XLA's 29x29 @ 29x256
+        kernel, Peak / XLA's 29x29 @ 29x64
         kernel, Final, # operations a step
         kernel, Final / sgemm (NumPy, # x #)
-        kernel, Final / XLA's 29x29 @ 29x256
+        kernel, Final / XLA's 29x29 @ 29x64
         kernel, # threads, every step, Peak (value and time)
         jit(vmap), straightforward, all cores, every step
         kernel, # threads / jit(vmap), straightforward, all cores

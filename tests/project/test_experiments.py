@@ -86,7 +86,7 @@ def test_the_local_circuit_tends_to_the_matrix_exponential(point):
 
 def test_the_local_circuit_starts_away_from_rest_and_areas_are_separate():
     assert not LocalCircuit().starts_at_rest({})
-    two = Connectome("two", ("a", "b"), np.zeros(2), np.ones((2, 2)))
+    two = Connectome("two", ("a", "b"), np.zeros(2), 1 - np.eye(2))
     run = simulate(LocalCircuit(), two, Silence(), dt=1e-4, duration=0.2, startE=2.0, precision="float64")
     np.testing.assert_array_equal(run.E.sel(area="a"), run.E.sel(area="b"))
     alone = simulated({}, duration=0.2).E[::5]

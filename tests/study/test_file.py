@@ -1,6 +1,7 @@
 """Study files that are none: one line that says where, exit code 2, and nothing written."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -89,3 +90,15 @@ def test_what_can_not_be_copied_is_told(tmp_path, capsys, content):
     assert cli.main(["new", str(tmp_path / "mine.py"), "--from", str(tmp_path / "theirs.py")]) == 2
     assert "theirs.py" in capsys.readouterr().err
     assert not (tmp_path / "mine.py").exists()
+
+
+def test_threads_of_a_worker_load_a_study_at_the_same_time(tmp_path):
+    file = tmp_path / "slow.py"
+    file.write_text(
+        "import time\nimport gbaexplore as gba\ntime.sleep(0.1)\n"
+        "study = gba.Study(name='slow', model=gba.ThresholdLinear(), axes={'muEE': [28.0, 30.0]}, duration=0.1,\n"
+        "    connectome=gba.load_connectome('macaque29'), measures=[gba.Peak()])\n"
+    )
+    with ThreadPoolExecutor(4) as pool:
+        studies = list(pool.map(load_study, [file] * 4))
+    assert [study.size for study in studies] == [2] * 4
