@@ -20,16 +20,10 @@ from gbaexplore.measures.base import Variable
 from gbaexplore.measures.final import Final
 from gbaexplore.running import runner
 from gbaexplore.store import stores
+from tests.support.browser import LONG_S, NEEDED, launched, sync_api
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
-]
+pytestmark = NEEDED
 COMMAND = Path(sys.executable).with_name("gbaexplore")
-LONG_S = 120  # nothing here takes as long, unless it does not happen at all
 WINDOW = (1.75, 2.6)
 
 # The page's own data, as the browser has it.
@@ -45,6 +39,15 @@ DRAWN = """() => (window.Bokeh?.documents ?? []).some((d) => {
   const map = d.get_model_by_name('map')
   return map != null && Bokeh.index.find_one(map)?.has_finished()
 })"""
+
+# A box is ticked and the point pinned, one directly after the other.
+CHOOSE_AND_PIN = """(ticked) => {
+  const models = Bokeh.documents.flatMap((d) => [...d._all_models.values()])
+  const box = models.find((m) => m.type.endsWith('Checkbox') && m.label === ticked)
+  const pin = models.find((m) => m.type.endsWith('Button') && m.label === 'Pin this point')
+  box.active = !box.active
+  Bokeh.index.find_one(pin).click()
+}"""
 
 # A page in a process without Panel, as the command has it, whose points that are ok are undefined.
 ALL_UNDEFINED = """
@@ -115,7 +118,7 @@ def address(store):
 @pytest.fixture(scope="module")
 def browser():
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=1000 * LONG_S)
+        chromium = launched(playwright)
         yield chromium
         chromium.close()
 
@@ -291,6 +294,18 @@ def test_pins_compare_and_the_link_shows_the_same(visit, address):
     page.get_by_text("Clear").click()
     until(page, lambda: lines(page, "24c")["name"] == [])
     assert lines(again, "24c")["name"] == ["A", "B"], "two visitors do not disturb each other"
+
+
+def test_clicks_in_quick_succession_all_count(visit, address):
+    """Panel handles a click that comes right after a choice without the document's lock."""
+    page = visit(address)
+    click(page, 33.0, 20.0)
+    until(page, lambda: len(lines(page, "24c")["ys"]) == 1)
+    for name in ("A", "B"):
+        page.evaluate(CHOOSE_AND_PIN, "logarithmic colours")
+        until(page, lambda name=name: name in lines(page, "24c")["name"])
+        click(page, 35.0, 24.0)
+        until(page, lambda: len(lines(page, "24c")["ys"]) == 2)
 
 
 @pytest.mark.parametrize(("ending", "head"), [("PNG", b"\x89PNG"), ("SVG", b"<?xml")])

@@ -1,7 +1,6 @@
 """Interactive pictures in a real browser: what stands under the mouse is what the Dataset has."""
 
 import re
-import shutil
 
 import numpy as np
 import panel as pn
@@ -10,14 +9,9 @@ from bokeh.resources import INLINE
 
 from gbaexplore import Peak, Pulse, Study, ThresholdLinear, plots
 from gbaexplore import run as compute
+from tests.support.browser import NEEDED, launched, sync_api
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
-]
+pytestmark = NEEDED
 
 # Where a point of the data is on the page, in pixels.
 WHERE = """([x, y]) => {
@@ -55,7 +49,7 @@ def ds(macaque, tmp_path_factory):
 def shown(tmp_path_factory):
     """A function that opens a picture and returns its page."""
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = launched(playwright)
         folder = tmp_path_factory.mktemp("html")
 
         def show(picture, width=900):

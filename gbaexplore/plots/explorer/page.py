@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import keyword
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -74,8 +75,8 @@ class Explorer(pn.viewable.Viewer):
         self._draw_points()
         self.param.watch(self._axes_changed, ["variable", "x", "y"])
         self.param.watch(self._at_changed, ["at"])
-        self.param.watch(lambda *_: self._draw_map(), ["log"])
-        self.param.watch(lambda *_: self._draw_points(), ["point", "pins", "areas", "population", "log_courses"])
+        self.param.watch(lambda *_: _draw(self._draw_map), ["log"])
+        self.param.watch(lambda *_: _draw(self._draw_points), ["point", "pins", "areas", "population", "log_courses"])
 
     def _offer(self) -> dict[str, Any]:
         """Set what can be chosen; return what is chosen at first."""
@@ -125,15 +126,14 @@ class Explorer(pn.viewable.Viewer):
 
     def _at_changed(self, *_: Any) -> None:
         self._choose()
-        self._draw_map()
+        _draw(self._draw_map)
 
     def _axes_changed(self, *_: Any) -> None:
         if self.x == self.y:  # the other one, then
             self.y = next(axis for axis in self.param["y"].objects if axis != self.x)
             return
         self._choose()
-        self._draw_map()
-        self._draw_points()
+        _draw(self._draw_map, self._draw_points)
 
     def _clicked(self, x: float, y: float) -> None:
         """Take the point whose cell was clicked."""
@@ -214,8 +214,8 @@ class Explorer(pn.viewable.Viewer):
                 self.courses = Courses(self.path, self._study)
                 self._widgets = {}
                 self._choose()
-                self._draw_points()
-            self._draw_map()
+                _draw(self._draw_points)
+            _draw(self._draw_map)
 
     # The view as text: Python, a link.
 
@@ -297,6 +297,12 @@ class Explorer(pn.viewable.Viewer):
         shown = {name: course for name, course in self._found().items() if self._on_this_map(course)}
         looks = maps.states(self.ds)
         return pictures.picture(plane, self.log, shown, self.areas, self.courses.source, looks, ending)
+
+
+def _draw(*parts: Callable[[], None]) -> None:
+    """Draw parts of the page when the document is locked; Panel may handle an event while it is not."""
+    for part in parts:
+        pn.state.execute(part, schedule=True)
 
 
 def _arguments(labels: dict[str, Any]) -> str:
