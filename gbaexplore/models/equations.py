@@ -9,7 +9,7 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from gbaexplore.basics.errors import UserError, defined_at
 from gbaexplore.identity.traced import Traced, traced
 from gbaexplore.models.base import Model
 from gbaexplore.models.parameters import Parameters
+from gbaexplore.models.schemes import SCHEMES, stepped
 from gbaexplore.networks.seen import WIRING, Network
 
 
@@ -42,14 +43,15 @@ class ODEModel(Model):
     where the noise does not depend on the state. `"rk4"` takes no noise.
     """
 
-    method: Literal["euler", "heun", "rk4"] = "euler"
+    method: str = "euler"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.method, str) or self.method not in _METHODS:
-            raise UserError(f'method="{self.method}"; expected one of {", ".join(_METHODS)}')
-        if self.method == "rk4" and self._has_noise:
+        if not isinstance(self.method, str) or self.method not in SCHEMES:
+            raise UserError(f'method="{self.method}"; expected one of {", ".join(SCHEMES)}')
+        if self._has_noise and not SCHEMES[self.method].noise:
+            able = " or ".join(f'"{name}"' for name, scheme in SCHEMES.items() if scheme.noise)
             raise UserError(
-                f'{type(self).__name__} has noise, which method="rk4" does not take; expected "euler" or "heun"'
+                f'{type(self).__name__} has noise, which method="{self.method}" does not take; expected {able}'
             )
 
     @abstractmethod
@@ -81,7 +83,7 @@ class ODEModel(Model):
         return self.state(**dict.fromkeys(self.observables, jnp.zeros_like(net.hierarchy)))
 
     def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float, normal: Any = None) -> Any:
-        return _METHODS[self.method](lambda x: self._slope(x, p, net, stimulus, dt, normal), x, dt)
+        return stepped(SCHEMES[self.method], lambda x: self._slope(x, p, net, stimulus, dt, normal), x, dt)
 
     def _slope(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float = 1.0, normal: Any = None) -> Any:
         """Return dx/dt; with noise, what it adds within this step divided by dt is part of it."""
@@ -160,37 +162,6 @@ class ODEModel(Model):
         """Return parameters that are plain numbers, and a network, as `derivative` gets them."""
         values = {name: np.full(len(net.hierarchy), getattr(p, name), float) for name in self.parameters()}
         return Parameters(values), jax.tree.map(np.asarray, net._replace(wiring_mm=None))
-
-
-def _euler(slope: Callable[[Any], Any], x: Any, dt: float) -> Any:
-    return _moved(x, dt, slope(x))
-
-
-def _heun(slope: Callable[[Any], Any], x: Any, dt: float) -> Any:
-    first = slope(x)
-    second = slope(_moved(x, dt, first))
-    return jax.tree.map(lambda a, k1, k2: a + dt / 2 * (k1 + k2), x, first, second)
-
-
-def _rk4(slope: Callable[[Any], Any], x: Any, dt: float) -> Any:
-    first = slope(x)
-    second = slope(_moved(x, dt / 2, first))
-    third = slope(_moved(x, dt / 2, second))
-    fourth = slope(_moved(x, dt, third))
-    return jax.tree.map(
-        lambda a, k1, k2, k3, k4: a + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4), x, first, second, third, fourth
-    )
-
-
-_METHODS: dict[str, Callable[[Callable[[Any], Any], Any, float], Any]] = {
-    "euler": _euler,
-    "heun": _heun,
-    "rk4": _rk4,
-}
-
-
-def _moved(x: Any, dt: float, slope: Any) -> Any:
-    return jax.tree.map(lambda a, k: a + dt * k, x, slope)
 
 
 @functools.lru_cache

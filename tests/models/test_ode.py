@@ -8,6 +8,7 @@ import pytest
 import scipy.integrate
 
 from gbaexplore import Final, ODEModel, Peak, SpectralAbscissa, Study, UserError, analysis, parameter, simulate
+from gbaexplore.models.schemes import SCHEMES, Scheme
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.pulse import Pulse
 from gbaexplore.stimuli.silence import Silence
@@ -38,8 +39,10 @@ def final(two, method, dt):
     return ds.x.isel(time=-2).values
 
 
-@pytest.mark.parametrize(("method", "order"), [("euler", 1), ("heun", 2), ("rk4", 4)])
-def test_a_method_converges_to_solve_ivp_at_its_order(two, method, order):
+@pytest.mark.parametrize("method", SCHEMES)
+def test_a_method_converges_to_solve_ivp_at_its_order(two, method):
+    order = SCHEMES[method].order
+
     def slope(t, z):
         x, y = z[:2], z[2:]
         return np.r_[y, (1 - x**2) * y - x + 0.5 * (two.fln @ x)]
@@ -49,7 +52,23 @@ def test_a_method_converges_to_solve_ivp_at_its_order(two, method, order):
     steps = [0.02, 0.01, 0.005]
     errors = [np.abs(final(two, method, dt) - exact.y[:2, -1]).max() for dt in steps]
     np.testing.assert_allclose(np.log2(np.divide(errors[:-1], errors[1:])), order, atol=0.15)
-    assert errors[-1] < {1: 1e-2, 2: 1e-4, 4: 1e-9}[order]
+    assert errors[-1] < {1: 1e-2, 2: 1e-4, 3: 1e-6, 4: 1e-9}[order]
+
+
+def test_a_scheme_is_a_row(two, monkeypatch):
+    """Ralston's scheme of order 2: k1 at the old state, k2 two thirds of a step on, weights 1/4 and 3/4."""
+    monkeypatch.setitem(SCHEMES, "ralston", Scheme(2, False, ((3, (2,)), (4, (1, 3)))))
+    test_a_method_converges_to_solve_ivp_at_its_order(two, "ralston")
+    with pytest.raises(UserError, match='which method="ralston" does not take; expected "euler" or "heun"'):
+        Diffusing(method="ralston")
+
+
+def test_the_documentation_lists_every_scheme():
+    """Name, number of slopes, order."""
+    rows = [[cell.strip() for cell in line.split("|")] for line in ODEModel.__doc__.splitlines() if line.count("|") > 4]
+    shown = {row[1].strip('`"'): (row[3], row[4]) for row in rows[2:]}
+    powers = {1: "~ dt"} | {order: f"~ dt^{order}" for order in range(2, 9)}
+    assert shown == {name: (str(len(s.tableau)), powers[s.order]) for name, s in SCHEMES.items()}
 
 
 def test_the_stimulus_is_constant_within_a_step(two):
