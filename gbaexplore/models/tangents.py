@@ -1,0 +1,199 @@
+"""Forward-mode derivatives of a simulation: a model whose state carries its derivatives, and the chain rule for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.extend.core
+import jax.extend.source_info_util
+import jax.numpy as jnp
+import numpy as np
+
+from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.points import AMPLITUDE
+from gbaexplore.models.base import Model
+from gbaexplore.networks.seen import Network
+
+WITH_TANGENTS = "with tangents: "
+"""Before an observable's name, it asks for the observable and its derivatives."""
+_REAL_AMPLITUDE = "stimulus_amplitude"
+
+
+def larger(values: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """Return values in which one parameter is the next larger number."""
+    return {**values, name: np.nextafter(values[name], np.inf)}
+
+
+class Dual(NamedTuple):
+    """Something with its derivatives: for each parameter a tree like it, with None where there are no real numbers."""
+
+    primal: Any
+    tangents: tuple[Any, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an observable of a state; asked for with its tangents, those too."""
+        if name.startswith(WITH_TANGENTS):
+            own = name.removeprefix(WITH_TANGENTS)
+            return Dual(getattr(self.primal, own), tuple(getattr(t, own) for t in self.tangents))
+        return getattr(self.primal, name)
+
+
+@dataclass(frozen=True)
+class TangentModel(Model):
+    """A model whose state carries its derivatives with respect to some parameters."""
+
+    base: Model
+    names: tuple[str, ...]
+
+    @staticmethod
+    def points(points: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the values that this model needs, from those of the model without derivatives."""
+        # The engine's amplitude is 1, so that a step gets the stimulus' level: its derivative needs that alone.
+        amplitude = points[AMPLITUDE]
+        return {**points, _REAL_AMPLITUDE: amplitude, AMPLITUDE: np.ones_like(amplitude)}
+
+    @property
+    def observables(self) -> Mapping[str, str]:  # type: ignore[override]
+        own = self.base.observables
+        return {**own, **{WITH_TANGENTS + name: units for name, units in own.items()}}
+
+    def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
+        rest, tangents = self._pushed(lambda p: dict(self.base.rest(p, net)), p)
+        both = {WITH_TANGENTS + name: Dual(rest[name], tuple(t[name] for t in tangents)) for name in rest}
+        return {**rest, **both}
+
+    def start(self, p: Any, net: Network) -> Dual:
+        return self._pushed(lambda p: self.base.start(p, net), p)
+
+    def step(self, x: Dual, p: Any, net: Network, stimulus: Any, dt: float, *normal: Any) -> Dual:
+        return self._pushed(lambda p, x: self.base.step(x, p, net, p.amplitude * stimulus, dt, *normal), p, x)
+
+    def fitted(self, areas: int, dt: float, precision: str) -> Model:
+        return dataclasses.replace(self, base=self.base.fitted(areas, dt, precision))
+
+    def away(self, x: Dual) -> Any:
+        return [self.base.away(part) for part in (x.primal, *x.tangents)]
+
+    def draws(self, values: Mapping[str, np.ndarray]) -> int:
+        return self.base.draws(values)
+
+    def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
+        # What rests at slightly larger values too has derivatives that rest.
+        return all(map(self.base.starts_at_rest, (values, *(larger(values, name) for name in self.names))))
+
+    def _pushed(self, function: Callable[..., Any], p: Any, *x: Dual) -> Dual:
+        """Return function(p, *x) with its derivatives."""
+        values = dict(vars(p))
+        values[AMPLITUDE] = values.pop(_REAL_AMPLITUDE)
+        chosen = {name: values[name] for name in self.names}
+        # Along its own direction a parameter changes as fast as itself, all others not at all.
+        along = tuple({name: jnp.ones_like(v) if name == own else None for name, v in chosen.items()} for own in chosen)
+        return pushed(lambda chosen, *x: function(type(p)(values | chosen), *x), Dual(chosen, along), *x)
+
+
+def pushed(function: Callable[..., Any], *args: Dual) -> Dual:
+    """Return function(*args) with its derivatives, by the chain rule, operation by operation.
+
+    JAX has a derivative for each operation. But where max or min have a tie, it takes half of either slope; a
+    rectifier at rest sits exactly there, and half a slope at every step is the derivative of nothing.
+    """
+    program, shape = jax.make_jaxpr(function, return_shape=True)(*(arg.primal for arg in args))
+    inputs = [one for arg in args for one in _leaves(arg)]
+    found = [_instantiated(one) for one in _run(program, inputs)]
+    tree: Any = jax.tree.structure(shape)
+    tangents = zip(*(one.tangents for one in found))
+    return Dual(tree.unflatten([one.primal for one in found]), tuple(tree.unflatten(each) for each in tangents))
+
+
+def _leaves(tree: Dual) -> list[Dual]:
+    """Return a tree with derivatives as arrays with derivatives."""
+    primals: list[Any]
+    structure: Any
+    primals, structure = jax.tree.flatten(tree.primal)
+    columns = [structure.flatten_up_to(tangent) for tangent in tree.tangents]
+    return [Dual(primal, tangents) for primal, tangents in zip(primals, zip(*columns))]
+
+
+def _instantiated(array: Dual) -> Dual:
+    """Return the same, with arrays of zeros for derivatives that are 0, so that a loop can carry it."""
+    if not jnp.issubdtype(jnp.result_type(array.primal), jnp.floating):
+        return array
+    zero = jnp.zeros_like(array.primal)
+    return Dual(array.primal, tuple(zero if tangent is None else tangent for tangent in array.tangents))
+
+
+def _run(program: Any, inputs: Sequence[Dual]) -> list[Dual]:
+    """Return a program's results with derivatives; None stands for a derivative that is 0."""
+    nothing = (None,) * len(inputs[0].tangents)
+    constants = [Dual(value, nothing) for value in program.consts]
+    known = dict(zip([*program.jaxpr.constvars, *program.jaxpr.invars], [*constants, *inputs]))
+
+    def value(atom: Any) -> Dual:
+        return Dual(atom.val, nothing) if isinstance(atom, jax.extend.core.Literal) else known[atom]
+
+    for eqn in program.jaxpr.eqns:
+        known |= zip(eqn.outvars, _applied(eqn, [value(atom) for atom in eqn.invars]))
+    return [value(atom) for atom in program.jaxpr.outvars]
+
+
+def _applied(eqn: Any, inputs: Sequence[Dual]) -> list[Dual]:
+    """Return the results of one operation with derivatives."""
+    if eqn.primitive.name == "jit":
+        return _run(eqn.params["jaxpr"], inputs)
+    primals = [one.primal for one in inputs]
+    directions = list(zip(*(one.tangents for one in inputs)))
+    function = functools.partial(_bound, eqn)
+    values = function(*primals)
+    if eqn.primitive in _FURTHER and jnp.issubdtype(jnp.result_type(values[0]), jnp.floating):
+        changes = [_extreme_change(eqn.primitive, primals, tangents) for tangents in directions]
+    else:
+        changes = [_change(eqn, function, primals, tangents) for tangents in directions]
+    return [Dual(v, each) for v, each in zip(values, zip(*changes))]
+
+
+def _bound(eqn: Any, *primals: Any) -> list[Any]:
+    found = eqn.primitive.bind(*primals, **eqn.primitive.get_bind_params(eqn.params))
+    return list(found) if eqn.primitive.multiple_results else [found]
+
+
+def _change(eqn: Any, function: Callable[..., list[Any]], primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
+    """Return how fast the results change if the inputs change as fast as `tangents`."""
+    moving = [i for i, tangent in enumerate(tangents) if tangent is not None]
+    if not moving:
+        return [None] * len(eqn.outvars)
+
+    def of(*moved: Any) -> list[Any]:
+        full = list(primals)
+        for i, primal in zip(moving, moved):
+            full[i] = primal
+        return function(*full)
+
+    try:
+        _, found = jax.jvp(of, [primals[i] for i in moving], [tangents[i] for i in moving])
+    except Exception as error:
+        where = jax.extend.source_info_util.summarize(eqn.source_info)
+        raise UserError(f"JAX can't differentiate {eqn.primitive} ({where}): {error}") from None
+    return [None if one.dtype == jax.dtypes.float0 else one for one in found]
+
+
+_FURTHER = {jax.lax.max_p: jnp.greater, jax.lax.min_p: jnp.less}
+
+
+def _extreme_change(primitive: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
+    """Return how fast a maximum or minimum changes: as its argument, at a tie as the one that gets further."""
+    further = _FURTHER[primitive]
+    (a, b), (da, db) = primals, tangents
+    if da is None and db is None:
+        return [None]
+    first = further(a, b) | ((a == b) & further(0.0 if da is None else da, 0.0 if db is None else db))
+    # A product with 0 or 1, because vmap turns the layout round for a choice between what is batched and what is not.
+    if db is None:
+        return [da * first]
+    if da is None:
+        return [db * ~first]
+    return [jnp.where(first, da, db)]
