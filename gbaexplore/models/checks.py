@@ -46,21 +46,11 @@ def checked_start(model: Model, x: Any, areas: int) -> Any:
     """Return the state that `model.start` made.
 
     Raises:
-        UserError: it is no NamedTuple with the observables in it, (area,) each.
+        UserError: it is not a NamedTuple with the observables in it, (area,) each.
     """
-    where = defined_at(type(model).start)
-    if not hasattr(x, "_fields") or not all(hasattr(x, name) for name in model.observables):
-        raise UserError(
-            f"{type(model).__name__}.start returns {_fields_of(x)}; expected a NamedTuple with the observables among "
-            f"its fields: {', '.join(model.observables)}{where}"
-        )
-    for name in model.observables:
-        if any(np.shape(array) != (areas,) for array in jax.tree.leaves(getattr(x, name))):
-            raise UserError(
-                f"{type(model).__name__}.start makes {name} of shape {np.shape(getattr(x, name))}; expected one number "
-                f"per area: ({areas},){where}"
-            )
-    return x
+    fits = hasattr(x, "_fields") and all(hasattr(x, name) for name in model.observables)
+    expected = f"a NamedTuple with the observables among its fields: {', '.join(model.observables)}"
+    return checked(model, "start", x, fits, expected, dict.fromkeys(model.observables, np.empty(areas)))
 
 
 def checked_rest(model: Model, rates: Any, areas: int) -> Any:
@@ -69,19 +59,9 @@ def checked_rest(model: Model, rates: Any, areas: int) -> Any:
     Raises:
         UserError: they are not (area,) of each observable.
     """
-    where, kind = defined_at(type(model).rest), type(model).__name__
-    if not isinstance(rates, Mapping) or not set(model.observables) <= set(rates):
-        raise UserError(
-            f"{kind}.rest returns {_fields_of(rates)}; expected {{observable: rates}} for "
-            f"{', '.join(model.observables)}{where}"
-        )
-    for name in model.observables:
-        if np.shape(rates[name]) != (areas,):
-            raise UserError(
-                f"{kind}.rest makes {name} of shape {np.shape(rates[name])}; expected one number per area: "
-                f"({areas},){where}"
-            )
-    return rates
+    fits = isinstance(rates, Mapping) and set(model.observables) <= set(rates)
+    expected = f"{{observable: rates}} for {', '.join(model.observables)}"
+    return checked(model, "rest", rates, fits, expected, dict.fromkeys(model.observables, np.empty(areas)))
 
 
 def checked_step(model: Model, x: Any, new: Any) -> Any:
@@ -90,21 +70,41 @@ def checked_step(model: Model, x: Any, new: Any) -> Any:
     Raises:
         UserError: it is not a state like the one before: other fields, shapes or types of number.
     """
-    where = defined_at(type(model).step)
     structure: Any = jax.tree.structure(x)
-    if structure != jax.tree.structure(new):
-        raise UserError(
-            f"{type(model).__name__}.step returns {_fields_of(new)}; expected a {type(x).__name__} as it got: "
-            f"{', '.join(x._fields)}{where}"
-        )
-    for name, before, after in zip(x._fields, x, new):
-        for a, b in zip(jax.tree.leaves(before), jax.tree.leaves(after)):
-            if np.shape(a) != np.shape(b) or jnp.result_type(a) != jnp.result_type(b):
+    fits = structure == jax.tree.structure(new)
+    expected = f"a {type(x).__name__} as it got: {', '.join(x._fields)}"
+    return checked(model, "step", new, fits, expected, dict(zip(x._fields, x)), typed=True)
+
+
+def checked(
+    model: Model, method: str, found: Any, fits: bool, expected: str, like: Mapping[str, Any], typed: bool = False
+) -> Any:
+    """Return what a method of a model returned.
+
+    Args:
+        fits: whether it is what it should be, shapes apart; `expected` says in words what that is.
+        like: {variable: an array of the expected shape, or a tree of them}; of the expected type of number, if `typed`.
+
+    Raises:
+        UserError: it does not fit, or has another shape or type of number.
+    """
+    what, where = f"{type(model).__name__}.{method}", defined_at(getattr(type(model), method))
+    if not fits:
+        raise UserError(f"{what} returns {_fields_of(found)}; expected {expected}{where}")
+    for name, before in like.items():
+        part = found[name] if isinstance(found, Mapping) else getattr(found, name)
+        for a, b in zip(jax.tree.leaves(jax.tree.broadcast(before, part)), jax.tree.leaves(part)):
+            wanted, kind = np.shape(a), jnp.result_type(a)
+            if typed and (np.shape(b), jnp.result_type(b)) != (wanted, kind):
                 raise UserError(
-                    f"{type(model).__name__}.step makes {name} {jnp.result_type(b)} of shape {np.shape(b)}; expected "
-                    f"{jnp.result_type(a)} of shape {np.shape(a)}, as before the step{where}"
+                    f"{what} makes {name} {jnp.result_type(b)} of shape {np.shape(b)}; expected {kind} of shape "
+                    f"{wanted}, as before the step{where}"
                 )
-    return new
+            if np.shape(b) != wanted:
+                raise UserError(
+                    f"{what} makes {name} of shape {np.shape(b)}; expected one number per area: {wanted}{where}"
+                )
+    return found
 
 
 def _fields_of(x: Any) -> str:

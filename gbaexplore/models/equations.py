@@ -15,9 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, defined_at
+from gbaexplore.basics.errors import UserError
 from gbaexplore.identity.traced import Traced, traced
 from gbaexplore.models.base import Model
+from gbaexplore.models.checks import checked
 from gbaexplore.models.parameters import Parameters
 from gbaexplore.models.schemes import SCHEMES, stepped
 from gbaexplore.networks.seen import WIRING, Network
@@ -98,20 +99,10 @@ class ODEModel(Model):
         nothing = dict.fromkeys(x._fields, jnp.zeros_like(x[0]))
         return self._checked("diffusion", nothing | dict(self.diffusion(x, p, net)), x)
 
-    def _checked(self, what: str, found: Any, x: Any) -> Any:
-        kind, where = type(self).__name__, defined_at(getattr(type(self), what))
-        if not isinstance(found, Mapping) or set(found) != set(x._fields):
-            names = ", ".join(map(str, found)) if isinstance(found, Mapping) else f"a {type(found).__name__}"
-            raise UserError(
-                f"{kind}.{what} returns {names}; expected {{variable: {what}}} for {', '.join(x._fields)}{where}"
-            )
-        for name, before in zip(x._fields, x):
-            if np.shape(found[name]) != np.shape(before):
-                raise UserError(
-                    f"{kind}.{what} makes {name} of shape {np.shape(found[name])}; expected one number per area: "
-                    f"{np.shape(before)}{where}"
-                )
-        return type(x)(**found)
+    def _checked(self, method: str, found: Any, x: Any) -> Any:
+        fits = isinstance(found, Mapping) and set(found) == set(x._fields)
+        expected = f"{{variable: {method}}} for {', '.join(x._fields)}"
+        return type(x)(**checked(self, method, found, fits, expected, dict(zip(x._fields, x))))
 
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
         """Return the derivative's matrix at the start, without stimulus, by automatic differentiation: 1/s.

@@ -42,7 +42,7 @@ MISTAKES = {
     "misspelt parameter": (DERIVATIVE + '{"E": -p.muee * x.E, "a": x.a}', 'no parameter "muee"; did you mean "muEE"'),
     "misspelt variable": (DERIVATIVE + '{"E": -x.F, "a": x.a}', "AttributeError: 'State' object has no attribute 'F'"),
     "shapes that do not fit": (DERIVATIVE + '{"E": net.fln @ x.E[:1], "a": x.a}', "TypeError: .*shape"),
-    "a derivative is missing": (DERIVATIVE + '{"E": -x.E}', "Own.derivative returns E; expected .* for E, a"),
+    "a derivative is missing": (DERIVATIVE + '{"E": -x.E}', "Own.derivative returns a dict of E; expected .* for E, a"),
     "no mapping": (DERIVATIVE + "-x.E", r"Own.derivative returns a \w*; expected .* for E, a"),
     "a sum over areas": (DERIVATIVE + '{"E": x.E.sum(), "a": x.a}', r"Own.derivative makes E of shape \(\); .*\(2,\)"),
     "an exception": (DERIVATIVE + '{"E": x.E * [1, 2][5], "a": x.a}', "IndexError: list index out of range"),
@@ -61,6 +61,10 @@ MISTAKES = {
         r"Own.start makes E of shape \(\); expected one number per area: \(2,\)",
     ),
     "a start that is NaN": ("def start(self, p, net): return State(jnp.nan * p.tau, p.tau)", "Own is not finite"),
+    "a rest of other shape": (
+        'def rest(self, p, net): return {"E": 0 * p.tau, "a": 0.0}',
+        r"Own.rest makes a of shape \(\); expected one number per area: \(2,\)",
+    ),
     "a rest without a field": ('def rest(self, p, net): return {"a": 0 * p.tau}', "Own.rest returns a dict of a;"),
 }  # fmt: skip
 

@@ -213,5 +213,5 @@ def test_mistakes_with_noise(two):
         def diffusion(self, x, p, net):
             return {"z": p.sigma}
 
-    with pytest.raises(UserError, match=r"Wrong.diffusion returns x, z; expected \{variable: diffusion\} for x"):
+    with pytest.raises(UserError, match=r"Wrong.diffusion returns a dict of x, z; exp.* \{variable: diffusion\} for x"):
         simulate(Wrong(), two, Silence(), duration=0.01)
