@@ -10,8 +10,7 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA
-from gbaexplore.store.recipe import RECIPE
-from gbaexplore.study.variants import variant_name
+from gbaexplore.store.recipe import RECIPE, variant_name
 
 if TYPE_CHECKING:
     import xarray as xr

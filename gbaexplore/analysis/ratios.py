@@ -67,7 +67,7 @@ def _parameter_values(ds: xr.Dataset, name: str) -> xr.DataArray:
     """Return a parameter's value at each point: a coordinate, or what the study's recipe says of each variant."""
     import xarray as xr
 
-    from gbaexplore.study.variants import variant_name
+    from gbaexplore.store.recipe import variant_name
 
     if name in ds.coords:
         return ds[name].reset_coords(drop=True)

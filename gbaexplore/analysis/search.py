@@ -16,9 +16,9 @@ from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import COMPUTED, DIVERGED, STATUS, canonical
 from gbaexplore.basics.numbers import number, whole_number
 from gbaexplore.basics.points import NOISE, SEED
-from gbaexplore.store.recipe import explained
+from gbaexplore.store.recipe import explained, variant_name
 from gbaexplore.study.study import Study
-from gbaexplore.study.variants import Variant, variant_name
+from gbaexplore.study.variants import Variant
 
 if TYPE_CHECKING:
     import xarray as xr

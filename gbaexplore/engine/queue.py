@@ -64,7 +64,7 @@ def simulate_batch(
     key = key or programs.key(programs.program(plan.batch))
     if plan.batch.late is None:
         return _queue(plan, key, seen, points, count, size)
-    # Points of one velocity share their delays: a queue for each, all with one program.
+    # Points of one velocity share their delays: a queue for each, with one of few programs.
     own = {name: np.resize(values, max(count, 1)) for name, values in points.items()}
     velocity = own.get(VELOCITY, np.full(max(count, 1), dict(plan.batch.fixed).get(VELOCITY)))
     groups = [np.flatnonzero(velocity == v) for v in np.unique(velocity)] if count else [np.arange(1)]

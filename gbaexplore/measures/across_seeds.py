@@ -59,13 +59,15 @@ class AcrossSeeds(SolvedMeasure):
     def variables(self, model: Model) -> dict[str, Variable]:
         found = {}
         missing = "with some seeds the point diverged, or there is no such value"
-        for name, (dims, units, doc, *_) in self.measure.variables(model).items():
-            found[f"{name}_mean"] = Variable(dims, units, f"mean over seeds: {doc}", missing)
+        for name, variable in self.measure.variables(model).items():
+            dims, units, doc = variable.dims, variable.units, variable.long_name
+            each = Variable(dims, units, f"mean over seeds: {doc}", missing, comment=variable.comment)
+            found[f"{name}_mean"] = each
             square = f"{units}2" if units.isalpha() else f"({units})2"
-            found[f"{name}_variance"] = Variable(dims, square, f"variance over seeds: {doc}", missing)
+            found[f"{name}_variance"] = each._replace(units=square, long_name=f"variance over seeds: {doc}")
             if self.quantiles:
                 along = (f"seed_quantile{self.suffix}", *dims)
-                found[f"{name}_quantile"] = Variable(along, units, f"quantile over seeds: {doc}", missing)
+                found[f"{name}_quantile"] = each._replace(dims=along, long_name=f"quantile over seeds: {doc}")
         share = Variable((), "1", "share of the seeds with which the point diverged", if_diverged=True)
         return {**found, "diverged_share": share}
 

@@ -55,10 +55,13 @@ class Variable(NamedTuple):
     dims: tuple[str, ...]
     units: str
     long_name: str
+    """Short enough to stand beside a colour bar; what more there is to say is the comment."""
     missing: str = ""
     """When it is NaN at a point that is ok, such as "where no peak was found"; "" if that means a fault."""
     if_diverged: bool = False
     """Whether it has a value at points that diverged; else it is NaN there."""
+    comment: str = ""
+    """What more there is to say of it, such as "from the start of the window"; an attribute of the Dataset."""
 
 
 def without_diverged(

@@ -25,8 +25,10 @@ class Peak(StreamingMeasure):
     def variables(self, model: Model) -> dict[str, Variable]:
         name, units = self.observable(model), model.observables[self.observable(model)]
         return {
-            "peak_rate": Variable(("area",), units, f"peak change of {name} from the start of the window"),
-            "time_to_peak": Variable(("area",), "s", f"time from stimulus onset to the peak of {name}"),
+            "peak_rate": Variable(("area",), units, f"peak change of {name}", comment="from the start of the window"),
+            "time_to_peak": Variable(
+                ("area",), "s", f"time to the peak of {name}", comment="from the onset of the stimulus"
+            ),
         }
 
     def init(self, change: Any, run: Run) -> Any:

@@ -121,6 +121,15 @@ def columns_of(ds: xr.Dataset, x: str | None, y: str | None) -> tuple[str, str]:
     return pair
 
 
+def without_single(ds: xr.Dataset) -> xr.Dataset:
+    """Return a Dataset without axes of a single label; a table of a single parameter is an axis of numbers."""
+    ds = ds.squeeze([axis for axis in axes_of(ds) if ds.sizes[axis] == 1])
+    for axis, columns in tables_of(ds).items():
+        if axis in ds.dims and len(differing := differing_columns(ds, columns)) < 2:
+            ds = ds.swap_dims({axis: (differing or columns)[0]})
+    return ds
+
+
 def differing_columns(ds: xr.Dataset, columns: list[str]) -> list[str]:
     """Return which of some columns have more than one value."""
     return [name for name in columns if float(ds[name].max()) > float(ds[name].min())]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.basics.errors import UserError, listing, unknown
 from gbaexplore.basics.names import AREA, STATUS, unit
 from gbaexplore.basics.points import SEED
 from gbaexplore.plots import elements
-from gbaexplore.plots.explorer.charts import STATE_COLOURS
 from gbaexplore.plots.fields import (
     areas_along,
     axes_of,
@@ -24,12 +24,15 @@ from gbaexplore.plots.fields import (
     differing_columns,
     norm_of,
     variables_of,
+    without_single,
 )
-from gbaexplore.running.replay import Replay
+from gbaexplore.plots.style import STATE_COLOURS
 from gbaexplore.store.recipe import tables_of
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from gbaexplore.running.replay import Replay
 
 MOST_CELLS = 250_000  # that a browser draws one by one
 _MOST_LINES = 12  # that have room beside each other; labels that are more get a selector
@@ -80,21 +83,15 @@ def interactive(
 
     if scale not in ("log", "linear", None):
         raise UserError(f'scale="{scale}"; expected "log" or "linear", or None to have it chosen')
-    ds = _squeezed(checked_dataset(ds))
+    ds = checked_dataset(ds)
+    ds = without_single(ds) if STATUS in ds else ds.squeeze()
     field = _field(ds, variable)
     picture = _Picture(ds, field, *_arrangement(ds, field, x, y, by), scale)
-    return picture.drawn() if store is None else picture.with_courses(Replay(store))
+    if store is None:
+        return picture.drawn()
+    from gbaexplore.running.replay import Replay  # which loads the simulator
 
-
-def _squeezed(ds: xr.Dataset) -> xr.Dataset:
-    """Return the Dataset without dimensions of a single label; a table of a single parameter is an axis of numbers."""
-    if STATUS not in ds:
-        return ds.squeeze()
-    ds = ds.squeeze([axis for axis in axes_of(ds) if ds.sizes[axis] == 1])
-    for axis, columns in tables_of(ds).items():
-        if axis in ds.dims and len(differing := differing_columns(ds, columns)) < 2:
-            ds = ds.swap_dims({axis: (differing or columns)[0]})
-    return ds
+    return picture.with_courses(Replay(store))
 
 
 def _field(ds: xr.Dataset, name: str | None) -> xr.DataArray:
@@ -269,7 +266,7 @@ class _Picture:
         return (picture + self.selected(courses, [tap])).opts(shared_axes=False)
 
     def _tapped(self, x: float | None, y: float | None) -> dict[str, Any]:
-        """Return the point nearest to a position, by its labels; the first before there was any."""
+        """Return the point nearest to a position, by its labels; before there was any, one in the middle."""
         along, up = (self.ds[name].values for name in self.over)
         if x is None or y is None:
             x, y = along[len(along) // 2], up[len(up) // 2]
@@ -278,24 +275,25 @@ class _Picture:
                 name: values[np.abs(values - v).argmin()].item()
                 for name, values, v in zip(self.over, (along, up), (x, y))
             }
-        distance = np.hypot((along - x) / np.ptp(along), (up - y) / np.ptp(up))
+        distance = np.hypot((along - x) / (np.ptp(along) or 1.0), (up - y) / (np.ptp(up) or 1.0))
         return {str(self.table): self.ds[self.table].values[distance.argmin()].item()}
 
     def _axes_at(self, labels: tuple[Any, ...]) -> dict[str, Any]:
         return {dim: label for dim, label in zip(self.free, labels) if dim in axes_of(self.ds)}
 
     def _areas(self, labels: tuple[Any, ...]) -> list[str]:
-        """Return the areas to draw: the one that is selected, or else the first and the last."""
+        """Return the areas to draw: the one that is selected, or else the stimulated one and the last."""
         chosen = [str(label) for dim, label in zip(self.free, labels) if dim == AREA]
-        areas = [str(area) for area in self.ds[AREA].values] if AREA in self.ds else []
-        return chosen or areas[:1] + areas[-1:]
+        if chosen or AREA not in self.ds.dims:
+            return chosen or [str(area) for area in np.atleast_1d(self.ds[AREA].values)]
+        return list(dict.fromkeys(source_and_target(self.ds)))
 
 
 def _courses(replay: Replay, point: dict[str, Any], areas: list[str]) -> Any:
     """Return the time courses of a point of a store, in some areas."""
     course = replay.simulate(point, None, 5)
     name = next(str(variable) for variable in course.data_vars if AREA in course[variable].dims)
-    course = course.sel({AREA: areas}) if areas else course
+    course = course.sel({AREA: areas})
     title = ", ".join(_label(replay.ds, axis, label) for axis, label in point.items())
     return elements.lines(course[name], None, "time", "linear", AREA).opts(title=title)
 

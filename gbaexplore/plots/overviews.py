@@ -19,7 +19,6 @@ from gbaexplore.plots.fields import (
     axes_of,
     checked_dataset,
     columns_of,
-    differing_columns,
     field_of,
     norm_of,
     numeric_axes,
@@ -27,6 +26,7 @@ from gbaexplore.plots.fields import (
     sizes_of,
     value_of,
     variables_of,
+    without_single,
 )
 from gbaexplore.plots.lines import points_of, profile, sweep, traces
 from gbaexplore.plots.maps import colour_bar, paint, spot
@@ -56,10 +56,7 @@ def overview(ds: xr.Dataset) -> Figure:
     Raises:
         UserError: it would take more than twelve panels, or there is nothing that could be drawn.
     """
-    ds = checked_dataset(ds).squeeze([axis for axis in axes_of(ds) if ds.sizes[axis] == 1])
-    for axis, columns in tables_of(ds).items():
-        if len(differing := differing_columns(ds, columns)) < 2:
-            ds = ds.swap_dims({axis: (differing or columns)[0]})
+    ds = without_single(checked_dataset(ds))
     draw, inner = _suitable(ds)
     outer = [axis for axis in axes_of(ds) if axis not in inner]
     count = math.prod(ds.sizes[axis] for axis in outer)

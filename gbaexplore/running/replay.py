@@ -26,9 +26,8 @@ from gbaexplore.running.simulate import one_point
 from gbaexplore.stimuli.base import AbstractStimulus, pieces_of
 from gbaexplore.stimuli.recorded import Recorded
 from gbaexplore.store import stores
-from gbaexplore.store.recipe import tables
+from gbaexplore.store.recipe import tables, variant_name
 from gbaexplore.study.study import Study
-from gbaexplore.study.variants import variant_name
 
 if TYPE_CHECKING:
     import xarray as xr

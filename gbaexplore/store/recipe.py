@@ -20,6 +20,11 @@ RECIPE = "gbaexplore_recipe"
 """The attribute of a Dataset that holds its recipe."""
 
 
+def variant_name(labels: Mapping[str, str]) -> str:
+    """Return what a recipe calls the combination of these labels."""
+    return " ".join(f"{axis}={label}" for axis, label in labels.items()) or "all"
+
+
 def identity(recipe: Recipe) -> Recipe:
     """Return a recipe without what only describes: names of classes, settings that the programs contain.
 

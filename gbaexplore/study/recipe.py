@@ -15,12 +15,12 @@ from gbaexplore.identity.revisions import FORMAT, REVISIONS
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import pieces_of
 from gbaexplore.stimuli.recorded import dataset_of
-from gbaexplore.store.recipe import course_hash
+from gbaexplore.store.recipe import course_hash, variant_name
 from gbaexplore.store.stores import input_name
 from gbaexplore.study.made import made
 from gbaexplore.study.settings import Settings
 from gbaexplore.study.simulation import Simulation
-from gbaexplore.study.variants import Variant, variant_name
+from gbaexplore.study.variants import Variant
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -46,6 +46,7 @@ def template(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
         shape = grid.shape + tuple(len(extra[d][0]) for d in variable.dims)
         chunks = blocks.shape + shape[len(grid.shape) :]
         attrs = {"long_name": variable.long_name, "units": variable.units}
+        attrs |= {"comment": variable.comment} if variable.comment else {}
         attrs |= {MISSING: variable.missing} if variable.missing else {}
         empty = da.full(shape, np.nan, dtype=settings.precision, chunks=chunks)
         ds[name] = ((*grid.names, *variable.dims), empty, attrs)

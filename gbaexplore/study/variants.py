@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from gbaexplore.networks.axes import same_areas
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import AbstractStimulus
 from gbaexplore.stimuli.silence import Silence
+from gbaexplore.store.recipe import variant_name
 from gbaexplore.study.grid import Grid
 
 _KINDS: dict[str, tuple[type, str]] = {
@@ -95,11 +96,6 @@ class Variants:
             connectome=_one_of(Connectome, [*objects, self.connectome], 'connectome=load_connectome("macaque29")'),
             stimulus=_one_of(AbstractStimulus, [*objects, self.stimulus], "", otherwise=Silence()),
         )
-
-
-def variant_name(labels: Mapping[str, str]) -> str:
-    """Return what a recipe calls the combination of these labels."""
-    return " ".join(f"{axis}={label}" for axis, label in labels.items()) or "all"
 
 
 def _one_of(kind: type, candidates: list[Any], hint: str, otherwise: Any = None) -> Any:

@@ -1,7 +1,10 @@
 """Interactive pictures in a real browser: what stands under the mouse is what the Dataset has."""
 
+import ast
 import re
+from pathlib import Path
 
+import hvplot.xarray  # noqa: F401 - gives Datasets their .hvplot
 import numpy as np
 import panel as pn
 import pytest
@@ -12,6 +15,7 @@ from gbaexplore import run as compute
 from tests.support.browser import NEEDED, launched, sync_api
 
 pytestmark = NEEDED
+PAGE = Path(__file__).parents[2] / "docs/how-to/interactive.md"
 
 # Where a point of the data is on the page, in pixels.
 WHERE = """([x, y]) => {
@@ -24,6 +28,8 @@ WHERE = """([x, y]) => {
   const at = (scale, v) => scale.compute(typeof v === 'string' ? v : v)
   return [box.left + at(view.frame.x_scale, x), box.top + at(view.frame.y_scale, y)]
 }"""
+RENDERERS = """() => Bokeh.documents.flatMap((d) => [...d._all_models.values()])
+  .filter((m) => m.type === 'Figure').reduce((n, m) => n + m.renderers.length, 0)"""
 TOLD = """() => {
   const found = []
   const look = (root) => { for (const e of root.querySelectorAll('*')) {
@@ -90,6 +96,16 @@ def test_the_value_under_the_mouse_is_the_datasets(ds, shown):
     assert page.problems == []
 
 
+def test_plain_hvplot_tells_the_datasets_value_too(ds, shown):
+    part = ds.peak_rate.sel(area="24c", feedback="on")
+    page = shown(part.hvplot(x="muEE", y="omegaEI"))
+    for muEE, omegaEI in ((30.0, 19.0), (38.0, 26.0)):
+        value = part.sel(muEE=muEE, omegaEI=omegaEI).item()
+        told = under_the_mouse(page, muEE, omegaEI)
+        assert any(found == pytest.approx(value, rel=2e-3) for found in numbers(told)), (value, told)
+    assert page.problems == []
+
+
 def test_a_point_that_diverged_tells_no_number(ds, shown):
     part = ds.sel(area="24c", feedback="on")
     page = shown(plots.interactive(part, "peak_rate"))
@@ -105,6 +121,23 @@ def test_a_profile_tells_the_area_and_its_value(ds, shown):
     told = under_the_mouse(page, "V4", value)
     assert "V4" in told
     assert any(found == pytest.approx(value, rel=2e-3) for found in numbers(told)), (value, told)
+
+
+def test_every_picture_of_the_how_to_page_is_drawn(shown, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    space, drawn = {}, 0
+    for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
+        for statement in ast.parse(block).body:
+            if not isinstance(statement, ast.Expr):
+                exec(compile(ast.Module([statement], []), PAGE.name, "exec"), space)
+                continue
+            picture = eval(compile(ast.Expression(statement.value), PAGE.name, "eval"), space)
+            page = shown(picture)
+            assert page.problems == [], ast.unparse(statement)
+            assert page.evaluate(RENDERERS) > 0, ast.unparse(statement)
+            page.close()
+            drawn += 1
+    assert drawn >= 16
 
 
 @pytest.mark.parametrize("width", [900, 390])
