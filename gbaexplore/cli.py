@@ -1,4 +1,4 @@
-"""The command line: thin, and quick to start; what a command needs is imported inside it."""
+"""The command line: thin and quick to start; each command imports what it needs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _ended(code: int) -> int:
-    """Return the exit code; a thread that still computes a block, which may take long, is not waited for."""
+    """Return the exit code without waiting for a thread that still computes a block."""
     import os
     import threading
 
@@ -66,7 +66,7 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
     try:
         return _parser().parse_args(argv)
     except SystemExit:
-        streams.flush()  # of what --help has printed
+        streams.flush()  # the text that --help has printed
         raise
 
 
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Version(argparse.Action):
-    """Print the version: importlib.metadata is only imported when it is asked for."""
+    """Print the version; importlib.metadata is imported only then."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, nargs=0, **kwargs)  # type: ignore[misc, arg-type]
@@ -97,7 +97,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-# What several commands take.
+# Arguments that several commands share.
 
 
 def _add_store(command: argparse.ArgumentParser) -> None:
@@ -123,13 +123,13 @@ def _workers(text: str) -> int:
 
 def _address(text: str) -> str:
     if not re.fullmatch(r"(\w+://)?[^\s/]+:\d{1,5}", text):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no address; expected one such as tcp://127.0.0.1:8786")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not an address; expected one such as tcp://127.0.0.1:8786")
     return text
 
 
 def _host(text: str) -> str:
     if not text.strip():
-        raise argparse.ArgumentTypeError("nothing is no address; expected one of this machine, such as 127.0.0.1")
+        raise argparse.ArgumentTypeError("the address is empty; expected one of this machine, such as 127.0.0.1")
     return text
 
 
@@ -143,7 +143,7 @@ def _whole_number(text: str, least: int, most: int) -> int:
     return int(text)
 
 
-# The commands, each below its arguments.
+# Each command follows its arguments.
 
 
 def _add_run(commands: Commands) -> None:
@@ -230,7 +230,7 @@ def _check(args: argparse.Namespace) -> int:
         return 1 if damaged else 0
     beyond = integrity.repair(path, findings)
     if beyond:
-        say("what is no chunk can't be repaired: restore the files, or move the store away and run the study again")
+        say("only chunks can be repaired: restore the other files, or move the store away and run the study again")
         return 1
     say("repaired: what was removed is pending now; `gbaexplore run` with its study computes it again")
     return 0

@@ -1,4 +1,4 @@
-"""Designs: which points to compute where a product of axes would be too many, as tables of parameters."""
+"""Designs: tables of points for studies whose product of axes would be too large."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _MOST_POINTS = 2**31
 
 
 def latin_hypercube(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: int = 0) -> pd.DataFrame:
-    """Return n points of which each parameter takes one value in every n-th part of its range.
+    """Return n points such that each parameter has one value in every n-th part of its range.
 
-    Another n gives other points: a store can't be extended with them. `halton` and `sobol` can.
+    Another n gives other points, so such a store can't be extended; stores of `halton` and `sobol` can.
 
     Args:
-        n: how many points.
+        n: number of points.
         ranges: parameter -> (low, high).
-        log: parameters whose logarithm is spread evenly.
-        seed: another one gives other points.
+        log: names of parameters whose logarithm is spread evenly.
+        seed: of the random numbers.
 
     Returns:
-        A column for each parameter, a row for each point; `axes={"point": ...}` of a Study takes it.
+        A table with a column for each parameter and a row for each point, for `axes={"point": ...}` of a Study.
 
     Raises:
-        UserError: n or the seed is no whole number, or a range no range.
+        UserError: n or the seed is not a whole number, or a range is not one.
 
     Source: McKay, Beckman & Conover (1979), Technometrics 21:239-245.
     """
@@ -69,17 +69,17 @@ def sobol(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: int = 0) -
 
 
 def saltelli(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: int = 0) -> pd.DataFrame:
-    """Return the points from which `analysis.sobol_indices` tells how much each parameter matters: n (d + 2) of them.
+    """Return the n (d + 2) points that `analysis.sobol_indices` needs to rank d parameters.
 
     They come in n groups of d + 2, for d parameters: a point A, a point B, and for each parameter A with this one taken
     from B. A and B are halves of one Sobol point in 2 d dimensions. A design of larger n begins with the same points.
 
     Args:
-        n: how many groups, a power of 2; with 1,024 the indices of a few parameters are right to some 0.01.
+        n: number of groups, a power of 2; with 1,024 the indices of a few parameters are accurate to about 0.01.
         ranges, log, seed: as `latin_hypercube` takes them; parameters are independent, each evenly spread.
 
     Raises:
-        UserError: as `latin_hypercube`; n is no power of 2.
+        UserError: as `latin_hypercube`; n is not a power of 2.
 
     Source: Saltelli et al. (2010), Comput. Phys. Commun. 181:259-270.
     """
@@ -94,15 +94,15 @@ def saltelli(n: int, ranges: Ranges, *, log: Collection[str] = (), seed: int = 0
 
 
 def _sequence(n: int, dimensions: int, seed: int) -> np.ndarray:
-    """The first n of a Sobol sequence, (n, dimensions) in [0, 1)."""
+    """Return the first n points of a Sobol sequence, (n, dimensions) in [0, 1)."""
     from scipy.stats import qmc
 
-    # A whole power of 2 is drawn, because SciPy warns of anything else. 64 bits: more than float64 has.
+    # A power of 2 is drawn, because SciPy warns about any other number; 64 bits are more than float64 has.
     return qmc.Sobol(dimensions, rng=seed, bits=64).random_base2((n - 1).bit_length())[:n]
 
 
 def _scaled(unit: np.ndarray, ranges: Ranges, log: Collection[str]) -> pd.DataFrame:
-    """Spread columns that are in [0, 1) over ranges."""
+    """Scale columns in [0, 1) to ranges."""
     import pandas as pd
 
     columns = {}
@@ -124,7 +124,7 @@ def _checked(n: Any, ranges: Any, log: Collection[str], seed: Any) -> tuple[int,
             raise UserError(f'range of "{name}" is {ends!r}; expected two numbers (low, high), low < high')
         low = pair[0]
         if name in log and low <= 0:
-            raise UserError(f'range of "{name}" is {ends!r}, of which there is no logarithm; expected low > 0')
+            raise UserError(f'range of "{name}" is {ends!r}, which has no logarithm; expected low > 0')
     for name in log:
         if name not in ranges:
             raise UserError(unknown(f'log has "{name}"', name, ranges, "Ranges"))

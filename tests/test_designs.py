@@ -64,7 +64,7 @@ def test_a_longer_sequence_begins_with_the_same_points(design):
         (dict(ranges={"muEE": (2, 1)}), r'range of "muEE" is \(2, 1\); expected two numbers \(low, high\), low < high'),
         (dict(ranges={"muEE": 3}), 'range of "muEE" is 3; expected two numbers'),
         (dict(ranges={"muEE": (0, np.inf)}), 'range of "muEE" .*; expected (two|finite) numbers'),
-        (dict(log=["muIE"]), r'range of "muIE" is \(-1, 1\), of which there is no logarithm; expected low > 0'),
+        (dict(log=["muIE"]), r'range of "muIE" is \(-1, 1\), which has no logarithm; expected low > 0'),
         (dict(log=["muEe"]), 'log has "muEe"; did you mean "muEE"'),
     ],
 )

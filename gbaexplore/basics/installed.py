@@ -1,4 +1,4 @@
-"""Which code is installed, and which is its user's own."""
+"""Telling installed code from the user's own."""
 
 import functools
 import site

@@ -1,4 +1,4 @@
-"""The one way in for numbers and arrays that users give: checked, and converted to float64.
+"""The one entrance for numbers and arrays from users: checked and converted to float64.
 
 Missing values, None, True, False and text are not numbers. Quantities are refused, because their units would be lost.
 """
@@ -20,7 +20,7 @@ from gbaexplore.basics.names import canonical, decimals
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _KINDS = {"b": "True and False", "c": "complex numbers", "M": "dates", "m": "times", "V": "records"}
 _KINDS |= dict.fromkeys("UST", "text")
-_LABELLED = ("numpy", "pandas", "xarray", "dask", "jax", "jaxlib")  # what these call a unit is a label, or a column
+_LABELLED = ("numpy", "pandas", "xarray", "dask", "jax", "jaxlib")  # their "unit" is a label or a column
 
 
 def number(value: Any, what: str, units: str = "1") -> float:
@@ -86,7 +86,7 @@ def coordinates(values: Any, what: str) -> np.ndarray:
     """Return the numbers of an axis or a column, (n,), made `canonical`.
 
     Raises:
-        UserError: an element is not a finite number; there is none; more than one dimension.
+        UserError: an element is not a finite number; no element; more than one dimension.
     """
     found = _plain(values, what, "finite numbers")
     if found.ndim != 1 or not found.size:
@@ -120,7 +120,7 @@ def _plain(values: Any, what: str, expected: str) -> np.ndarray:
         if not isinstance(values, np.ndarray) and hasattr(values, "toarray"):  # a sparse matrix
             values = values.toarray()
         found = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
-    except Exception as error:  # of whichever library: any
+    except Exception as error:  # any error of any library
         raise UserError(f"{what} can't be read as an array ({text_of(error)}); expected {expected}") from None
     kind = found.dtype.kind
     if kind in "iuf":

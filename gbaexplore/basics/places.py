@@ -34,7 +34,7 @@ def place(where: str | Path) -> Path:
         path = UPath(text.rstrip("/") if isinstance(where, str) and url[2] else where)
         path.fs  # noqa: B018 - what it needs is imported now
         why = "" if remote(cast(Path, path)) else "no such kind of URL is known"
-    except Exception as error:  # of a package for some kind of URL: any
+    except Exception as error:  # any error of a package for some kind of URL
         why = text_of(error)
     if why:
         raise UserError(
@@ -73,7 +73,7 @@ def _path(text: str) -> Path:
         user = text[1:].partition("/")[0]
         raise UserError(f"{text}: there is no user {user} on this machine; for a file of that name, write ./{text}")
     path = Path(expanded)
-    # Path drops the dot of "./~", which would be another path the next time.
+    # Path drops the dot of "./~", which would be another path when it is read again.
     return path.absolute() if str(path).startswith("~") or _URL.match(str(path)) else path
 
 
@@ -139,12 +139,12 @@ def _seen(path: Path) -> bool:
     # In an object store we may have access to some folders only.
     try:
         return path.exists()
-    except Exception:  # of an object store's client: any
+    except Exception:  # any error of an object store's client
         return False
 
 
 def exists(path: Path) -> bool:
-    """Return whether there is something at a path.
+    """Return whether anything is at a path.
 
     Raises:
         UserError: the path can't be looked up (its name is too long, permission or access is missing).
@@ -155,13 +155,13 @@ def exists(path: Path) -> bool:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except Exception as error:  # of an object store's client: any
+    except Exception as error:  # any error of an object store's client
         raise UserError(f"{path} can't be looked at: {reason(error)}; choose another name or --store") from None
     return True
 
 
 def reason(error: Exception) -> str:
-    """Return why a place can't be used, in a few words."""
+    """Return, in a few words, why a path can't be used."""
     return getattr(error, "strerror", None) or text_of(error, 120)
 
 
@@ -184,7 +184,7 @@ def writing(path: Path, fix: str, errors: type[Exception] = OSError) -> Iterator
     """Raise UserError, with the reason and the fix, if the body fails to write to a path.
 
     Args:
-        errors: that mean failure; an object store's client may raise any.
+        errors: the exceptions that mean failure; an object store's client may raise any.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Standard input, output and error: closed, full, with few letters, or read by no one any more."""
+"""Standard input, output and error, which may be closed, full, ASCII only, or abandoned by their reader."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from gbaexplore.basics.errors import UserError, printable
 
 
 class NobodyReads(Exception):
-    """The reader of standard output has gone, as in `gbaexplore info ... | head`."""
+    """The reader of standard output is gone, as in `gbaexplore info ... | head`."""
 
 
 def prepare() -> None:
     """Make the three streams usable, however the program was started.
 
-    One that is closed becomes the null device; else the next file that is opened, in a store perhaps, would take its
-    number, and all that is printed. Letters that a stream can't take are escaped.
+    A closed stream becomes the null device; otherwise the next file that is opened, perhaps in a store, would get its
+    number and everything that is printed. Characters that a stream can't encode are escaped.
     """
     while (spare := os.open(os.devnull, os.O_RDWR)) < 3:
         os.set_inheritable(spare, True)
@@ -31,17 +31,17 @@ def prepare() -> None:
 
 
 def say(*lines: object) -> None:
-    """Print lines to standard output, `printable`: labels of a store are among them.
+    """Print lines to standard output, made `printable` because they contain labels from stores.
 
     Raises:
-        NobodyReads: its reader has gone.
+        NobodyReads: its reader is gone.
         UserError: it can't be written to.
     """
     flush("".join(f"{printable(line)}\n" for text in lines for line in str(text).split("\n")))
 
 
 def flush(text: str = "") -> None:
-    """Write text to standard output, with what it still holds; raises what `say` raises."""
+    """Flush standard output, with more text; raises what `say` raises."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -53,7 +53,7 @@ def flush(text: str = "") -> None:
 
 
 def complain(text: str) -> None:
-    """Print a line to standard error, if it can be."""
+    """Print a line to standard error, if possible."""
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:
@@ -61,7 +61,7 @@ def complain(text: str) -> None:
 
 
 def drop(number: int) -> None:
-    """Let a stream go to the null device: what it still holds can be written nowhere else when the program ends."""
+    """Redirect a stream to the null device, so that its buffer can be flushed when the program ends."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, number)
     os.close(null)

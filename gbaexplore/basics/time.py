@@ -17,7 +17,7 @@ def whole_steps(time_s: float, dt: float, what: str) -> int:
     if not abs(exact) < 2**53:
         raise UserError(f"{what} = {time_s:g} s is {exact:g} steps of dt = {dt:g} s; expected fewer than 2^53")
     steps = round(exact)
-    if abs(exact - steps) > max(1e-6, 1e-12 * abs(exact)):  # the latter: rounding of the two times
+    if abs(exact - steps) > max(1e-6, 1e-12 * abs(exact)):  # the second term: rounding of the two times
         raise UserError(
             f"{what} = {time_s:g} s is {exact:.12g} steps of dt = {dt:g} s; expected a whole number of steps: "
             f"use {steps * dt:.12g} s, or another dt"

@@ -1,4 +1,4 @@
-"""Where blocks are computed: threads, worker processes or a dask scheduler; and Ctrl-C while they are."""
+"""Where blocks are computed: threads, worker processes or a dask scheduler; and Ctrl-C meanwhile."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def client_of(workers: int | None, scheduler: str | None) -> Iterator[Any]:
     import dask.config
     import distributed
 
-    # Who computed something that did not survive is looked into by the dispatch, not by the scheduler.
+    # The dispatch, not the scheduler, finds out which task killed a worker.
     settings = {"distributed.comm.timeouts.connect": f"{_CONNECT_S}s", "distributed.scheduler.allowed-failures": 0}
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(settings))
@@ -46,9 +46,9 @@ def _local_cluster(workers: int | None) -> Any:
                 n_workers=workers or 1,
                 threads_per_worker=1 if workers else os.cpu_count(),
                 dashboard_address=None,
-                # Even without a dashboard the scheduler serves HTTP, and warns if its usual port is taken.
+                # Even without a dashboard the scheduler serves HTTP and warns if its default port is taken.
                 scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-                silence_logs="CRITICAL",  # what fails is told by the outcome of its block
+                silence_logs="CRITICAL",  # failures are reported by the outcomes of their blocks
             )
     except RuntimeError as error:
         raise UserError(
@@ -69,10 +69,10 @@ def _connect(address: str) -> Any:
 
     scheme = address.split("://")[0] if "://" in address else "tcp"
     try:
-        # Asked first: a client of an unknown scheme would leave its thread behind, and complain at the end.
+        # Checked first: a client of an unknown scheme would leave its thread behind and print errors at exit.
         if scheme not in backends:
             raise ValueError(f"unknown address scheme {scheme!r}")
-        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # a scheduler that goes is told by us
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # we report a scheduler that goes away
         client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
         client.wait_for_workers(1, timeout=_CONNECT_S)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
@@ -85,11 +85,11 @@ def _connect(address: str) -> Any:
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Keep Ctrl-C waiting, and from all threads and processes that are started meanwhile.
+    """Hold Ctrl-C back, here and in all threads and processes started meanwhile.
 
-    A worker's process must not be stopped by it half-way: Ctrl-C is for this process, which tells the workers.
+    It must not stop a worker process half-way: Ctrl-C is for this process, which tells the workers.
     """
-    # It is started with the first process otherwise, and then unblocks the signal.
+    # Otherwise it starts with the first process and then unblocks the signal.
     multiprocessing.resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -100,9 +100,9 @@ def _interrupts_blocked() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Keep a collection on another thread from meeting the callbacks that a starting cluster adds.
+    """Keep garbage collection on other threads away from the callbacks that a starting cluster adds.
 
-    distributed times collections, and prints a traceback for one whose start it has not seen.
+    distributed times collections and prints a traceback for one whose start it has missed.
     """
     gc.disable()
     try:

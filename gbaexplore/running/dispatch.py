@@ -1,4 +1,4 @@
-"""Blocks to dask workers, as tasks, and what becomes of them; whatever workers and scheduler go through meanwhile."""
+"""Blocks as dask tasks, and their outcomes, whatever happens to workers and scheduler meanwhile."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from gbaexplore.running.worker import HERE, Outcome, compute, pickled, source_of
 from gbaexplore.store import stores
 from gbaexplore.study.study import Study
 
-_TASKS_AHEAD = 2  # per worker thread: none waits, and the scheduler holds little
-_ASK_S = 0.3  # how often a run looks whether Ctrl-C was pressed, and how many workers there are
-_NO_WORKER_S = 60.0  # after which worker processes of our own are not waited for any more
+_TASKS_AHEAD = 2  # per worker thread, so that none waits and the scheduler holds few
+_ASK_S = 0.3  # how often a run checks for Ctrl-C and counts the workers
+_NO_WORKER_S = 60.0  # how long to wait for our own worker processes to come back
 _LOGGER = logging.getLogger(__name__)
 
 
 def outcomes(client: Any, study: Study, path: Path, todo: list[int], interrupts: Interrupts) -> Iterator[Outcome]:
-    """Compute blocks on a client's workers and yield what becomes of each.
+    """Compute blocks on a client's workers and yield the outcome of each.
 
     Raises:
-        UserError: a worker can't take part; the scheduler or all worker processes have gone.
+        UserError: a worker can't take part; the scheduler or all worker processes are gone.
         OSError: the store can't be written to.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     dispatch = _Dispatch(client, study, path, interrupts)
     try:
         yield from dispatch.run(queues(study, todo, lambda: dispatch.threads))
-        # When a worker dies, dask knows which tasks it had, not which of them it died of: each alone tells.
+        # When a worker dies, dask knows which tasks it had, not which of them killed it: each is tried alone.
         for index in sorted(dispatch.suspects):
             yield from dispatch.run([[index]], alone=True)
     finally:
@@ -45,7 +45,7 @@ def outcomes(client: Any, study: Study, path: Path, todo: list[int], interrupts:
 
 
 def queues(study: Study, todo: list[int], threads: Callable[[], int]) -> Iterator[list[int]]:
-    """Yield blocks to be computed as one queue: many while much is left, then few, so that all end together."""
+    """Yield groups of blocks to compute as one queue: large first, small towards the end, so that all end together."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for index in todo:
         groups.setdefault(tuple(study.variant_of(study.blocks()[index]).labels.values()), []).append(index)
@@ -59,7 +59,7 @@ def queues(study: Study, todo: list[int], threads: Callable[[], int]) -> Iterato
 
 
 class _Dispatch:
-    """Tasks that have been submitted, a few ahead of the workers."""
+    """Submitted tasks, a few ahead of the workers."""
 
     def __init__(self, client: Any, study: Study, path: Path, interrupts: Interrupts) -> None:
         self.client, self.study, self.path, self.interrupts = client, study, path, interrupts
@@ -75,7 +75,7 @@ class _Dispatch:
             self.threads = self._count_threads()
 
     def run(self, waiting: Iterable[list[int]], alone: bool = False) -> Iterator[Outcome]:
-        """Yield what becomes of the blocks of each task; those of a lost one are suspects, unless it was alone."""
+        """Yield the outcomes of each task's blocks; the blocks of a lost task are suspects, unless it had one."""
         waiting = iter(waiting)
         while True:
             with _scheduler():
@@ -86,7 +86,7 @@ class _Dispatch:
                 done = self._done()
             for future in done:
                 yield from self._of_task(future, self.tasks.pop(future), alone)
-            # A question to the scheduler, whose answer names every worker: not with each task.
+            # The scheduler's answer names every worker, so it is not asked with each task.
             if time.monotonic() - self._counted > _ASK_S:
                 with _scheduler():
                     self._counted = time.monotonic()
@@ -100,20 +100,20 @@ class _Dispatch:
             future.add_done_callback(lambda _: self._ended.set())
 
     def _done(self) -> list[Any]:
-        # Each task calls once, because to wait for the first of all takes as long as there are tasks. One that is
-        # lost after its call, with a worker that has just gone, is computed again by dask: it is looked for.
+        # Each task calls back, because waiting for the first of all takes time in proportion to their number. dask
+        # repeats a task that is lost after its call, together with its worker, so its result is checked for.
         self._ended.wait(_ASK_S)
         self._ended.clear()
         return [future for future in self.tasks if future.done() and future.status != "lost"]
 
     def _of_task(self, future: Any, task: list[int], alone: bool) -> list[Outcome]:
-        """Return what became of a task's blocks: by its own word, or, of one that got lost, by ours."""
+        """Return the outcomes of a task's blocks: its own, or ours if it was lost."""
         from distributed.scheduler import KilledWorker
 
         with _scheduler():
             if future.status == "finished":
                 return future.result()
-            if future.status == "cancelled":  # as all are when the connection to the scheduler is lost
+            if future.status == "cancelled":  # as all tasks are when the connection to the scheduler is lost
                 raise CancelledError
             error = future.exception()
         if isinstance(error, (UserError, OSError)):
@@ -139,10 +139,10 @@ class _Dispatch:
         return found
 
     def _count_threads(self) -> int:
-        """Return how many threads compute; workers come and go.
+        """Return the number of computing threads; workers come and go.
 
         Raises:
-            UserError: worker processes of our own have gone, and none is started again.
+            UserError: our own worker processes are gone and none is restarted.
         """
         threads = sum(self.client.nthreads().values())
         if threads:
@@ -153,47 +153,47 @@ class _Dispatch:
             raise UserError("no worker process is left, and none starts; finished blocks are kept: run again")
         elif self.client.cluster is None and time.monotonic() - self._lonely_since > _ASK_S:
             _LOGGER.warning("no dask worker is left; waiting for one (Ctrl-C stops; finished blocks are kept)")
-            self._lonely_since = math.inf  # said once
+            self._lonely_since = math.inf  # reported once
         return max(1, threads)
 
     def close(self) -> None:
-        """Let go of what has not been computed."""
+        """Cancel the tasks that have not been computed."""
         del HERE[self._source.key]
-        with contextlib.suppress(Exception):  # the scheduler may have gone
+        with contextlib.suppress(Exception):  # the scheduler may be gone
             self.client.cancel(list(self.tasks))
 
 
 @contextlib.contextmanager
 def _scheduler() -> Iterator[None]:
-    """Say that the scheduler has gone when it has."""
+    """Turn the errors of a scheduler that is gone into a UserError."""
     try:
         yield
     except (CancelledError, OSError) as error:
         raise UserError(
-            f"the dask scheduler has gone ({type(error).__name__}); finished blocks are kept: start another, and run "
+            f"the dask scheduler is gone ({type(error).__name__}); finished blocks are kept: start another, and run "
             "again"
         ) from None
 
 
 def _called(call: bytes, *more: Any) -> Any:
-    """Call a pickled function. Where it can't be imported the task fails; unpickled by dask, the worker would."""
+    """Call a pickled function. One that can't be imported fails its task here; if dask unpickled it, its worker."""
     import pickle
 
     function, *args = pickle.loads(call)
     return function(*args, *more)
 
 
-_called.__module__ = "__main__"  # so it is itself sent by value, not by the name of a module that may be lacking
+_called.__module__ = "__main__"  # sent by value itself, since the worker may lack this module
 
 
 def _sent(client: Any, study: Study) -> Any:
-    """Give a study to a scheduler, for workers that can't load its file; None where there are none."""
+    """Send a study to the scheduler for workers that can't load its file; return None if there are no such workers."""
     if client.cluster is not None and (study.source is not None or not client.cluster.processes):
         return None
     try:
-        # As a task, not as data that one worker holds: the scheduler repeats it if that worker is lost.
+        # As a task, not as data: the scheduler repeats a task whose worker is lost.
         return client.submit(bytes, pickled(study), pure=False)
     except UserError:
         if study.source is None:
             raise
-        return None  # the workers may see the file
+        return None  # all workers may see the file

@@ -1,4 +1,4 @@
-"""A study file's figure: what is missing is computed, then it is drawn."""
+"""A study file's figure: compute the missing points, then draw."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gbaexplore.study.file import load_study_file
 def make(
     name: str, store: Path, out: Path, workers: int | None = None, scheduler: str | None = None
 ) -> tuple[runner.Report, list[Path]]:
-    """Return what was computed and the pictures' paths, PNG and SVG.
+    """Draw a study file's figure; return the run's report and the paths of the pictures, PNG and SVG.
 
     Raises:
         UserError: as `load_study_file` and `run` do; the file draws nothing; `out` can't be written to.
@@ -24,13 +24,13 @@ def make(
     if file.draw is None:
         raise UserError(f"{file.path} has no figure; expected `def draw(ds)` that returns a matplotlib Figure")
     pictures = [out / f"{file.study.name}.{ending}" for ending in ("png", "svg")]
-    check_writable(pictures[0])  # before it takes long
+    check_writable(pictures[0])  # before the long part
     report = runner.execute(file.study, store, workers, scheduler, progress=Progress)
 
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    mpl.use("agg")  # files are wanted, and there may be no display
+    mpl.use("agg")  # pictures go to files, and there may be no display
     try:
         figure = file.draw(open_study(report.path))
     except UserError:

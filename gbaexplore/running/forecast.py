@@ -1,4 +1,4 @@
-"""What a run would take: points, blocks, disk, memory and time, from blocks that are computed and not kept."""
+"""Forecast of a run: points, blocks, disk, memory and time, from a few blocks that are computed and thrown away."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gbaexplore.study.study import Study
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run of a study would take."""
+    """The forecast of a study's run."""
 
     path: Path
     points: int
@@ -49,9 +49,9 @@ class Forecast:
 
 
 def forecast(study: Study, store: Path, workers: int | None = None, shrink: bool = False) -> Forecast:
-    """Return what `run` would take with threads in this process, or with a number of worker processes.
+    """Return the forecast of `run` with threads in this process, or with a number of worker processes.
 
-    A block for each worker is really computed, all at once, into a temporary folder.
+    One block for each worker is computed, all at once, into a temporary folder.
 
     Raises:
         UserError: as `run` does.
@@ -69,7 +69,7 @@ def forecast(study: Study, store: Path, workers: int | None = None, shrink: bool
             written, whole = sum(map(_size, values)), _size(report.path)
         probed = sum(blocks[i].size for i in probes)
         seconds = report.start_seconds + (report.seconds - report.start_seconds) * max(1, todo.points / probed)
-        # Labels and a table's parameters are there for all points already.
+        # Labels and a table's parameters are already stored for all points.
         disk = whole - written + round(written / probed * study.size)
     return Forecast(
         path=path,

@@ -1,6 +1,6 @@
-"""Ctrl-C, and what else asks a program to end, as something to ask for.
+"""Ctrl-C, and other requests to end, as a condition to check.
 
-As an exception it is raised wherever the main thread happens to be, and lost in callbacks and in libraries that
+An exception is raised wherever the main thread happens to be, and is lost in callbacks and in libraries that
 catch everything.
 """
 
@@ -16,14 +16,14 @@ _pressed = threading.Event()
 
 
 def watch() -> None:
-    """Raise KeyboardInterrupt when Ctrl-C is pressed, as Python does, and remember it in case that is lost.
+    """Raise KeyboardInterrupt when Ctrl-C is pressed, as Python does, and remember it in case the exception is lost.
 
     A batch system's SIGTERM and the end of a terminal (SIGHUP, unless `nohup` has it ignored) count as Ctrl-C.
     """
 
     def handle(_: int, frame: FrameType | None) -> None:
         _pressed.set()
-        # There Python would print it and go on.
+        # Python would print it there and go on.
         if frame is None or frame.f_code.co_name != "_xla_gc_callback":
             raise KeyboardInterrupt
 
@@ -35,7 +35,7 @@ def watch() -> None:
 
 
 class Interrupts:
-    """While it is entered, Ctrl-C raises nothing; what was pressed before counts."""
+    """A context in which Ctrl-C raises nothing until `check`; an earlier Ctrl-C counts too."""
 
     def __enter__(self) -> Interrupts:
         self._before: dict[signal.Signals, Any] = {}
@@ -53,6 +53,6 @@ class Interrupts:
         if _pressed.is_set():
             import logging
 
-            # What is closed in a hurry complains about it.
+            # Libraries that are closed in a hurry log errors.
             logging.getLogger("distributed").setLevel(logging.CRITICAL)
             raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""How far a run is: a bar in a terminal, plain lines elsewhere."""
+"""A run's progress: a bar in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Progress:
         self.said = self.started
 
     def add(self, points: int) -> None:
-        """Count points as done, and say so."""
+        """Count points as done and show it."""
         self.done += points
         now = time.monotonic()
         if self.terminal:
@@ -33,12 +33,12 @@ class Progress:
             self._write(f"{self}\n")
 
     def close(self) -> None:
-        """End the bar's line."""
+        """Finish the bar's line."""
         if self.terminal and self.done:
             self._write("\n")
 
     def _write(self, text: str) -> None:
-        """Write, if it can be: a run goes on when its terminal has gone."""
+        """Write if possible: a run goes on when its terminal is gone."""
         with contextlib.suppress(OSError):
             self.out.write(text)
             self.out.flush()

@@ -1,4 +1,4 @@
-"""Whether the numbers of a store are those that its study gives now: a sample of its points, computed again."""
+"""Proof that a study still gives the numbers of its store: a sample of points is computed again."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from gbaexplore.store.regrid import Extension, carried
 if TYPE_CHECKING:
     from gbaexplore.study.study import Study
 
-POINTS = 32  # at least, and one of each combination of labels
-_ROUNDING = {"float32": 5e-5, "float64": 1e-9}  # relative: what another compiler or processor may change
+POINTS = 32  # at least, and one for each combination of labels
+_ROUNDING = {"float32": 5e-5, "float64": 1e-9}  # relative differences that another compiler or processor may make
 
 
 @dataclass(frozen=True)
 class Proof:
-    """That a sample of a store's points has the numbers that its study gives now."""
+    """The result of a proof: a sample of the store's points has the study's numbers."""
 
     points: int
     largest: float
-    """Largest difference that was found, relative."""
+    """Largest relative difference."""
 
     def __str__(self) -> str:
         same = "to the bit" if self.largest == 0 else f"to {self.largest:.1g} relative"
@@ -39,11 +39,11 @@ def prove(study: Study, path: Path, change: Extension) -> Proof:
     """Compute a sample of a store's finished points again.
 
     Args:
-        study: in any blocks.
-        change: how the store's grid lies in the study's.
+        study: the study, in any blocks.
+        change: how the store's grid maps onto the study's.
 
     Raises:
-        UserError: a point has other numbers, which is named; or it can't be computed.
+        UserError: a point, which is named, has other numbers or can't be computed.
     """
     count, largest = 0, 0.0
     for index, which in _sample(study, ~change.pending):
@@ -56,7 +56,7 @@ def prove(study: Study, path: Path, change: Extension) -> Proof:
 
 
 def _sample(study: Study, done: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield blocks and which of their points to compute: spread over the grid, some of each combination of labels."""
+    """Yield blocks with masks of points to compute: spread over the grid, some of each combination of labels."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for index, block in enumerate(study.blocks()):
         if done[block.slices].any():
@@ -73,17 +73,17 @@ def _sample(study: Study, done: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _spread(length: int, count: int) -> list[int]:
-    """Return so many positions in a list, or all of them, the first and the last among them."""
+    """Return `count` positions spread over a list, the first and last among them; all if there are fewer."""
     return sorted(set(np.linspace(0, length - 1, min(length, count)).round().astype(int).tolist()))
 
 
 def _compare(
     study: Study, path: Path, index: int, which: np.ndarray, theirs: dict[str, np.ndarray], ours: dict[str, np.ndarray]
 ) -> float:
-    """Return the largest relative difference of two sets of points' values.
+    """Return the largest relative difference between two sets of values.
 
     Raises:
-        UserError: they are not the same, as nearly as another compiler would compute them.
+        UserError: they differ by more than another compiler would cause.
     """
     largest = 0.0
     for name in [STATUS, *(n for n in ours if n != STATUS)]:
@@ -112,12 +112,12 @@ def _compare(
 
 
 def _allowed(study: Study, name: str, a: np.ndarray, b: np.ndarray) -> Any:
-    """Return how much rounding may change values, (point, ...)."""
+    """Return how far rounding may change values, (point, ...)."""
     rounding = _ROUNDING[study.precision]
     # Along time or frequency a value may be near zero beside large ones; areas differ by orders of magnitude.
     over = tuple(range(1, a.ndim - 1))
     scale = np.maximum(np.abs(a), np.abs(b)).max(axis=over, keepdims=True, initial=0.0)
-    # What is counted in steps may fall on the next one.
+    # A time that is counted in steps may fall on the next one.
     return rounding * scale + (1.01 * study.dt if study.variables[name].units == "s" else 0.0)
 
 

@@ -1,4 +1,4 @@
-"""A point of a store, simulated afresh from what the store knows of how it was made."""
+"""Replaying a point of a store: simulating it anew from the store's own recipe and inputs."""
 
 from __future__ import annotations
 
@@ -49,20 +49,20 @@ def replay(
     Args:
         window: (start, stop) of the samples to return, s; the whole run if None.
         every: return every n-th sample.
-        study: what the store was made with, if its model is not one of gbaexplore's: a store holds no code.
-        labels: the point, a label of every axis that has more than one.
+        study: the store's study; needed if its model is not one of gbaexplore's, because a store holds no code.
+        labels: the point: a label of every axis with more than one.
 
     Raises:
-        UserError: it is not a store, or no label of it; its model is another now, or needs the study.
+        UserError: it is not a store; an unknown label; the model has changed since, or needs the study.
     """
     return Replay(store, study).simulate(labels, window, every)
 
 
 class Replay:
-    """The points of a store, to be simulated one after another.
+    """The points of a store, ready to be simulated one after another.
 
     Raises:
-        UserError: it is not a store; the study is not what it was made with.
+        UserError: it is not a store; it was made with another study.
     """
 
     def __init__(self, store: str | Path, study: Study | None = None) -> None:
@@ -81,7 +81,7 @@ class Replay:
         names = there["variants"].keys() & ours["variants"].keys()
         if missing := there["variants"].keys() - names:
             raise UserError(
-                f'{self.path} has "{min(missing)}", which the study has not; expected the study that it was made with'
+                f'{self.path} has "{min(missing)}", which the study lacks; expected the study that it was made with'
             )
         both = [
             {**recipe, "axes": {}, "order": {}, "variants": {name: recipe["variants"][name] for name in names}}
@@ -96,12 +96,12 @@ class Replay:
 
     @property
     def observables(self) -> list[str]:
-        """What the model has time courses of."""
+        """Names of the model's observables."""
         model, *_ = self._objects({axis: labels[0] for axis, labels in self.axes.items()})
         return list(model.observables)
 
     def simulate(self, labels: dict[str, Any], window: tuple[float, float] | None = None, every: int = 5) -> xr.Dataset:
-        """Return the time courses of the point at these labels, with its parameters as attributes."""
+        """Return the time courses of the point at these labels; its parameters are attributes."""
         at = self.position(labels)
         point = {axis: self.axes[axis][i] for axis, i in at.items()}
         model, connectome, stimulus = self._objects(point)
@@ -119,15 +119,15 @@ class Replay:
         return ds.assign_attrs(rows | {axis: v for axis, v in point.items() if isinstance(v, str)})
 
     def _at(self, name: str, at: dict[str, int]) -> float:
-        """The value of a coordinate that may be along several axes."""
+        """Return the value of a coordinate that may vary along several axes."""
         coordinate = self.ds[name]
         return float(coordinate.isel({axis: i for axis, i in at.items() if axis in coordinate.dims}))
 
     def position(self, labels: dict[str, Any]) -> dict[str, int]:
-        """Return where labels are on each axis; numbers are compared to 12 digits.
+        """Return the position of labels on each axis; numbers are compared to 12 digits.
 
         Raises:
-            UserError: an unknown axis, no label where there are several, or one that is not there.
+            UserError: an unknown axis or label, or an axis with several labels and none given.
         """
         for axis in labels:
             if axis not in self.axes:
@@ -169,7 +169,7 @@ class Replay:
         return self._parts[name]
 
     def _check_model(self, model: Model, connectome: Connectome, stimulus: AbstractStimulus, name: str) -> None:
-        """Raise UserError if a shipped model computes something else now than for the store."""
+        """Raise UserError if a shipped model has changed since the store was made."""
         recipe, variant = self.recipe, self.recipe["variants"][name]
         values = {parameter: np.array([value]) for parameter, value in variant["parameters"].items()}
         values |= {parameter: self.ds[parameter].values.ravel() for parameter in _listed(recipe)}
@@ -211,13 +211,13 @@ class Replay:
 
 
 def _listed(recipe: dict[str, Any]) -> list[str]:
-    """The parameters that axes of numbers give, and tables' columns."""
+    """Return the parameters of numeric axes and of tables' columns."""
     numbers = [axis for axis, values in recipe["axes"].items() if isinstance(values, list)]
     return [*numbers, *(name for names in tables(recipe).values() for name in names)]
 
 
 def _connectome(ds: xr.Dataset) -> Connectome:
-    """The inverse of `Connectome.to_dataset`."""
+    """Return the connectome in a Dataset: the inverse of `Connectome.to_dataset`."""
     areas = tuple(str(area) for area in ds["area"].values)
     return Connectome(ds.attrs["name"], areas, **{str(name): array.values for name, array in ds.data_vars.items()})
 

@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Report:
-    """What a run did."""
+    """The report of a run."""
 
     path: Path
     points: int
     computed: int = 0
     seconds: float = 0.0
-    start_seconds: float = 0.0  # of these, before the first block
+    start_seconds: float = 0.0  # included in `seconds`, before the first block
     carried: Extension | None = None
     proof: Proof | None = None
     errors: list[str] = field(default_factory=list)
@@ -84,18 +84,18 @@ class Report:
 def run(
     study: Study, store: str | Path = "store", workers: int | None = None, scheduler: str | None = None
 ) -> xr.Dataset:
-    """Compute what is missing of a study and return its Dataset.
+    """Compute the missing points of a study and return its Dataset.
 
     Args:
-        store: the folder that holds `<name>.zarr`, or the store itself if it ends in .zarr; or a URL of either in an
+        store: the folder for `<name>.zarr`, or the store itself if it ends in .zarr; or the URL of either in an
             object store. `~` is the home folder.
         workers: None for threads in this process (one per core), else that many processes; a script that
             asks for processes needs the usual `if __name__ == "__main__":` around it.
         scheduler: address of a running dask scheduler, "tcp://host:port".
 
     Raises:
-        UserError: the store is another study's or can't be written to; no scheduler at the address.
-        RuntimeError: points failed (they are marked in `status`; the rest is computed).
+        UserError: the store belongs to another study or can't be written to; no scheduler at the address.
+        RuntimeError: points failed (they are marked in `status`; the rest are computed).
     """
     report = execute(study, place(store), workers, scheduler)
     if report.errors:
@@ -104,28 +104,28 @@ def run(
 
 
 def store_path(study: Study, store: Path) -> Path:
-    """Return where a study's store is: at a path that is a store's, or in a folder of stores."""
+    """Return the path of a study's store, given the store itself or a folder of stores."""
     return store if names_store(store) else store / f"{study.name}.zarr"
 
 
 class Todo(NamedTuple):
-    """What is to be done for a study."""
+    """What remains to compute of a study."""
 
-    study: Study  # in the blocks of its store
+    study: Study  # the study in the blocks of its store
     blocks: list[int]
     points: int
-    change: Extension | None = None  # of the store's grid, before
-    proof: Proof | None = None  # that the store's numbers, made by other software, are those of now
+    change: Extension | None = None  # a change of the store's grid that comes first
+    proof: Proof | None = None  # that the study still gives the numbers that other software made
 
 
 def outstanding(study: Study, path: Path, shrink: bool = False, proof: Proof | None = None) -> Todo:
-    """Return what of a study is not computed yet.
+    """Return what remains to compute of a study.
 
     Args:
-        proof: what an earlier look has proved of the store.
+        proof: an earlier proof of the store.
 
     Raises:
-        UserError: what is at `path` is not this study's store, whatever values its axes have; none can be made there.
+        UserError: there is something else than this study's store at `path`, or no store can be made there.
     """
     if not making.made(path):
         check_writable(path)
@@ -151,7 +151,7 @@ def outstanding(study: Study, path: Path, shrink: bool = False, proof: Proof | N
 def _of_our_code(
     study: Study, path: Path, there: dict[str, Any], wanted: dict[str, Any]
 ) -> tuple[dict[str, Any], bool]:
-    """Return a store's recipe with the study's code, if that may give its numbers; and whether it has to be proved."""
+    """Return a store's recipe, with the study's code if that may give its numbers, and whether to prove that."""
     old, new = but_axes(there, wanted), but_axes(wanted, there)
     if identity(old) == identity(new) or not same_but_code(old, new):
         return there, False
@@ -163,24 +163,24 @@ def _of_our_code(
 
 
 def _same_on_its_grid(study: Study, path: Path, there: dict[str, Any]) -> bool:
-    """Whether the code differs only because the grid does, as when noise is 0 at all of the store's points."""
-    with contextlib.suppress(UserError, KeyError):  # values that the study refuses, an axis that the store has not
+    """Return whether the code differs only because the grid does, as when noise is 0 at all the store's points."""
+    with contextlib.suppress(UserError, KeyError):  # values that the study refuses, or an axis that the store lacks
         same = study.on_grid_of(stores.open_study(path)).recipe()
         return identity(but_axes(there, same)) == identity(but_axes(same, there))
     return False
 
 
 def _other_software(path: Path) -> bool:
-    """Whether what computes now is not, in all its versions, what made a store's numbers."""
+    """Return whether any version of the software differs from those that made a store."""
     there = stores.software(path)
     return any(there.get(name) != version for name, version in provenance.software().items())
 
 
 def proved(study: Study, path: Path) -> Proof:
-    """Compute a sample of a store's finished points again, and let the store be the study's if they agree.
+    """Compute a sample of a store's finished points again and, if they agree, adopt the study's recipe.
 
     Raises:
-        UserError: it is not the study's store, whatever code made it; a point has other numbers.
+        UserError: the store belongs to another study; a point has other numbers.
     """
     study = study.pinned()
     stores.check_unchanged(path)
@@ -197,7 +197,7 @@ def proved(study: Study, path: Path) -> Proof:
 
 
 def _adopt(study: Study, path: Path, proof: Proof) -> None:
-    """Let a store be what the study's code gives, and say so in its history."""
+    """Adopt the study's recipe in a store and record it in the store's history."""
     with without_writers(path):
         stores.adopt(path, study.recipe(), provenance.software())
     _tell_proof(path, proof)
@@ -219,9 +219,9 @@ def execute(
     """Compute the missing points of a study; see `run`.
 
     Args:
-        progress: called with the number of points to do.
-        only: compute just these blocks, in a store of their own.
-        shrink: whether values that the study no longer has may be dropped from the store.
+        progress: called with the number of points to compute.
+        only: compute only these blocks, in a store of their own.
+        shrink: whether values that the study no longer has are dropped from the store.
     """
     path = store_path(study, store)
     if workers is not None and workers < 1:
@@ -263,7 +263,7 @@ def _compute(
 ) -> None:
     started, study = time.monotonic(), todo.study
     first = study.variant_of(study.blocks()[todo.blocks[0]])
-    # Compiling takes as long as importing distributed, and neither needs the other. A model that can't be
+    # Compiling takes as long as importing distributed, and they are independent. A model that can't be
     # traced is then known before anything is written.
     prepared = _InBackground(lambda: study.prepare(first))
     with Interrupts() as interrupts, prepared, client_of(workers, scheduler) as client:
@@ -271,7 +271,7 @@ def _compute(
         prepared.result()
         interrupts.check()
         with making.locked(path):
-            todo = look()  # once more: another run may have been here since
+            todo = look()  # checked again, since another run may have been here meanwhile
             _prepare_store(path, todo, report)
             report.start_seconds = time.monotonic() - started
             shown = progress(todo.points) if progress else None
@@ -289,7 +289,7 @@ def _compute(
 
 
 def _prepare_store(path: Path, todo: Todo, report: Report) -> None:
-    """Make the store if there is none, and change its grid if it is to have another."""
+    """Create the store if there is none; change its grid if the study's differs."""
     report.carried = todo.change
     if todo.proof and not todo.change:
         _adopt(todo.study, path, todo.proof)
@@ -306,7 +306,7 @@ def _template(study: Study) -> xr.Dataset:
 
 
 def _recorded(outcomes: Iterator[Outcome], study: Study, path: Path, report: Report) -> Iterator[Outcome]:
-    """Pass outcomes on, and note them in the report and in the store's history."""
+    """Yield outcomes and record them in the report and in the store's history."""
     started, run, generation = time.monotonic(), uuid.uuid4().hex[:8], stores.generation(path)
     with own_folder(path) as folder:
         log = Log(folder)
@@ -323,15 +323,15 @@ def _recorded(outcomes: Iterator[Outcome], study: Study, path: Path, report: Rep
                     log.add("failed", run=run, block=extent, error=redacted(outcome.error))
                 yield outcome
         finally:
-            with contextlib.suppress(OSError):  # the disk may be full, which is told elsewhere
+            with contextlib.suppress(OSError):  # the disk may be full, which is reported elsewhere
                 log.add("end", run=run, seconds=round(time.monotonic() - started, 3), computed=report.computed)
                 log.flush()
     with stores.bound(path, generation):
-        pass  # else what is reported now would be another store
+        pass  # or the report would describe another store
 
 
 class _InBackground:
-    """A function's result, computed on a thread of its own."""
+    """The result of a function that runs on its own thread."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._error: BaseException | None = None
@@ -341,18 +341,18 @@ class _InBackground:
     def _run(self, function: Callable[[], Any]) -> None:
         try:
             function()
-        except BaseException as error:  # handed over to whoever asks for the result
+        except BaseException as error:  # raised again by `result`
             self._error = error
 
     def __enter__(self) -> _InBackground:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # An interpreter that ends while XLA compiles on another thread aborts.
+        # The interpreter aborts if it ends while XLA compiles on another thread.
         self._thread.join()
 
     def result(self) -> None:
-        """Wait, and raise what the function raised: its line, if the fault is in a model."""
+        """Wait for the result; raise the function's exception, with its line if it comes from a model."""
         self._thread.join()
         if isinstance(self._error, UserError):
             raise self._error

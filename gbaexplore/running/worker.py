@@ -1,4 +1,4 @@
-"""What a dask worker does: get the study, compute blocks, write them."""
+"""A dask worker's part: get the study, compute blocks, write them."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ from gbaexplore.study.study import Study
 
 
 class Source(NamedTuple):
-    """How a worker gets the study: from this process, from its file (path and hash), or as it is sent."""
+    """How a worker gets the study: from this process, from its file (path and hash), or pickled."""
 
     key: str
-    generation: str  # of the store that it is for
+    generation: str  # of the store
     block_shape: tuple[int, ...]
-    identity: str  # of what computes the numbers
+    identity: str  # of the code that computes the numbers
     file: tuple[str, str] | None
-    software: tuple[tuple[str, str], ...]  # that the worker has to have too
+    software: tuple[tuple[str, str], ...]  # versions that the worker must have too
 
 
 class Outcome(NamedTuple):
-    """What became of a block; `error` is one line, or None."""
+    """The outcome of a block; `error` is one line, or None."""
 
     block: int
     points: int  # computed now
-    seconds: float  # its share of the task's
+    seconds: float  # the block's share of the task's time
     error: str | None
     device: str  # that computed it
 
 
 HERE: dict[str, Study] = {}
-"""Studies of this process: its threads need not load them again."""
+"""Studies of this process, which its threads need not load again."""
 
 
 def source_of(study: Study, generation: str) -> Source:
-    """Return how workers get a study."""
+    """Return a study's source for workers."""
     software = tuple(_software().items())
     return Source(uuid.uuid4().hex, generation, study.block_shape, _identity(study), study.source, software)
 
@@ -61,7 +61,7 @@ def _identity(study: Study) -> str:
 
 
 def _software() -> dict[str, str]:
-    """Return the versions that bits depend on, and the Python that can load what another has pickled."""
+    """Return the versions that bits depend on, and Python's, which must match to unpickle."""
     found = provenance.software()
     return {
         "python": ".".join(found["python"].split(".")[:2]),
@@ -70,7 +70,7 @@ def _software() -> dict[str, str]:
 
 
 def pickled(study: Study) -> bytes:
-    """Return a study by value, with the code of its file and of those beside it: no worker needs to see them.
+    """Return a study pickled with the code of its file and of the files beside it, so that no worker needs them.
 
     Raises:
         UserError: something in it can't be sent.
@@ -93,7 +93,7 @@ def pickled(study: Study) -> bytes:
 
 
 def _modules_in(folder: Path) -> Iterator[ModuleType]:
-    # A process' own script may be there under two names; it goes by value anyway.
+    # A process's own script may be loaded under two names; it goes by value anyway.
     own = {id(module): module for name, module in list(sys.modules.items()) if name not in ("__main__", "__mp_main__")}
     for module in own.values():
         file = getattr(module, "__file__", None)
@@ -110,14 +110,14 @@ def _load(source: Source, sent: bytes | None) -> Study:
     """
     if source.key in HERE:
         return HERE[source.key]
-    # One thread of XLA's for each of the worker's: it reads this when it starts, with the first computation.
+    # One XLA thread for each of the worker's; XLA reads this when it starts, at the first computation.
     os.environ.setdefault("NPROC", "1")
     ours = _software()
     other = [f"{name} {ours[name]} instead of {version}" for name, version in source.software if ours[name] != version]
     if other:
         raise UserError(f"{_me()} has {', '.join(other)}; install the same versions there and here, and run again")
     study = (_from_file(source) or _unpickled(source, sent)).pinned().in_blocks(source.block_shape)
-    # A worker that lives long may have modules in memory that are others on the disk by now.
+    # A long-lived worker may hold modules that have changed on disk since.
     if _identity(study) != source.identity:
         raise UserError(
             f"{_me()} has other code of the study's model, measures or what these use than this process; expected the "
@@ -127,7 +127,7 @@ def _load(source: Source, sent: bytes | None) -> Study:
 
 
 def _from_file(source: Source) -> Study | None:
-    """Return the study of the file that it was loaded from; None if there is no such file where the worker runs."""
+    """Return the study loaded from its file; None if the worker does not see the file."""
     from gbaexplore.study.file import load_study
 
     if source.file is None or not Path(source.file[0]).is_file():
@@ -155,10 +155,10 @@ def _me() -> str:
 
 
 def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | None = None) -> list[Outcome]:
-    """Compute what is missing of some blocks of one variant, as one queue of points, and write them.
+    """Compute the missing points of blocks of one variant as one queue, and write them.
 
     Args:
-        sent: the study, pickled, for a worker that does not see its file.
+        sent: the pickled study, for a worker that does not see its file.
 
     Raises:
         UserError: this worker can't take part.
@@ -168,16 +168,16 @@ def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | Non
         raise UserError(f"{_me()} does not see {path}; expected a store in a folder that all workers see")
     device = provenance.device()
     blocks = [study.blocks()[index] for index in indices]
-    # A worker may outlive its run: what it then writes must not land in a store of another grid.
+    # A worker may outlive its run, and must not write into a store of another grid then.
     with stores.bound(store, source.generation) as there:
         todo = [stores.unfinished(there, block.slices) for block in blocks]
     try:
         found = simulated(study, blocks, todo)
-    except Exception as error:  # recorded with its message; the other blocks go on
+    except Exception as error:  # recorded with its message; other blocks go on
         if len(indices) > 1:
             return [outcome for index in indices for outcome in compute(source, path, [index], sent)]
         with stores.bound(store, source.generation) as there:
-            # Another may have been quicker.
+            # Another worker may have been quicker.
             stores.mark_failed(there, blocks[0].slices, todo[0] & stores.unfinished(there, blocks[0].slices))
         return [Outcome(indices[0], int(todo[0].sum()), time.perf_counter() - started, one_line(error), device)]
     with stores.bound(store, source.generation) as there:
@@ -189,7 +189,7 @@ def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | Non
 
 
 def simulated(study: Study, blocks: list[Block], todo: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """Return, for each block, the variables of its points that are to do, (point, ...)."""
+    """Return, for each block, the variables of its missing points, (point, ...)."""
     chosen = [which.ravel() for which in todo]
     parts = [study.points(block) for block in blocks]
     points = {name: np.concatenate([p[name][c] for p, c in zip(parts, chosen)]) for name in parts[0]}

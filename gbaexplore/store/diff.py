@@ -1,4 +1,4 @@
-"""What two stores differ in: what made them, and what came out."""
+"""Differences between two stores: their recipes and their results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gbaexplore.store.recipe import differing, short, tables_of
 if TYPE_CHECKING:
     import xarray as xr
 
-_POINTS = 8192  # compared at a time
+_POINTS = 8192  # compared at once
 
 
 def diff(a: Path, b: Path) -> list[str]:
@@ -57,13 +57,13 @@ def _values(a: xr.DataArray, b: xr.DataArray) -> Iterator[str]:
     count, worst, where, changes = 0, 0.0, "", dict[tuple[int, int], int]()
     for labels in _parts(common):
         x, y = (array.sel(labels).values for array in (a, b))
-        differs = (x != y) & ~((x != x) & (y != y))  # NaN in both is no difference
+        differs = (x != y) & ~((x != x) & (y != y))  # NaN in both is equal
         count += int(differs.sum())
         if a.name == STATUS:
             for pair in zip(x[differs].tolist(), y[differs].tolist()):
                 changes[pair] = changes.get(pair, 0) + 1
         elif differs.any():
-            # A number where the other has none is as far away as can be.
+            # A number beside a NaN counts as infinitely far away.
             apart = np.nan_to_num(np.where(differs, np.abs(x.astype(float) - y), 0.0), nan=np.inf)
             at = np.unravel_index(apart.argmax(), apart.shape)
             if apart[at] > worst:
@@ -77,7 +77,7 @@ def _values(a: xr.DataArray, b: xr.DataArray) -> Iterator[str]:
 
 
 def _parts(common: dict) -> Iterator[dict]:
-    """Yield the labels of parts of a grid, each small enough to be looked at as one."""
+    """Yield the labels of parts of a grid, each small enough to load at once."""
     if not _size(common):
         return
     first, *rest = common

@@ -1,4 +1,4 @@
-"""Stores of earlier versions, in which points that diverged have values: those of the moment at which they ended."""
+"""Stores of earlier versions, in which points that diverged hold the values they had when they ended."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _IF_DIVERGED = ("spectral_abscissa", "calibrated_", "diverged_share")
-"""What the names of variables begin with that have a value at points that diverged too."""
+"""Prefixes of the variables that have a value at points that diverged too."""
 _SHARE, _SEEDS = "diverged_share", " over seeds: "
 
 
 def made(path: Path) -> bool:
-    """Return whether a store is one of them: its status does not know of points that are undefined."""
+    """Return whether an earlier version made a store: its status has no word for undefined points."""
     return STATUS_ATTRS["flag_meanings"] != _attributes(path / STATUS).get("flag_meanings")
 
 
@@ -28,7 +28,7 @@ def _attributes(array: Path) -> dict[str, Any]:
 
 
 def as_of_today(ds: xr.Dataset) -> xr.Dataset:
-    """Return the Dataset of such a store, NaN where a point diverged, or did with some of the seeds."""
+    """Return such a store's Dataset with NaN where a point diverged, or diverged with some of the seeds."""
     shares = sorted((str(name) for name in ds.data_vars if str(name).startswith(_SHARE)), key=len)
     found = {}
     for name, array in ds.data_vars.items():
@@ -44,7 +44,7 @@ def as_of_today(ds: xr.Dataset) -> xr.Dataset:
 
 
 def describe(path: Path, ds: xr.Dataset) -> dict[str, Path]:
-    """Write what is said of the variables of such a Dataset to a copy of its store; return the files that changed."""
+    """Write the attributes of such a Dataset's variables to a copy of its store; return the files that changed."""
     changed = {}
     for name, array in ds.data_vars.items():
         file = path / str(name) / "zarr.json"

@@ -1,4 +1,4 @@
-"""A store's results as files of other programs: NetCDF, consolidated zarr, CSV, Parquet; one block at a time."""
+"""Exporting a store's results, block by block: NetCDF, consolidated zarr, CSV, Parquet."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import xarray as xr
 
-_ROWS = 2**17  # of a table, in memory at a time
+_ROWS = 2**17  # of a table, held in memory at once
 _JOGLEKAR = "Joglekar, Mejias, Yang & Wang (2018), Neuron 98:222-234"
 _REFERENCES = {"ThresholdLinear": _JOGLEKAR, "LocalCircuit": _JOGLEKAR}
 
 
 def export(path: Path, out: str | Path) -> None:
-    """Write a store's results, with labels, units and what made them, to a new `out`; its ending says as what.
+    """Write a store's results, with labels, units and provenance, to a new file or folder; its ending names the format.
 
     - .nc: NetCDF-4 that follows CF-1.11. Labels are characters, numeric axes are in order, `time` is called
-      `elapsed_time` (CF's time is a date), and units that UDUNITS can't express are told in `long_name`.
+      `elapsed_time` (CF's time is a date), and units that UDUNITS can't express go into `long_name`.
     - .zarr: zarr format 2, consolidated, which every reader of zarr opens; names and values as in the store.
     - .csv, .parquet: a table with a row for each point and, where variables have them, each area and time; what
       has fewer dimensions is repeated. Its columns are these labels, the other coordinates, `status` as a word,
@@ -50,7 +50,7 @@ def export(path: Path, out: str | Path) -> None:
     """
     out = local(out)
     if out.suffix not in _FORMATS:
-        raise UserError(f"{out}: its name does not say as what to write; expected an ending {', '.join(_FORMATS)}")
+        raise UserError(f"{out}: its ending names no format; expected {', '.join(_FORMATS)}")
     write, package = _FORMATS[out.suffix]
     if importlib.util.find_spec(package) is None:
         raise UserError(f'{out} needs {package}, which is not installed; pip install "gbaexplore[export]"')
@@ -80,7 +80,7 @@ def _remove(staged: Path) -> None:
             shutil.rmtree(staged) if staged.is_dir() else staged.unlink()
         if not exists(staged):
             return
-        time.sleep(0.1)  # zarr writes several files at once, and goes on with the others after one has failed
+        time.sleep(0.1)  # zarr writes files concurrently and goes on with the others after one fails
 
 
 @contextlib.contextmanager
@@ -100,15 +100,15 @@ def _refuse(out: Path) -> None:
 
 
 def _opened(path: Path) -> xr.Dataset:
-    """Return a store's Dataset, lazily loaded: `status` first, the coordinates of its dimensions, labels as objects."""
+    """Return a store's Dataset, loaded lazily: `status` first, labels as objects."""
     ds = stores.open_study(path)
-    # A run may be writing: what is loaded after its status belongs to it.
+    # A run may be writing, so a point's status is loaded before its values.
     ds = ds[[STATUS, *(name for name in stores.variables(path) if name != STATUS)]]
     return ds.assign_coords({name: c.astype(object) for name, c in ds.coords.items() if c.dtype.kind not in "fiu"})
 
 
 def _attributes(path: Path, out: Path) -> dict[str, str]:
-    """Return the attributes that CF asks of a file, beside those of the store."""
+    """Return the attributes that CF asks of a file, in addition to the store's."""
     attrs, variants = stores.attributes(path), stores.recipe(path)["variants"].values()
     models = {v["model"]["kind"] for v in variants}
     version = json.loads(attrs.get("software", "{}")).get("gbaexplore", "")
@@ -126,13 +126,13 @@ def _attributes(path: Path, out: Path) -> dict[str, str]:
 
 
 def _blocks(path: Path, ds: xr.Dataset) -> Iterator[tuple[tuple[slice, ...], xr.Dataset]]:
-    """Yield each block of the grid, and what is in it, loaded."""
+    """Yield each block of the grid with its values, loaded."""
     dims, shape, sizes = ds[STATUS].dims, ds[STATUS].shape, stores.block_shape(path)
     for at in itertools.product(*(range(0, n, size) for n, size in zip(shape, sizes))):
         block = tuple(slice(a, min(a + size, n)) for a, size, n in zip(at, sizes, shape))
         try:
             part = ds.isel(dict(zip(dims, block))).load()
-        except Exception as error:  # a checksum that is wrong, bytes that can't be unpacked
+        except Exception as error:  # a wrong checksum, bytes that can't be decompressed
             raise UserError(f"{path} can't be read ({reason(error)}); see `gbaexplore check {path}`") from None
         yield block, part
 
@@ -150,7 +150,7 @@ def _zarr(path: Path, ds: xr.Dataset, new: Path) -> None:
 
     empty = {name: v.copy(data=da.empty(v.shape, dtype=v.dtype, chunks=-1)) for name, v in ds.data_vars.items()}
     encoding = {name: {"chunks": v.encoding["chunks"]} for name, v in ds.data_vars.items()}
-    # Format 2, because consolidated metadata are no part of format 3's specification, and zarr warns of them.
+    # Format 2, because format 3 does not specify consolidated metadata, and zarr warns about it.
     ds.assign(empty).drop_encoding().to_zarr(new, compute=False, zarr_format=2, consolidated=True, encoding=encoding)
     with zarr.config.set({"array.write_empty_chunks": True}):
         _copy(path, ds, zarr.open_group(new, mode="r+"))
@@ -256,4 +256,4 @@ _FORMATS: dict[str, tuple[Callable[[Path, xr.Dataset, Path], None], str]] = {
     ".csv": (_csv, "pyarrow"),
     ".parquet": (_parquet, "pyarrow"),
 }
-"""By the ending of a name: what writes it, and the package that this needs."""
+"""Ending of a name -> the function that writes the format, and the package it needs."""

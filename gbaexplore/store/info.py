@@ -1,4 +1,4 @@
-"""What a store holds and what made it, as text."""
+"""A description of a store, as text or JSON: contents, settings, provenance, history."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def describe(path: Path) -> str:
 
 
 def as_json(path: Path) -> str:
-    """Return all that is known of a store as JSON: recipe, points, variables, software, history.
+    """Return a store's recipe, points, variables, software and history as JSON.
 
     Raises:
         UserError: it is not a store.
@@ -72,23 +72,23 @@ def as_json(path: Path) -> str:
 
 
 def _history(events: list[dict[str, Any]]) -> list[str]:
-    """A line for each run and each change of the grid, and the messages of blocks that failed when last computed."""
+    """Return a line for each run and change of the grid, and the errors of blocks that failed last time."""
     lines, failed = list[str](), dict[str, str]()
     for event in events:
-        # The file is anybody's to write: what is no line of ours is left out.
+        # Anybody can write to the file: lines that are not ours are skipped.
         with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
             lines += _event(event, events, failed)
     return lines + [f"  failed: {error}" for error in dict.fromkeys(failed.values())]
 
 
 def _event(event: dict[str, Any], events: list[dict[str, Any]], failed: dict[str, str]) -> list[str]:
-    """Return an event's lines, and note in `failed` the blocks that have failed and not been computed since."""
+    """Return an event's lines; keep in `failed` the blocks that have failed and not been computed since."""
     kind, when = event["event"], event["when"]
     if kind == "run":
         return [f"  {when}  {_of_run(event['run'], events)}{_commit(event['code'])}"]
     if kind == "extended":
         counts = f"{event['carried']:,} carried over, {event['new']:,} new, {event['dropped']:,} dropped"
-        failed.clear()  # blocks are others now
+        failed.clear()  # the blocks have changed
         return [f"  {when}  grid changed: {counts}"]
     if kind == "upgraded":
         return [f"  {when}  values at points that diverged became NaN"]

@@ -1,4 +1,4 @@
-"""Whether a store is as it was written: every chunk, what stands around the chunks, and what should not be there."""
+"""Checking and repairing a store: every chunk, the metadata, and leftover files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from gbaexplore.store import lock, making, stores
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it should be."""
+    """A problem found in a store."""
 
     file: Path  # inside the store
     what: str
     where: str = ""
     remove: tuple[Path, ...] = ()
-    """Files without which the block is pending and sound, the one to be removed first first."""
+    """Files to remove, in this order, to make the block pending and sound."""
     harmless: bool = False
 
     def __str__(self) -> str:
@@ -34,13 +34,13 @@ class Finding:
 
 
 def check(path: Path) -> list[Finding]:
-    """Return what is wrong with a store, nothing if all is well; every chunk is read and decoded.
+    """Return the problems of a store, an empty list if there are none; every chunk is read and decoded.
 
     Raises:
         UserError: it is not a store.
     """
     found = [Finding(file, what) for file, what in stores.changed_files(path)]
-    if found:  # what the chunks mean is not known for sure
+    if found:  # the chunks can't be interpreted reliably
         return found
     import zarr
 
@@ -69,10 +69,10 @@ def _check_block(
     files = {name: path / name / array.metadata.encode_chunk_key(_key(array, index)) for name, array in arrays.items()}
 
     def finding(name: str, what: str) -> Finding:
-        # Without its status the block is pending, so that goes first.
+        # Without its status the block is pending, so the status goes first.
         return Finding(files[name].relative_to(path), what, where, (files[STATUS], files[name]))
 
-    # The status is read before what it speaks of: a run may be writing.
+    # A run may be writing, so the status is read before the values.
     try:
         state = np.asarray(status[block])
     except Exception as error:
@@ -81,7 +81,7 @@ def _check_block(
     if (state == PENDING).all():
         written = [name for name in arrays if name != STATUS and files[name].exists()]
         if written and making.orphaned(files[written[0]]):
-            # By the time that they are removed, a late worker may have finished it: so its status goes first here too.
+            # A late worker may finish the block before they are removed, so the status goes first here too.
             yield Finding(
                 files[written[0]].relative_to(path), "a block that was not finished", where,
                 (files[STATUS], *(files[name] for name in written)), harmless=True,
@@ -104,7 +104,7 @@ def _check_block(
 
 
 def _key(array: Any, index: tuple[int, ...]) -> tuple[int, ...]:
-    """A chunk has all of the dimensions that are not the grid's."""
+    """Return the chunk index of a block; a chunk spans every dimension that is not the grid's."""
     return (*index, *[0] * (array.ndim - len(index)))
 
 
@@ -114,10 +114,10 @@ def _range(name: str, labels: np.ndarray) -> str:
 
 
 def repair(path: Path, findings: list[Finding]) -> int:
-    """Remove what is damaged, so that the next run computes it again; return how many findings can't be mended.
+    """Remove damaged blocks, so that the next run recomputes them; return how many problems can't be repaired.
 
     Raises:
-        UserError: a run is writing to the store, or a worker that a run has left behind.
+        UserError: a run, or a worker that a run left behind, is writing to the store.
     """
     with making.locked(path), lock.without_writers(path):
         for finding in findings:

@@ -1,7 +1,7 @@
-"""One run at a time: a lock beside a store, that counts for nothing once its process has died.
+"""One run at a time: a lock beside a store, ignored once its process has died.
 
-Blocks are written by workers, which may outlive their run. So there is a second lock, inside the store: they share it,
-and who replaces the store or removes something of it has it alone.
+Workers write blocks and may outlive their run. So there is a second lock, inside the store: workers share it, and
+whoever replaces the store or removes part of it holds it alone.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from gbaexplore.basics.places import exists, real, remote
 
 _LOGGER = logging.getLogger(__name__)
 _RENEWED_S, _DEAD_S = 20.0, 90.0
-# Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
+# In an array's folder, because zarr warns about unknown files in a group's folder.
 _WRITING = f"{STATUS}/writing.lock"
 _PATIENCE_S = 10.0  # a block is written in milliseconds, on a busy file system in seconds
 
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Hold the lock of a store, which is one for it and all links to it.
+    """Hold the lock of a store, which the store and all symbolic links to it share.
 
     Raises:
         UserError: another process holds it.
@@ -62,7 +62,7 @@ def _refusal(path: Path, holder: str) -> UserError:
 
 @contextlib.contextmanager
 def _file(place: Path, path: Path) -> Iterator[None]:
-    """The operating system's lock on a file: it ends with its process."""
+    """Hold the operating system's lock on a file; it ends with its process."""
     place.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with place.open("a+") as file:
@@ -76,7 +76,7 @@ def _file(place: Path, path: Path) -> Iterator[None]:
                     f"{path}: its file system has no locks ({error.strerror}), which keep two runs apart; choose a "
                     "--store on another one"
                 ) from None
-            # Whoever held it before may have removed it between our opening and our locking it.
+            # The previous holder may have removed it after we opened it and before we locked it.
             if exists(place) and os.path.samestat(place.stat(), os.fstat(file.fileno())):
                 file.truncate(0)
                 file.write(_me())
@@ -91,7 +91,7 @@ def _file(place: Path, path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _object(place: Any, path: Path) -> Iterator[None]:
-    """An object that only one process can create, and that it keeps renewing: one that it has not has died."""
+    """Hold an object that only one process can create; its holder keeps renewing it, so an old one is dead."""
     text = _me()
     try:
         place.fs.pipe_file(place.path, text.encode(), mode="create")
@@ -101,7 +101,7 @@ def _object(place: Any, path: Path) -> Iterator[None]:
 
     def renew() -> None:
         while not ended.wait(_RENEWED_S):
-            with contextlib.suppress(Exception):  # the next time, or the run itself, may do better
+            with contextlib.suppress(Exception):  # the next renewal, or the run itself, may succeed
                 if _content(place) not in (None, text):
                     _LOGGER.warning("%s: another run has taken the lock, which was not renewed in time", path)
                     return _thread.interrupt_main()
@@ -128,16 +128,16 @@ def _content(place: Any) -> str | None:
 
 
 def _written(place: Any) -> float:
-    """Return when an object was written, s, by the store's own clock."""
+    """Return when an object was written, s, by the store's clock."""
     place.fs.invalidate_cache()
     return place.fs.modified(place.path).timestamp()
 
 
 def _take_over(place: Any, path: Path, text: str) -> None:
-    """Take the lock of a process that has died, alone.
+    """Take over the lock of a process that has died, so that only one process does.
 
-    How old it is the store's own clock says, by an object that is written now: ours may be wrong. Of several that find
-    it dead, one can create the object that is named after it.
+    Its age is measured by the store's clock, against an object written now, since our clock may be wrong. If several
+    processes find it dead, only one can create the object named after it.
     """
     there = _content(place) or "{}"
     new = place.with_name(f"{place.name}.{uuid.uuid4().hex}")
@@ -152,7 +152,7 @@ def _take_over(place: Any, path: Path, text: str) -> None:
     try:
         place.fs.pipe_file(claim.path, text.encode(), mode="create")
     except FileExistsError:
-        if now - _written(claim) > _DEAD_S:  # of one that has died too
+        if now - _written(claim) > _DEAD_S:  # left by a process that died while taking over
             claim.unlink()
         raise _refusal(path, there) from None
     try:
@@ -165,9 +165,9 @@ def _take_over(place: Any, path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def among_writers(path: Path) -> Iterator[Path]:
-    """Write to the store that is at `path` now, as others do, and yield its folder as `own_folder` does.
+    """Share the writers' lock of the store now at `path` and yield its folder as `own_folder` does.
 
-    Until the end no run replaces it. An object store has no such locks.
+    No run replaces the store before the end. An object store has no such lock.
 
     Raises:
         OSError: there is none, or it can't be written to.
@@ -181,10 +181,10 @@ def among_writers(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def without_writers(path: Path) -> Iterator[None]:
-    """Keep those who write blocks out of the store at `path`: they go on at the end, with what is there then.
+    """Keep workers from writing to the store at `path`; afterwards they go on with whatever is there.
 
     Raises:
-        UserError: a worker does not come to an end with its block.
+        UserError: a worker does not finish writing its block.
         OSError: there is none, or it can't be written to.
     """
 
@@ -207,15 +207,15 @@ def without_writers(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _entered(path: Path, take: Callable[[int], None]) -> Iterator[Path]:
-    """Take the lock inside the store at `path`, and yield the folder that it is in."""
+    """Take the lock inside the store at `path` and yield its folder."""
     while True:
         with contextlib.ExitStack() as stack:
-            # By the path: of a folder that another machine has replaced, NFS may have kept an old name's.
+            # Opened by its path: NFS may still resolve a cached handle to a folder that another machine has replaced.
             file = os.open(path / _WRITING, os.O_RDWR | os.O_CREAT, 0o666)
             stack.callback(os.close, file)
             folder = stack.enter_context(own_folder(path))
             take(file)
-            # It may have been replaced between our opening and our locking it.
+            # The store may have been replaced after we opened the file and before we locked it.
             same = os.path.samestat(os.stat(folder / _WRITING), os.fstat(file))
             if same and os.path.samestat(os.stat(path), os.stat(folder)):
                 yield folder
@@ -224,9 +224,9 @@ def _entered(path: Path, take: Callable[[int], None]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def own_folder(path: Path) -> Iterator[Path]:
-    """Yield the folder that is at `path` now, by a name that is its own, whatever is moved, removed or put there.
+    """Yield a name for the folder now at `path` that stays its own, whatever is moved, removed or put at `path`.
 
-    Linux has such names; elsewhere, and in an object store, it is the path.
+    Linux has such names (/proc/self/fd); elsewhere, and in an object store, the path itself is yielded.
     """
     if remote(path):
         yield path

@@ -1,4 +1,4 @@
-"""Making a store: whole beside its place, then renamed into it; by one process at a time."""
+"""Creating a store: built beside its path, then renamed into it, by one process at a time."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from gbaexplore.store import lock
 if TYPE_CHECKING:
     import xarray as xr
 
-# Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
+# In an array's folder, because zarr warns about unknown files in a group's folder.
 CHECKSUMS = f"{STATUS}/checksums.json"
 _ORPHAN_S = 60.0
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of Linux's renameat2
 
 
 def made(path: Path) -> bool:
-    """Return whether there is something at a store's place; in an object store, a store that was wholly copied there.
+    """Return whether anything is at a store's path; in an object store, whether a store was copied there completely.
 
     Raises:
-        UserError: that can't be told.
+        UserError: the path can't be examined.
     """
     return exists(path / "zarr.json") if remote(path) else exists(real(path))
 
 
 def create(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | None = None) -> None:
-    """Write the template (coordinates, attributes, no values) to a new store, and what went into it beside.
+    """Write the template (coordinates, attributes, no values) and the study's inputs to a new store.
 
     Raises:
-        UserError: the place can't be written to.
+        UserError: the folder can't be written to.
     """
     with staged(path, template, inputs):
         pass
@@ -48,10 +48,10 @@ def create(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | 
 
 @contextlib.contextmanager
 def staged(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | None = None) -> Iterator[Path]:
-    """Yield a new store of the template beside `path`; at the end it is put there, in the place of an old one.
+    """Yield a new store of the template beside `path`; at the end it moves to `path` and replaces an old one.
 
     Raises:
-        UserError: the place can't be written to.
+        UserError: the folder can't be written to.
     """
     with beside(path) as new:
         template.to_zarr(new, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
@@ -63,18 +63,18 @@ def staged(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | 
 
 @contextlib.contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """Yield where to make a new store; at the end it is put at `path`, in the place of an old one.
+    """Yield a path for a new store; at the end the store moves to `path` and replaces an old one.
 
     Raises:
-        UserError: the place can't be written to.
+        UserError: the folder can't be written to.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(writing(path, "choose another --store"))
-        there = real(path)  # a link stays one
-        if remote(there):  # made here, and then copied there
+        there = real(path)  # a symbolic link survives
+        if remote(there):  # built here, then copied
             new = Path(stack.enter_context(tempfile.TemporaryDirectory())) / there.name
         else:
-            if exists(there):  # from now on nothing is written there that would not be carried over
+            if exists(there):  # from here on no worker writes a block that would be lost
                 stack.enter_context(lock.without_writers(there))
             new = there.with_name(f".{there.name}.{os.getpid()}.partial")
             there.parent.mkdir(parents=True, exist_ok=True)
@@ -85,14 +85,14 @@ def beside(path: Path) -> Iterator[Path]:
 
 
 def _copy(new: Path, path: Path) -> None:
-    """Copy a store to where there is none; the group's own file comes last, and there is no store without it."""
+    """Copy a store to an empty path; the group's metadata file, which makes it a store, comes last."""
     files = [file.relative_to(new) for file in new.rglob("*") if file.is_file()]
     for file in sorted(files, key=lambda file: (-len(file.parts), file)):
         (path / file).write_bytes((new / file).read_bytes())
 
 
 def _put(new: Path, path: Path) -> None:
-    """Move a folder to a place; what was there is then where the folder was."""
+    """Swap a folder with what is at another path, or move it there if the path is free."""
     if not exists(path):
         os.rename(new, path)
     elif not _exchanged(new, path):
@@ -103,8 +103,8 @@ def _put(new: Path, path: Path) -> None:
 
 
 def _exchanged(a: Path, b: Path) -> bool:
-    """Whether two folders could be made to change places in one step, as Linux can on most file systems."""
-    with contextlib.suppress(AttributeError, OSError):  # no such function, no C library to ask
+    """Exchange two folders atomically where the system can (Linux, most file systems); return whether it could."""
+    with contextlib.suppress(AttributeError, OSError):  # the C library lacks the function, or there is no C library
         names = os.fsencode(a), os.fsencode(b)
         return ctypes.CDLL(None).renameat2(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0
     return False
@@ -112,7 +112,7 @@ def _exchanged(a: Path, b: Path) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Be the only one that writes a store; the lock of a process that has died counts for nothing.
+    """Hold a store's lock for writing; a lock whose process has died is ignored.
 
     Raises:
         UserError: another process holds it, or the folder can't be written to.
@@ -126,7 +126,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _recover(path: Path) -> None:
-    """Put a store back that a process had moved aside when it was killed."""
+    """Restore a store that a killed process had moved aside."""
     for aside in path.parent.glob(f".{path.name}.*.aside"):
         if exists(path):
             shutil.rmtree(aside, ignore_errors=True)
@@ -140,7 +140,7 @@ def _encoding(template: xr.Dataset) -> dict[str, dict[str, Any]]:
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in template.data_vars.items():
         blosc = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle", typesize=variable.dtype.itemsize)
-        # The checksum is zarr's own codec, so that any reader notices a damaged chunk.
+        # The checksum is a zarr codec, so every reader notices a damaged chunk.
         encoding[str(name)] = {
             "chunks": tuple(sizes[0] for sizes in variable.chunksizes.values()),
             "compressors": (blosc, Crc32cCodec()),
@@ -153,13 +153,13 @@ def _coordinates_encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 
 def _checksums(path: Path) -> dict[str, str]:
-    """The SHA-256 of each file that never changes: all metadata, and the coordinates' chunks."""
+    """Return the SHA-256 of each file that never changes: metadata and the coordinates' chunks."""
     files = [file for file in path.rglob("*") if file.is_file()]
     return {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
 
 
 def _sweep(folder: Path, pattern: str) -> None:
-    """Remove what a killed process has left half written."""
+    """Remove files that a killed process left unfinished."""
     for orphan in folder.glob(pattern):
         if orphaned(orphan):
             shutil.rmtree(orphan, ignore_errors=True) if orphan.is_dir() else orphan.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Files of a store's own: what it says of its files leads to none outside, and to none that never ends."""
+"""Safe access to a store's own files: never outside the store, never a pipe or device."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def own_file(path: Path, name: str) -> Path:
     """
     file, pure = path / name, PurePosixPath(name)
     if pure.is_absolute() or ".." in pure.parts or "\0" in name:
-        raise OSError(0, "is no file of the store's own")
+        raise OSError(0, "is not a file of the store's own")
     if remote(path):
         return file
     if not file.resolve().is_relative_to(path.resolve()):
         raise OSError(0, "is a link that leads out of the store")
     mode = os.stat(file).st_mode
     if not stat.S_ISREG(mode):
-        raise OSError(0, "is no regular file")
+        raise OSError(0, "is not a regular file")
     return file
 
 

@@ -1,4 +1,4 @@
-"""Who made a result, with what: versions, device, commits."""
+"""Provenance of a result: versions, device, commits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PACKAGES = ("gbaexplore", "numpy", "jax", "jaxlib", "xarray", "dask", "distribu
 def software() -> dict[str, str]:
     """Return the versions that results may depend on, and a hash of this package's own files.
 
-    A checkout may be ahead of its version, or behind.
+    The hash tells checkouts of one version apart.
     """
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     files = sorted(_PACKAGE.rglob("*.py"))
@@ -30,7 +30,7 @@ def software() -> dict[str, str]:
 
 
 def attributes() -> dict[str, str]:
-    """Return what a new store says of its making."""
+    """Return the provenance attributes of a new store."""
     return {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "software": json.dumps({**software(), "device": device()}),
@@ -38,7 +38,7 @@ def attributes() -> dict[str, str]:
 
 
 def of_run(source: tuple[str, str] | None) -> dict[str, Any]:
-    """Return what a run's line in the history says of it; nothing of the host.
+    """Return a run's provenance for the history; it says nothing about the host.
 
     Args:
         source: path and hash of the study file, if there is one.
@@ -51,7 +51,7 @@ def of_run(source: tuple[str, str] | None) -> dict[str, Any]:
 
 
 def of_code(file: Path) -> dict[str, Any]:
-    """Return the git commit that a file is kept in, and whether its folder differs from it; None if there is none."""
+    """Return a file's git commit and whether its folder has changed since; None if the file is not in git."""
     commit = _git(file, "rev-parse", "HEAD") if _git(file, "ls-files", file.name) else None
     changed = _git(file, "status", "--porcelain", "--untracked-files=no", ".") if commit else None
     return {"commit": commit, "dirty": None if changed is None else bool(changed)}
@@ -65,7 +65,7 @@ def _git(file: Path, *command: str) -> str | None:
 
 
 def device() -> str:
-    """Return the kind of device that computes."""
+    """Return the kind of the computing device."""
     import jax
 
     return jax.devices()[0].device_kind

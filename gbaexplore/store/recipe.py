@@ -1,4 +1,4 @@
-"""Recipes: what determines a store's numbers, as JSON data; what of it identifies them, and what an older one means."""
+"""Recipes: everything that determines a store's numbers, as JSON; their identity, differences and upgrades."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ RECIPE = "gbaexplore_recipe"
 
 
 def variant_name(labels: Mapping[str, str]) -> str:
-    """Return what a recipe calls the combination of these labels."""
+    """Return a recipe's name for the combination of these labels."""
     return " ".join(f"{axis}={label}" for axis, label in labels.items()) or "all"
 
 
 def identity(recipe: Recipe) -> Recipe:
-    """Return a recipe without what only describes: names of classes, settings that the programs contain.
+    """Return a recipe's identity: the recipe without names of classes and settings that the programs contain.
 
-    Two recipes of one identity give one result.
+    Recipes of one identity give one result.
     """
     return {
         **{key: recipe[key] for key in ("name", "order", "dt_s", "duration_s", "ceiling", "precision", "revisions")},
-        # What labels stand for is said of each variant.
+        # Each variant says what its labels stand for.
         "axes": {
             name: "" if isinstance(values, dict) and name not in tables(recipe) else values
             for name, values in recipe["axes"].items()
@@ -43,7 +43,7 @@ def identity(recipe: Recipe) -> Recipe:
 
 def _variant(variant: Mapping[str, Any]) -> Recipe:
     made = variant["made"]
-    # Seed 0 is what none is.
+    # Seed 0 is the same as no seed.
     neutral = [*made["neutral"], *([SEED] if variant["parameters"].get(SEED) == 0 else [])]
     parameters = {name: value for name, value in variant["parameters"].items() if name not in neutral}
     return {
@@ -57,7 +57,7 @@ def _variant(variant: Mapping[str, Any]) -> Recipe:
 
 
 def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
-    """Yield a line for each thing in which two recipes differ."""
+    """Yield a line for each difference between two recipes."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(k for k in new if k not in old)]:
             yield from differences(old.get(key), new.get(key), f"{where}.{key}" if where else key)
@@ -73,16 +73,16 @@ def _nested(value: Any) -> bool:
 
 
 def short(value: Any) -> str:
-    """Return a value of a recipe in a few words."""
+    """Return a recipe's value, shortened for a message."""
     if isinstance(value, list) and len(value) > 4:
         return f"{len(value)} values from {value[0]} to {value[-1]}"
     return json.dumps(value)[:80] if value is not None else "nothing"
 
 
 def explained(there: Recipe, wanted: Recipe) -> list[str]:
-    """Return a line for each thing in which two recipes differ, none if their identities are one.
+    """Return a line for each difference between two recipes, none if their identities are equal.
 
-    What a user has written comes first; hashes are named only where nothing else differs.
+    Hashes are named only if nothing that a user has written differs.
     """
     if identity(there) == identity(wanted):
         return []
@@ -96,7 +96,7 @@ def _in_words(line: str) -> str:
 
 
 def differing(one: Recipe, other: Recipe) -> Iterator[str]:
-    """Yield a line for each thing in which the recipes of two stores differ, as far as their formats say the same."""
+    """Yield a line for each difference between the recipes of two stores, as far as their formats are comparable."""
     if one.get("format") != other.get("format"):
         one, other = _without_hashes(one), _without_hashes(other)
     yield from differences(one, other)
@@ -111,13 +111,13 @@ def _without_hashes(recipe: Recipe) -> Recipe:
 
 
 def same_but_code(there: Recipe, wanted: Recipe) -> bool:
-    """Return whether two recipes ask for the same, though other code, or other software, may answer."""
+    """Return whether two recipes are the same but for code and software."""
     one, other = (identity(with_code(recipe, wanted)) for recipe in (there, wanted))
     return one == other
 
 
 def with_code(recipe: Recipe, other: Recipe) -> Recipe:
-    """Return a recipe as it would be with the code of another, where both have a variant."""
+    """Return a recipe with the code of another in the variants that both have."""
     variants = {}
     for label, variant in recipe["variants"].items():
         theirs = other["variants"].get(label, variant)
@@ -128,12 +128,12 @@ def with_code(recipe: Recipe, other: Recipe) -> Recipe:
 def upgraded(there: Recipe, wanted: Recipe, course: Callable[[str], str]) -> Recipe:
     """Return a store's recipe in today's format.
 
-    An older one knew this package's classes by hashes of their source text. Of those that are known to give today's
-    numbers it becomes what the study has; of others, as of a user's own, it is left open what they compute.
+    An older recipe holds hashes of the classes' source text. A hash known to give today's numbers becomes the study's
+    code; any other, such as that of a user's class, is kept, so its numbers have to be proved.
 
     Args:
-        wanted: the recipe of the study that the store is compared with.
-        course: gives the `course_hash` of the stimulus that a variant was made with, by its label.
+        wanted: the recipe of the study to compare with.
+        course: a function from a variant's label to the `course_hash` of its stimulus.
     """
     if there.get("format") == FORMAT:
         return there
@@ -162,19 +162,19 @@ def tables(recipe: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def tables_of(ds: xr.Dataset) -> dict[str, list[str]]:
-    """Return the same of a Dataset, as far as it still has them; none of one that no store gave."""
+    """Return the tables that a Dataset still has, each with its parameters; none without a recipe."""
     found = tables(json.loads(ds.attrs[RECIPE])) if RECIPE in ds.attrs else {}
     return {axis: [name for name in columns if name in ds.coords] for axis, columns in found.items() if axis in ds.dims}
 
 
 def course_hash(edges: Any, levels: Any) -> str:
-    """Return a hash of a stimulus as the engine gets it: all of its edges (steps) and levels (piece, area)."""
+    """Return a hash of a stimulus as the engine gets it: its edges (steps) and levels (piece, area)."""
     edges, levels = np.asarray(edges, "<i8"), np.asarray(levels, "<f8")
     return hashlib.sha256(repr(levels.shape).encode() + edges.tobytes() + levels.tobytes()).hexdigest()
 
 
 def _described(recipe: Recipe, variant: Recipe) -> Any:
-    """What a recipe says of a variant's model and of the measures, hashes of code apart."""
+    """Return a recipe's description of a variant's model and measures, without hashes of code."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):

@@ -1,7 +1,6 @@
-"""A store's grid changed into another: what was computed is carried over by label, the rest is pending.
+"""Changing a store's grid: computed points are carried over by label, the rest are pending.
 
-The new store is made whole beside the old one and takes its place in one step, so the old one stays usable
-whatever happens on the way.
+The new store is built beside the old one and replaces it in one step, so the old one stays usable until then.
 """
 
 from __future__ import annotations
@@ -26,26 +25,26 @@ if TYPE_CHECKING:
     import xarray as xr
 
 TOLERANCE = 1e-9
-"""Relative: numbers on an axis, or in a table's row, that differ by less are one."""
+"""Relative tolerance within which two numbers of an axis, or of a table's row, are the same."""
 
 
 @dataclass(frozen=True)
 class Extension:
-    """How an old grid lies in a new one."""
+    """How the points of an old grid map onto a new one."""
 
     origins: tuple[np.ndarray, ...]
-    """For each axis of the new grid, in order: where each value is in the old one, -1 if it is new."""
+    """For each axis of the new grid, in order: each value's position in the old one, -1 if it is new."""
     pending: np.ndarray
-    """bool, over the new grid: what has to be computed."""
+    """Mask over the new grid of the points to compute."""
     dropped: int
-    """How many computed points the new grid does not have."""
+    """Number of computed points that the new grid lacks."""
 
     same_grid: bool
-    """Whether both grids have the same labels in the same order, but for differences within the tolerance."""
+    """Whether both grids have the same labels, within the tolerance, in the same order."""
 
     @property
     def carried(self) -> int:
-        """How many computed points are carried over."""
+        """Number of computed points that are carried over."""
         return int(self.pending.size - self.pending.sum())
 
     def __str__(self) -> str:
@@ -54,11 +53,11 @@ class Extension:
 
 
 def extension(path: Path, old: dict[str, Any], wanted: dict[str, Any], template: xr.Dataset, shrink: bool) -> Extension:
-    """Return how the store at `path` becomes one of another grid.
+    """Return how the grid of the store at `path` becomes the study's.
 
     Args:
-        old: the store's recipe. wanted: that of the study. template: its Dataset.
-        shrink: whether values that the study no longer has may be dropped.
+        old: the store's recipe. wanted: the study's. template: the study's empty Dataset.
+        shrink: whether values that the study no longer has are dropped.
 
     Raises:
         UserError: the store differs in more than its axes' values; it has values, or rows of a table, that the
@@ -67,7 +66,7 @@ def extension(path: Path, old: dict[str, Any], wanted: dict[str, Any], template:
     stores.check_same_recipe(path, but_axes(old, wanted), but_axes(wanted, old))
     there = stores.open_study(path)
     ours, theirs = _labels(wanted, template), _labels(old, there)
-    # A row is what its label and its values say: one with other values is another point, and the old one is gone.
+    # A row is identified by its label and its values: with other values it is another point.
     changed = {axis: _changed(there, template, axis, columns) for axis, columns in tables(wanted).items()}
     origins = tuple(_origin(theirs[axis], labels, changed.get(axis)) for axis, labels in ours.items())
     _check_derived(path, there, wanted, template, dict(zip(ours, origins)))
@@ -85,10 +84,10 @@ def extension(path: Path, old: dict[str, Any], wanted: dict[str, Any], template:
 
 
 def extend(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset], change: Extension) -> None:
-    """Replace the store at `path` by one of the template's grid, with what is carried over.
+    """Replace the store at `path` by one with the template's grid, carrying computed points over.
 
     Raises:
-        UserError: the place can't be written to.
+        UserError: the folder can't be written to.
     """
     with making.staged(path, template, inputs) as new:
         for block in itertools.product(*(_slices(sizes) for sizes in template[STATUS].chunksizes.values())):
@@ -100,12 +99,12 @@ def extend(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset], c
 
 
 def _labels(recipe: dict[str, Any], ds: xr.Dataset) -> dict[str, np.ndarray]:
-    """Every axis' labels, in the grid's order."""
+    """Return every axis's labels, in the grid's order."""
     return {axis: ds[axis].values for axis in recipe["order"]["axes"]}
 
 
 def _changed(old: xr.Dataset, new: xr.Dataset, axis: str, columns: list[str]) -> np.ndarray:
-    """Labels of a table's rows that have other values in the new one, ascending."""
+    """Return the labels of the table's rows that have other values in the new grid, ascending."""
     both, here, there = np.intersect1d(old[axis].values, new[axis].values, return_indices=True)
     pairs = ((old[name].values[here], new[name].values[there]) for name in columns)
     return both[np.any([~np.isclose(b, a, rtol=TOLERANCE, atol=0.0) for a, b in pairs], axis=0)]
@@ -114,7 +113,7 @@ def _changed(old: xr.Dataset, new: xr.Dataset, axis: str, columns: list[str]) ->
 def _check_kept(
     path: Path, old: dict[str, np.ndarray], origins: dict[str, np.ndarray], changed: dict[str, np.ndarray]
 ) -> None:
-    """Raise UserError, naming them, if there are labels in the old grid that the new one does not have."""
+    """Raise UserError, naming them, if the new grid lacks labels of the old one."""
     lost = []
     for axis, origin in origins.items():
         other = changed.get(axis, np.empty(0))
@@ -130,14 +129,14 @@ def _check_kept(
 
 
 def _origin(old: np.ndarray, new: np.ndarray, changed: np.ndarray | None = None) -> np.ndarray:
-    """Where each new label is among the old ones; -1 if it is not, or means something else."""
+    """Return each new label's position among the old ones; -1 if it is missing or stands for something else."""
     if old.dtype.kind not in "iuf" or new.dtype.kind not in "iuf":
         place = {label: i for i, label in enumerate(old.tolist())}
         return np.array([place.get(label, -1) for label in new.tolist()])
     a, b = old.astype(float), new.astype(float)
     order = np.argsort(a)
     at = np.clip(np.searchsorted(a[order], b), 0, len(a) - 1)
-    # The nearest is at the place where it would be inserted, or the one before.
+    # The nearest is at the position where it would be inserted, or one before.
     before = np.clip(at - 1, 0, len(a) - 1)
     nearer = np.where(np.abs(a[order][before] - b) < np.abs(a[order][at] - b), before, at)
     found = order[nearer]
@@ -148,7 +147,7 @@ def _origin(old: np.ndarray, new: np.ndarray, changed: np.ndarray | None = None)
 
 
 def but_axes(recipe: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """A recipe without what a change of axes changes: their values, labels that one lacks, derived values."""
+    """Return a recipe without what changes with the axes: values, labels that one lacks, derived values."""
     common = recipe["variants"].keys() & other["variants"].keys()
     return {
         **recipe,
@@ -163,7 +162,7 @@ def but_axes(recipe: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def _meaning(recipe: dict[str, Any], other: dict[str, Any], axis: str) -> Any:
-    """What an axis' labels stand for, of those that both grids have; of a table, its parameters."""
+    """Return what an axis's labels stand for, if both grids have them; a table's parameters."""
     if axis in tables(recipe):
         return sorted(tables(recipe)[axis])
     values = recipe["axes"][axis]
@@ -175,7 +174,7 @@ def _meaning(recipe: dict[str, Any], other: dict[str, Any], axis: str) -> Any:
 def _check_derived(
     path: Path, old: xr.Dataset, wanted: dict[str, Any], template: xr.Dataset, origins: dict[str, np.ndarray]
 ) -> None:
-    """Raise UserError if a derived parameter has other values at labels that are in both grids."""
+    """Raise UserError if a derived parameter has other values at labels that both grids have."""
     import xarray as xr
 
     names = {name for variant in wanted["variants"].values() for name in variant["derived"]}
@@ -183,7 +182,7 @@ def _check_derived(
         both = {axis: origin >= 0 for axis, origin in origins.items()}
         ours = template[name].isel({a: np.flatnonzero(k) for a, k in both.items() if a in template[name].dims})
         theirs = old[name].isel({a: origins[a][k] for a, k in both.items() if a in old[name].dims})
-        # By position: the labels may differ by less than the tolerance.
+        # By position, since labels may differ within the tolerance.
         a, b = xr.broadcast(*(array.drop_vars(list(array.coords)) for array in (ours, theirs)))
         if not np.allclose(a.values, b.values, rtol=TOLERANCE, atol=0.0):
             raise UserError(
@@ -193,7 +192,7 @@ def _check_derived(
 
 
 def _taken(old: np.ndarray, origins: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Values of the old grid (bool) at the new one's points; False where a point is new."""
+    """Return a mask of the old grid at the new grid's points; False where a point is new."""
     found = old[np.ix_(*(np.maximum(origin, 0) for origin in origins))]
     return found & functools.reduce(np.logical_and.outer, [origin >= 0 for origin in origins])
 
@@ -206,12 +205,12 @@ def _slices(sizes: tuple[int, ...]) -> list[slice]:
 def carried(
     path: Path, block: tuple[slice, ...], origins: tuple[np.ndarray, ...], which: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The old store's values of a new block's points that are carried over, the point first."""
+    """Return the old store's values, (point, ...), of a new block's points that are carried over."""
     import zarr
 
     parts = [origin[part] for origin, part in zip(origins, block)]
     both = [np.flatnonzero(part >= 0) for part in parts]
-    # Only from labels that are in both grids, in whose product all of `which` lies.
+    # Only labels that both grids have; all of `which` lies in their product.
     chosen = which[np.ix_(*both)]
     old = tuple(part[part >= 0] for part in parts)
     group = zarr.open_group(path, mode="r")

@@ -30,9 +30,9 @@ from gbaexplore.store.recipe import RECIPE, course_hash, explained, upgraded
 if TYPE_CHECKING:
     import xarray as xr
 
-# Beside an array's chunks, because zarr warns of files in a group's folder that it does not know.
+# In an array's folder, because zarr warns about unknown files in a group's folder.
 _ADOPTED = f"{STATUS}/recipe.json"
-_INPUTS = {"connectomes": "connectome", "stimuli": "stimulus"}  # groups, and what a recipe calls what is in them
+_INPUTS = {"connectomes": "connectome", "stimuli": "stimulus"}  # zarr group -> its key in a recipe
 
 
 def input_name(kind: str, identity: Any) -> str:
@@ -50,7 +50,7 @@ def read_input(path: Path, kind: str, label: str) -> xr.Dataset:
 
 
 def changed_files(path: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the files, and what has become of them, that should be as they were when the store was made.
+    """Yield each file that has changed since the store was made, and how.
 
     Raises:
         UserError: it is not a store.
@@ -77,7 +77,7 @@ def changed_files(path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def check_unchanged(path: Path) -> None:
-    """Raise UserError if anything but the chunks has changed since the store was made: they would be misread."""
+    """Raise UserError if metadata or coordinates have changed since the store was made: chunks would be misread."""
     for file, what in changed_files(path):
         raise UserError(
             f"{path} is damaged: {file} {what}; expected it as it was written: restore it from a copy, or move the "
@@ -102,19 +102,19 @@ def attributes(path: Path) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=4)
 def _attributes(text: str) -> dict[str, Any]:
-    # Looked at with every block that is written, and of many labels as long in the reading as the block.
+    # Read with every block that is written; with many labels, parsing takes as long as writing the block.
     attrs = json.loads(text)["attributes"]
     json.loads(attrs[RECIPE])
     return attrs
 
 
 def recipe(path: Path) -> dict[str, Any]:
-    """Return what makes a store's numbers: see `Study.recipe`."""
+    """Return a store's recipe; see `Study.recipe`."""
     return _adopted(path).get("recipe") or json.loads(attributes(path)[RECIPE])
 
 
 def software(path: Path) -> dict[str, str]:
-    """Return the versions of what made a store's numbers, or was proved to give them."""
+    """Return the versions of the software that made a store's numbers, or was proved to reproduce them."""
     return _adopted(path).get("software") or json.loads(attributes(path).get("software", "{}"))
 
 
@@ -134,7 +134,7 @@ def _adopted(path: Path) -> dict[str, Any]:
 
 
 def adopt(path: Path, recipe: dict[str, Any], software: dict[str, str]) -> None:
-    """Let a store be one of another recipe, which has been proved to give its numbers with this software."""
+    """Record in a store the recipe and software that were proved to reproduce its numbers."""
     text = json.dumps({"recipe": recipe, "software": software})
     if remote(path):
         (path / _ADOPTED).write_text(text)
@@ -145,7 +145,7 @@ def adopt(path: Path, recipe: dict[str, Any], software: dict[str, str]) -> None:
 
 
 def recipe_for(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return a store's recipe in today's format, to be compared with that of a study."""
+    """Return a store's recipe in today's format, for comparison with a study's."""
 
     def course(label: str) -> str:
         kept = read_input(path, "stimuli", label)
@@ -155,7 +155,7 @@ def recipe_for(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_same_recipe(path: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Raise UserError, naming the differences, unless two recipes, of the store at `path` and of a study, are one."""
+    """Raise UserError, naming the differences, unless the recipe of the store at `path` and a study's agree."""
     found = explained(there, wanted)
     if found:
         shown = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
@@ -171,20 +171,20 @@ def variables(path: Path) -> list[str]:
 
 
 def generation(path: Path) -> str:
-    """Return what tells a store from another that takes its place: a hash of its recipe and of its blocks' shape."""
+    """Return a hash of a store's recipe and block shape; it changes when another store takes its place."""
     made = attributes(path)[RECIPE], (path / STATUS / "zarr.json").read_text(), _adopted(path).get("recipe")
     return hashlib.sha256(json.dumps(made).encode()).hexdigest()
 
 
 @contextlib.contextmanager
 def bound(path: Path, planned: str) -> Iterator[Path]:
-    """Yield the store at `path`, for blocks of one generation to be written to it: until the end it stays that one.
+    """Yield the store at `path` to write blocks of one generation; the store is not replaced before the end.
 
-    In a folder nothing lands in another store, whatever is done to the place meanwhile: see `lock.own_folder`. In an
-    object store it is only looked at before.
+    In a folder no block lands in another store, whatever happens at the path meanwhile; see `lock.own_folder`. In an
+    object store the generation is only checked beforehand.
 
     Raises:
-        UserError: there is none at the place, or one of another generation.
+        UserError: there is no store at the path, or one of another generation.
     """
     folder = path
     try:
@@ -192,7 +192,7 @@ def bound(path: Path, planned: str) -> Iterator[Path]:
             if not _is(folder, planned):
                 raise gone(path)
             yield folder
-    except Exception as error:  # zarr says in many ways that something has been removed
+    except Exception as error:  # zarr has many exceptions for a store that was removed
         if isinstance(error, FileNotFoundError) or not _is(path, planned):
             raise gone(path) from None
         if isinstance(error, UserError):
@@ -208,14 +208,14 @@ def _is(path: Path, planned: str) -> bool:
 
 
 def gone(path: Path) -> UserError:
-    """Return what is raised when a store is no longer what it was when its run was started."""
+    """Return the error for a store that has changed since its run started."""
     return UserError(
         f"{path} has been replaced since the run was started, or removed; expected the store as it was: run again"
     )
 
 
 def status(path: Path) -> np.ndarray:
-    """Return the state of every point, uint8, as an array over the grid.
+    """Return the status of every point, uint8, over the grid.
 
     Raises:
         UserError: a chunk of it is damaged.
@@ -236,14 +236,14 @@ def _status(path: Path, block: Any) -> np.ndarray:
 
 
 def block_shape(path: Path) -> tuple[int, ...]:
-    """Return the shape of the blocks that a store is written in."""
+    """Return the shape of a store's blocks."""
     import zarr
 
     return zarr.open_array(for_zarr(path / STATUS), mode="r").chunks
 
 
 def unfinished(path: Path, block: tuple[slice, ...] | Any = ...) -> np.ndarray:
-    """Return which points of a block (or of all) are still to be computed: pending, or failed in an earlier run."""
+    """Return a mask of the points, of a block or of all, to compute: pending, or failed in an earlier run."""
     state = _status(path, block)
     return (state == PENDING) | (state == FAILED)
 
@@ -251,18 +251,18 @@ def unfinished(path: Path, block: tuple[slice, ...] | Any = ...) -> np.ndarray:
 def write_block(
     path: Path, block: tuple[slice, ...], arrays: Mapping[str, np.ndarray], which: np.ndarray | None = None
 ) -> None:
-    """Write variables of a block's points, and their status last.
+    """Write the variables of a block's points; their status comes last.
 
     Args:
-        path: a store that nobody else knows of yet, or what `bound` yields.
-        arrays: of each variable, the point first; of a whole block also in the block's shape.
-        which: the points that these are, bool, the block's shape; all of them if None.
+        path: a store that no other process knows yet, or what `bound` yields.
+        arrays: variable -> values (point, ...); for a whole block also in the block's shape.
+        which: mask of these points in the block's shape; all of them if None.
     """
     import zarr
 
     if which is None:
         which = np.ones([s.stop - s.start for s in block], dtype=bool)
-    # A chunk that holds only its fill value must be written too, or it reads as never computed.
+    # A chunk of nothing but its fill value must be written too, or it reads as never computed.
     with zarr.config.set({"array.write_empty_chunks": True}):
         group = zarr.open_group(for_zarr(path), mode="r+")
         for name in [*(n for n in arrays if n != STATUS), STATUS]:
@@ -277,19 +277,19 @@ def write_block(
 
 
 def mark_failed(path: Path, block: tuple[slice, ...], which: np.ndarray) -> None:
-    """Set the status of points of a block to failed."""
+    """Mark points of a block as failed."""
     write_block(path, block, {STATUS: np.full(which.sum(), FAILED, dtype=np.uint8)}, which)
 
 
 def _check_whole_chunks(name: str, array: Any, block: tuple[slice, ...]) -> None:
-    # Two writers of one chunk lose each other's data without an error: nothing else would notice.
+    # Two writers of one chunk overwrite each other's data silently; nothing else would notice.
     for part, chunk, length in zip(block, array.chunks, array.shape):
         if part.start % chunk or (part.stop % chunk and part.stop != length):
             raise AssertionError(f"block {block} splits a chunk of {name}, chunks {array.chunks}")
 
 
 def open_study(path: str | Path) -> xr.Dataset:
-    """Return a store's Dataset, lazily loaded; `status` says which points are computed.
+    """Return a store's Dataset, loaded lazily; `status` says which points are computed.
 
     Reading a damaged chunk raises; one that has vanished reads as NaN, which `gbaexplore check` finds. While a run
     is writing, load `status` before what it speaks of. Open it again after its grid has been changed. What an earlier
@@ -312,16 +312,16 @@ def open_study(path: str | Path) -> xr.Dataset:
 
 
 def as_opened(ds: xr.Dataset) -> xr.Dataset:
-    """Return a Dataset with text, and in an order, that do not depend on where it comes from."""
+    """Return a Dataset whose text type and order do not depend on the kind of store."""
     import xarray as xr
 
-    # xarray draws along axes of fixed-width text, and of no other text.
+    # xarray's plots accept fixed-width text only.
     words = {name: c for name, c in ds.coords.items() if c.dtype.kind not in "iuf"}
     ds = ds.assign_coords({name: (c.dims, np.array(c.values.tolist()), c.attrs) for name, c in words.items()})
-    # A folder's own order is any.
+    # The order of files in a folder is arbitrary.
     names = [*sorted({str(name) for name in ds.data_vars} - {STATUS}), STATUS]
     coordinates = {name: ds.coords[name] for name in _in_order(ds)}
-    # First without data: with them, coordinates would follow the dimensions of the first variable.
+    # Without data first; otherwise the coordinates would follow the first variable's dimensions.
     found = xr.Dataset(coords=coordinates, attrs=ds.attrs)
     if "hierarchy" in found:  # of stores made earlier; see the template
         found.hierarchy.attrs.pop("units", None)
@@ -329,10 +329,10 @@ def as_opened(ds: xr.Dataset) -> xr.Dataset:
 
 
 def _in_order(ds: xr.Dataset) -> list[str]:
-    """Return the names of coordinates: those along which hvPlot's explorer draws at first are the first two.
+    """Return the names of coordinates, the two that hvPlot's explorer should draw over first.
 
-    That is two dimensions of numbers, the grid's before others. Where there is one, a dimension of text goes before it,
-    since the explorer takes text as its first only.
+    These are two numeric dimensions, the grid's before others. A single numeric dimension follows one of text, since
+    the explorer takes text only for its first.
     """
     grid = [str(dim) for dim in ds[STATUS].dims]
     dims = [dim for dim in [*grid, *sorted(map(str, ds.dims))] if dim in ds.coords]

@@ -1,4 +1,4 @@
-"""A store of an earlier version made one of today, so that none holds values of both kinds."""
+"""Upgrading a store of an earlier version, so that no store mixes both kinds of values."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from gbaexplore.store.history import Log
 
 
 def upgrade(path: Path) -> None:
-    """Rewrite a store of an earlier version beside its place, and put it there in one step.
+    """Rewrite a store of an earlier version beside its path and replace it in one step.
 
-    Points that were ok without all of their values being finite are pending again.
+    Points marked ok with a non-finite value become pending again.
 
     Raises:
-        UserError: it is in an object store; a chunk is damaged; the place can't be written to.
+        UserError: it is in an object store; a chunk is damaged; the folder can't be written to.
     """
     if not earlier.made(path):
         return

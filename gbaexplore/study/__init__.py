@@ -1,1 +1,1 @@
-"""What is asked: labelled axes over one model, and all that follows from them."""
+"""Studies: labelled axes over one model, and everything that follows from them."""

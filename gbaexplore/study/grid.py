@@ -29,10 +29,10 @@ class Grid:
 
     @classmethod
     def of(cls, axes: Any) -> Grid:
-        """Return the grid that a study's `axes` say.
+        """Return the grid of a study's `axes`.
 
         Raises:
-            UserError: an axis without a name, without values, or of something that can't be an axis.
+            UserError: an axis without a name or values, or with values of a kind that can't be an axis.
         """
         grid = cls(tuple(mapping(axes, "axes")), {}, {}, {})
         for name, values in axes.items():
@@ -64,13 +64,13 @@ class Grid:
 
     @functools.cached_property
     def listed(self) -> dict[str, tuple[str, np.ndarray]]:
-        """For each parameter that an axis gives, or a table's column: the axis, and the values along it."""
+        """Parameter -> its axis and the values along it, for numeric axes and for tables' columns."""
         columns = {name: (axis, v) for axis, listed in self.tables.items() for name, v in listed.columns.items()}
         return {name: (name, values) for name, values in self.numeric.items()} | columns
 
 
 def mapping(value: Any, what: str) -> Mapping[str, Any]:
-    """Return the mapping that this must be."""
+    """Return a checked copy of a mapping."""
     if not isinstance(value, Mapping):
         raise UserError(f"{what} is {type(value).__name__}; expected a mapping, such as {{'muEE': [28, 30]}}")
     for name in value:
@@ -80,7 +80,7 @@ def mapping(value: Any, what: str) -> Mapping[str, Any]:
 
 
 def _labelled(axis: str, values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Return the objects that each label stands for."""
+    """Return the objects that an axis's labels stand for."""
     if not values:
         raise UserError(f'axis "{axis}" is empty; expected at least one label')
     found = {}
@@ -104,7 +104,7 @@ def _kind(thing: Any) -> type | None:
 
 
 def _numbers(axis: str, values: Any) -> np.ndarray:
-    """Return the values of a numeric axis, canonical; ascending unless they ascend or descend already.
+    """Return the values of a numeric axis, canonical; sorted unless they ascend or descend already.
 
     Only on a monotonic axis can a Dataset find the nearest label.
     """

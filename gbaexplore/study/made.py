@@ -1,4 +1,4 @@
-"""What makes a study's numbers, its parameters' values apart: programs, and code that is not traced."""
+"""Identity of the code that computes a study's numbers: traced programs, and code that is not traced."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ from gbaexplore.study.variants import Variant
 
 
 def made(simulation: Simulation, variant: Variant, revisions: dict[str, int]) -> dict[str, Any]:
-    """Return the identity of all that computes a variant's numbers, as JSON data.
+    """Return the identity of the code that computes a variant's numbers, as JSON data.
 
-    Under "code" stands what another version of some software may change although the numbers stay; under "asked" what
-    only the study can.
+    "code" may change with a version of some software although the numbers stay; "asked" changes only with the study.
 
     Args:
-        revisions: is given those of this package's parts that are not traced and that this variant uses.
+        revisions: receives those of this package's untraced parts that the variant uses.
 
     Raises:
-        UserError: a model or measure that can't be traced, or told from others.
+        UserError: a model or measure that can't be traced or identified.
     """
     batch = simulation.plan(variant).batch
     program = simulation.programs.of(batch)
@@ -48,7 +47,7 @@ def made(simulation: Simulation, variant: Variant, revisions: dict[str, int]) ->
             for measure in simulation.outputs.measures
         ],
     }
-    # A parameter that nothing looks at leaves no trace, as long as it is as it was declared.
+    # A parameter that nothing uses leaves no trace, as long as it has its default.
     neutral = [
         name
         for name, value in simulation.values.base(variant).items()
@@ -62,12 +61,12 @@ def made(simulation: Simulation, variant: Variant, revisions: dict[str, int]) ->
 
 
 def _fewer_lanes(variant: Variant) -> bool:
-    """Whether last bits may hang on the number of lanes: up to 32 areas they are the same with 32 lanes or more."""
+    """Return whether the last bits may depend on the number of lanes: up to 32 areas they do not from 32 lanes on."""
     return len(variant.connectome.areas) > 32
 
 
 def _asked(simulation: Simulation, variant: Variant, measure: Measure) -> dict[str, Any]:
-    """Return what a measure looks at and what it makes."""
+    """Return a description of what a measure reads and returns."""
     dt, n_steps = simulation.settings.dt, simulation.settings.n_steps
     found: dict[str, Any] = {
         "makes": {

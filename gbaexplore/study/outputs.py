@@ -1,4 +1,4 @@
-"""What comes out of a study: the variables that its measures make, and the coordinates that these need."""
+"""A study's output: the variables of its measures and their coordinates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gbaexplore.measures.base import Measure, Variable, without_diverged
 from gbaexplore.study.grid import Grid
 from gbaexplore.study.variants import Variant
 
-_RESERVED = (AREA, STATUS, "hierarchy", "connectomes", "stimuli")  # coordinates, and groups of a store
+_RESERVED = (AREA, STATUS, "hierarchy", "connectomes", "stimuli")  # names of coordinates and of groups in a store
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Outputs:
     """The variables of a study and their coordinates.
 
     Args:
-        variant: any of the study's: all have the same areas and observables.
+        variant: any variant of the study; all have the same areas and observables.
 
     Raises:
         UserError: a measure of an observable that the model lacks; an axis with a reserved name.
@@ -48,7 +48,7 @@ class Outputs:
 
     @functools.cached_property
     def variables(self) -> dict[str, Variable]:
-        """The variables that the measures make, `status` apart."""
+        """The variables of the measures, without `status`."""
         model = self.variant.model
         found: dict[str, Variable] = {}
         for measure in self.measures:
@@ -74,9 +74,9 @@ class Outputs:
         return found
 
     def finite(self, values: dict[str, np.ndarray], status: np.ndarray, precision: str) -> dict[str, np.ndarray]:
-        """Return all variables of some points, (point, ...), as they are stored: finite, or NaN for a reason.
+        """Return points' variables, (point, ...), as they are stored: finite, or NaN for a reason.
 
-        Values are missing where a point diverged. A point that is ok is "undefined" if another one is not finite
+        Values are missing where a point diverged. A point that is ok becomes "undefined" if a value is not finite
         and its variable does not say that it may be missing.
         """
         with np.errstate(over="ignore"):
@@ -90,7 +90,7 @@ class Outputs:
         return found | {STATUS: np.where(undefined & (status == OK), UNDEFINED, status).astype(np.uint8)}
 
     def coordinates(self) -> dict[str, tuple[np.ndarray, dict[str, str]]]:
-        """Return values and attributes along each dimension that is not an axis of the grid."""
+        """Return the coordinate values and attributes of each dimension that is not an axis of the grid."""
         connectome = self.variant.connectome
         found = {AREA: (np.array(connectome.areas, dtype=object), {"long_name": "cortical area"})}
         for measure in self.measures:
@@ -104,7 +104,7 @@ class Outputs:
         return found
 
     def bytes_per_point(self, precision: str) -> int:
-        """Return what all variables of one point take."""
+        """Return the size of all variables of one point, bytes."""
         lengths = {name: len(values) for name, (values, _) in self.coordinates().items()}
         item = np.dtype(precision).itemsize
         return sum(item * math.prod([lengths[d] for d in v.dims]) for v in self.variables.values())
@@ -114,7 +114,7 @@ def measures_of(given: Any) -> tuple[Measure, ...]:
     """Return a study's measures.
 
     Raises:
-        UserError: they are no list, none, or something else than measures.
+        UserError: they are not a list of measures, or there are none.
     """
     if not isinstance(given, (list, tuple)):
         raise UserError(f"measures is {type(given).__name__}; expected a list, such as [Peak()]")

@@ -1,4 +1,4 @@
-"""All that determines a study's numbers, as JSON data."""
+"""A study's recipe: everything that determines its numbers, as JSON data."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def recipe(simulation: Simulation) -> dict[str, Any]:
-    """Return all that determines the numbers, as JSON data: two studies with one recipe give one result.
+    """Return everything that determines a study's numbers, as JSON data; equal recipes give equal results.
 
     Raises:
-        UserError: a model or measure that can't be traced, or told from others.
+        UserError: a model or measure that can't be traced or identified.
     """
     settings, values, outputs = simulation.settings, simulation.values, simulation.outputs
     grid = values.grid
@@ -44,7 +44,7 @@ def recipe(simulation: Simulation) -> dict[str, Any]:
             axes[name] = {label: [_described(o) for o in things] for label, things in grid.categorical[name].items()}
     variants, revisions = {}, {"engine": REVISIONS["engine"]}
     for variant in values.variants:
-        # Derived values are a coordinate of the store, and may be many: a hash tells two apart.
+        # Derived values may be many and are a coordinate of the store, so the recipe has a hash of them.
         derived = {
             name: {"along": along, "sha256": hashlib.sha256(found.tobytes()).hexdigest()}
             for name, (along, found) in values.derived_of(variant).items()
@@ -62,7 +62,7 @@ def recipe(simulation: Simulation) -> dict[str, Any]:
         "name": settings.name,
         "revisions": revisions,
         "axes": axes,
-        # JSON objects have no order, but blocks do.
+        # JSON objects have no order, but blocks need one.
         "order": {"axes": list(grid.names), **{name: list(labels) for name, labels in grid.categorical.items()}},
         "variants": variants,
         "measures": [measure.recipe() for measure in outputs.measures],
@@ -75,20 +75,20 @@ def recipe(simulation: Simulation) -> dict[str, Any]:
 
 
 def _stimulus(settings: Settings, variant: Variant) -> dict[str, Any]:
-    """Return what identifies a stimulus: all levels and edges that the engine gets."""
+    """Return a stimulus's identity: the levels and edges that the engine gets."""
     first, again = (
         course_hash(*pieces_of(variant.stimulus, variant.connectome, settings.dt, settings.n_steps)) for _ in range(2)
     )
     if first != again:
         raise UserError(
-            f"the {type(variant.stimulus).__name__} of the study gives other values each time that it is asked; "
-            "expected the same: draw random numbers once, outside of its functions, or give an array"
+            f"the {type(variant.stimulus).__name__} of the study gives other values each time; "
+            "expected the same values: draw random numbers once, outside its functions, or give an array"
         )
     return {**variant.stimulus.recipe(), "sha256": first}
 
 
 def inputs(simulation: Simulation) -> dict[str, xr.Dataset]:
-    """Return the connectomes and stimuli as data, under the names that a store keeps them by."""
+    """Return the connectomes and stimuli as Datasets, by the names of their groups in a store."""
     settings, found = simulation.settings, {}
     for variant in simulation.values.variants:
         connectome, stimulus = variant.connectome, variant.stimulus
@@ -105,5 +105,5 @@ def _described(thing: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return something as JSON data: NumPy's numbers become plain, arrays and functions what tells them apart."""
+    """Return a value as JSON data: NumPy numbers become plain, arrays and functions become their identities."""
     return value.item() if isinstance(value, np.generic) else {"hash": code_hash(value)}

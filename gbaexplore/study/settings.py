@@ -1,4 +1,4 @@
-"""What a study says of all its points: its name, the clock, the ceiling, the precision."""
+"""Settings that hold for all points of a study: name, time, ceiling, precision."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.numbers import number, whole_number
 from gbaexplore.basics.time import whole_steps
 
-_LONGEST_NAME = 200  # bytes: file systems allow 255, and temporary names beside the store are longer than its own
+_LONGEST_NAME = 200  # bytes: file systems allow 255, and temporary names beside the store are longer
 _MOST_STEPS = 2**31 - 1  # the engine counts in 32 bits
 
 
@@ -19,7 +19,7 @@ class Settings:
     """Settings of a study; see `Study` for their meanings and units.
 
     Raises:
-        UserError: one of them is no name or number that it can be.
+        UserError: one of them is not a valid name or number.
     """
 
     name: str
@@ -54,5 +54,5 @@ class Settings:
 
     @property
     def n_steps(self) -> int:
-        """Number of steps of a whole run."""
+        """Number of steps of a run."""
         return whole_steps(self.duration, self.dt, "duration")

@@ -1,4 +1,4 @@
-"""The points of a study through the engine."""
+"""Simulating the points of a study."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from gbaexplore.study.variants import Variant
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """All that a study's points need to be simulated."""
+    """Everything that simulating a study's points needs."""
 
     settings: Settings
     values: Values
     outputs: Outputs
     blocks: Blocks
-    programs: Programs  # of this run, or of this moment
+    programs: Programs  # programs of this run, or of this moment
 
     def variant_of(self, block: Block) -> Variant:
         """Return the variant that all points of a block share."""
@@ -49,7 +49,7 @@ class Simulation:
     def plan(
         self, variant: Variant, early_end: bool = True, points: Mapping[str, np.ndarray] = MappingProxyType({})
     ) -> Plan:
-        """Return how the points of a variant are simulated: those of the grid, and others beside."""
+        """Return the engine's plan for the points of a variant."""
         base = self.values.base(variant)
         return make_plan(
             model=variant.model,
@@ -70,14 +70,14 @@ class Simulation:
         return tuple(m for m in self.outputs.measures if isinstance(m, StreamingMeasure))
 
     def _of_variant(self, base: dict[str, float]) -> dict[str, np.ndarray]:
-        """Values that are the same at all points of a variant, but not of all variants."""
+        """Return the values that all points of a variant share but variants do not."""
         return {name: np.array([base[name]]) for name in self.values.varying & set(base)}
 
     def prepare(self, variant: Variant) -> None:
-        """Compile what `run_points` needs for a variant; simulate one step of one point of each kind of model.
+        """Compile the programs of `run_points` for a variant; simulate one step of one point of each kind of model.
 
         Raises:
-            UserError: a model's first step is no step; a measure does not make what it says that it makes.
+            UserError: a model's first step is invalid; a measure does not return what it declares.
         """
         self._try_models()
         results = self._simulate(variant, self.points(self.blocks.all[0]), count=0)
@@ -88,11 +88,12 @@ class Simulation:
             found = {name: array.shape[1:] for name, array in values.items()}
             if found != expected:
                 raise UserError(
-                    f"{type(measure).__name__}.finish makes {found}; expected what its variables() say: {expected}"
+                    f"{type(measure).__name__}.finish returned {found}; expected what its variables() declare: "
+                    f"{expected}"
                 )
 
     def _try_models(self) -> None:
-        """Take a first step, and linearise if that is asked for, with each kind of model."""
+        """Take a first step, and linearise if a measure needs it, with each kind of model."""
         check_platform()
         last_first = reversed(list(self.values.variants))
         tried = {(type(v.model), json.dumps(v.model.options(), default=repr)): v for v in last_first}
@@ -105,7 +106,7 @@ class Simulation:
                         measure.compute(variant.model, [SimpleNamespace(**values)], variant.connectome)
                     except UserError:
                         raise
-                    except Exception:  # of this one point, perhaps: its block will tell
+                    except Exception:  # perhaps only at this point; its block will report it
                         continue
 
     def _simulate(self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True) -> Results:
@@ -118,11 +119,11 @@ class Simulation:
     def run_points(
         self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True
     ) -> dict[str, np.ndarray]:
-        """Return every variable of some points of a variant, the point first.
+        """Return every variable of points of a variant, (point, ...).
 
         Args:
             points: from `points`, of one block or of `queue_blocks` of them; or from `Values.points_at`.
-            count: how many points these are (a study without numeric axes has one, and no values).
+            count: number of points (a study without numeric axes has one, and no values).
             early_end: False runs every step of every point; it changes no bit of the result.
         """
         results = self._simulate(variant, points, count, early_end)
@@ -149,7 +150,7 @@ class Simulation:
         return {name + measure.suffix: array for name, array in values.items()}
 
     def trials(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> Trials:
-        """Return what a solved measure gets of some points."""
+        """Return the trials of points, which a solved measure gets."""
         base = self.values.base(variant)
         varying = {name: np.full(count, base[name]) for name in self.values.varying & set(base)}
         return SimulatedTrials(
@@ -168,6 +169,6 @@ class Simulation:
         )
 
     def run_block(self, block: Block, early_end: bool = True) -> dict[str, np.ndarray]:
-        """Return every variable of a block as an array, the grid's dimensions first; see `run_points`."""
+        """Return every variable of a block, the grid's dimensions first; see `run_points`."""
         found = self.run_points(self.variant_of(block), self.points(block), block.size, early_end)
         return {name: array.reshape(block.shape + array.shape[1:]) for name, array in found.items()}

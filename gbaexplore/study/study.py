@@ -1,7 +1,7 @@
 """Studies: a grid of labelled axes over one model, and the one crossing between labels and positions.
 
-Labels are turned into positions here, once; the engine sees arrays and knows no names. A study is made of frozen
-parts, each of which checks itself when it is made: none looks at a study that is half made.
+Labels become positions here, and only here; the engine sees arrays and knows no names. A study consists of frozen
+parts, each of which checks itself when it is made.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A grid of labelled axes, a model, what goes in and what comes out; checked when it is made.
+    """A grid of labelled axes over a model, with inputs and measures; checked when it is made.
 
     Args:
         name: names the store: letters, digits, "-", "_" and ".".
@@ -50,7 +50,7 @@ class Study:
         axes: name -> numbers (a parameter of the model; "amplitude", the stimulus'; "seed", of noise) or
             name -> {label: connectome, stimulus or model, or a tuple of these} or
             name -> pandas DataFrame, a table of points: a column for each of some parameters, a point a row.
-        measures: what to keep of each point.
+        measures: what to record of each point.
         stimulus: unless an axis gives it.
         connectome: unless an axis gives it.
         fixed: parameter -> value at all points.
@@ -59,8 +59,8 @@ class Study:
         duration: of the run, s.
         ceiling: a point has "diverged", and ends, when the model's first observable has risen by more, Hz.
         precision: "float32" or "float64", of states and results.
-        block_points: how many points are written as one, about; chosen from the work and the memory if None.
-            It changes no result, and a store keeps the blocks that it was made with.
+        block_points: approximate number of points that are written together; chosen from work and memory if None.
+            It changes no result; a store keeps the blocks it was made with.
 
     Raises:
         UserError: with what was found, what was expected and what to do.
@@ -87,7 +87,7 @@ class Study:
     _blocks: Blocks = field(init=False, repr=False)
     _programs: Programs | None = field(init=False, repr=False, default=None)
     source: tuple[str, str] | None = field(init=False, repr=False, default=None)
-    """Path and SHA-256 of the file that the study was loaded from, if it was."""
+    """Path and SHA-256 of the file that the study was loaded from; None without a file."""
 
     def __post_init__(self) -> None:
         measures = measures_of(self.measures)
@@ -110,7 +110,7 @@ class Study:
         for variant in variants:
             self.plan(variant)
 
-    # What the grid is.
+    # The grid.
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -134,7 +134,7 @@ class Study:
 
     @property
     def listed(self) -> dict[str, tuple[str, np.ndarray]]:
-        """For each parameter that an axis gives, or a table's column: the axis, and the values along it."""
+        """Parameter -> its axis and the values along it, for numeric axes and for tables' columns."""
         return self.grid.listed
 
     def labels(self, axis: str) -> np.ndarray:
@@ -148,7 +148,7 @@ class Study:
 
     @property
     def n_steps(self) -> int:
-        """Number of steps of a whole run."""
+        """Number of steps of a run."""
         return self.settings.n_steps
 
     @property
@@ -164,7 +164,7 @@ class Study:
 
     @property
     def noisy(self) -> bool:
-        """Whether the model draws random numbers, at any point of the study."""
+        """Whether the model draws random numbers at any point of the study."""
         return self.values.noisy
 
     def points(self, block: Block) -> dict[str, np.ndarray]:
@@ -172,28 +172,28 @@ class Study:
         return self.simulation.points(block)
 
     def points_at(self, variant: Variant, at: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return what `points` does for points anywhere between the axes' values; see `Values.points_at`."""
+        """Return the same for points anywhere between the axes' values; see `Values.points_at`."""
         return self.values.points_at(variant, at)
 
     # Blocks.
 
     @property
     def block_shape(self) -> tuple[int, ...]:
-        """How many values of each axis a block has."""
+        """Number of values of each axis in a block."""
         return self._blocks.shape
 
     @property
     def queue_blocks(self) -> int:
-        """How many blocks of one variant may be computed as one queue."""
+        """Largest number of blocks of one variant in a queue."""
         return self._blocks.queue_blocks
 
     @property
     def queue_points(self) -> int:
-        """How many points the arrays are padded to."""
+        """Number of points to which a queue's arrays are padded."""
         return self._blocks.queue_points
 
     def in_blocks(self, shape: tuple[int, ...]) -> Study:
-        """Return this study with blocks of another shape: those of the store that it goes on in."""
+        """Return a copy with blocks of another shape, that of an existing store."""
         return self._with(_blocks=dataclasses.replace(self._blocks, given_shape=shape, given_queue=None))
 
     def in_queues(self, points: int) -> Study:
@@ -211,9 +211,9 @@ class Study:
     # Running.
 
     def pinned(self) -> Study:
-        """Return this study for one run: what its model and measures reach is looked at once, now, and no more.
+        """Return a copy for one run: the code that its model and measures reach is examined once, now.
 
-        What is computed and what identifies it are then one. A study itself is looked at anew each time, because a
+        So what is computed and what identifies it can't differ. A study itself is examined each time, because a
         notebook may have changed a constant or a function since.
         """
         return self if self._programs is not None else self._with(_programs=Programs())
@@ -224,7 +224,7 @@ class Study:
         return other
 
     def on_grid_of(self, ds: xr.Dataset) -> Study:
-        """Return this study with the numbers of a store's axes and tables, and its own labels."""
+        """Return a copy with the numbers of a store's axes and tables, and its own labels."""
         import pandas as pd
 
         axes = dict(self.axes)
@@ -239,32 +239,32 @@ class Study:
 
     @property
     def simulation(self) -> Simulation:
-        """The study's points through the engine."""
+        """The simulation of the study's points."""
         return Simulation(self.settings, self.values, self.outputs, self._blocks, self._programs or Programs())
 
     def plan(self, variant: Variant, early_end: bool = True) -> Plan:
-        """Return how the points of a variant are simulated."""
+        """Return the engine's plan for the points of a variant."""
         return self.simulation.plan(variant, early_end)
 
     def prepare(self, variant: Variant) -> None:
-        """Compile what `run_points` needs for a variant; see `Simulation.prepare`."""
+        """Compile the programs of `run_points` for a variant; see `Simulation.prepare`."""
         self.simulation.prepare(variant)
 
     def run_block(self, block: Block, early_end: bool = True) -> dict[str, np.ndarray]:
-        """Return every variable of a block as an array, the grid's dimensions first; see `run_points`."""
+        """Return every variable of a block, the grid's dimensions first; see `run_points`."""
         return self.simulation.run_block(block, early_end)
 
     def run_points(
         self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True
     ) -> dict[str, np.ndarray]:
-        """Return every variable of some points of a variant, the point first; see `Simulation.run_points`."""
+        """Return every variable of points of a variant, (point, ...); see `Simulation.run_points`."""
         return self.simulation.run_points(variant, points, count, early_end)
 
     def compute(self, early_end: bool = True) -> xr.Dataset:
-        """Return the whole result without a store: the Dataset that `open_study` gives of a finished one, to the bit.
+        """Return the whole result without a store: the same bits as the finished store's Dataset.
 
-        It is held in memory, and so are blocks under work, one a core. Nothing is kept if it is interrupted, and what
-        a point raises ends it: use `run` for what takes long.
+        The result is held in memory, and a block per core beside it. An interruption loses everything, and a point
+        that raises ends it: use `run` for long work.
 
         Args:
             early_end: False runs every step of every point; it changes no bit of the result.
@@ -275,36 +275,36 @@ class Study:
         pinned = self.pinned()
         return computed(pinned.simulation, pinned.recipe(), early_end)
 
-    # What the result looks like.
+    # The result's form.
 
     @property
     def variables(self) -> dict[str, Variable]:
-        """The variables that the measures make, `status` apart."""
+        """The variables of the measures, without `status`."""
         return self.outputs.variables
 
     def coordinates(self) -> dict[str, tuple[np.ndarray, dict[str, str]]]:
-        """Return values and attributes along each dimension that is not an axis of the grid."""
+        """Return the coordinate values and attributes of each dimension that is not an axis of the grid."""
         return self.outputs.coordinates()
 
     def template(self) -> xr.Dataset:
-        """Return the Dataset that the store starts from: all coordinates, no value computed (status 0)."""
+        """Return the empty Dataset that a store starts from: all coordinates, no value computed (status 0)."""
         return template(self.simulation, self.recipe())
 
     def recipe(self) -> dict[str, Any]:
-        """Return all that determines the numbers, as JSON data: two studies with one recipe give one result.
+        """Return everything that determines the numbers, as JSON data; equal recipes give equal results.
 
         Raises:
-            UserError: a model or measure that can't be traced, or told from others.
+            UserError: a model or measure that can't be traced or identified.
         """
         return recipe(self.simulation)
 
     def inputs(self) -> dict[str, xr.Dataset]:
-        """Return the connectomes and stimuli as data, under the names that a store keeps them by."""
+        """Return the connectomes and stimuli as Datasets, by the names of their groups in a store."""
         return inputs(self.simulation)
 
 
 def _check_seeds(values: Values, measures: Sequence[Measure]) -> None:
-    """Refuse seeds that are no whole numbers, or of a study in which nothing is random."""
+    """Refuse seeds that are not whole numbers, and seeds of a study in which nothing is random."""
     listed = values.grid.listed[SEED][1] if SEED in values.grid.listed else ()
     given = [*listed, *([values.fixed[SEED]] if SEED in values.fixed else [])]
     averages = any(isinstance(measure, AcrossSeeds) for measure in measures)
@@ -321,7 +321,7 @@ def _check_seeds(values: Values, measures: Sequence[Measure]) -> None:
 
 
 def _check_repeats(values: Values) -> None:
-    """Refuse rows of a table that are one point, and so would have the same noise."""
+    """Refuse rows of a table that are the same point, and so would have the same noise."""
     for axis, listed in values.grid.tables.items() if values.noisy else ():
         _, first, counts = np.unique(
             np.stack(list(listed.columns.values()), axis=1), axis=0, return_index=True, return_counts=True

@@ -1,4 +1,4 @@
-"""A table of points: rows that are simulated, columns that are parameters, all of them along one dimension."""
+"""Tables of points: a row for each point, a column for each parameter, along one dimension."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from gbaexplore.basics.numbers import coordinates
 
 
 class Table(NamedTuple):
-    """The points along one axis that are listed, not made by a product."""
+    """An axis of listed points."""
 
-    labels: np.ndarray  # (row,) int64: what the rows are called
+    labels: np.ndarray  # (row,) int64: the rows' labels
     columns: dict[str, np.ndarray]  # parameter -> (row,) float64, canonical
 
     def recipe(self) -> dict[str, Any]:
-        """Return what identifies the table, as JSON data; its values are coordinates of the store, and may be many."""
+        """Return the table's identity, as JSON data; a hash stands for its values, which are coordinates of a store."""
         return {
             "rows": len(self.labels),
             "labels": _hash(self.labels),
@@ -31,17 +31,17 @@ def _hash(values: np.ndarray) -> str:
 
 
 def is_table(values: Any) -> bool:
-    """Return whether an axis' values are a table: a pandas DataFrame."""
+    """Return whether an axis's values are a table, that is a pandas DataFrame."""
     import pandas as pd
 
     return isinstance(values, pd.DataFrame)
 
 
 def table(axis: str, frame: Any) -> Table:
-    """Return the table that a DataFrame is.
+    """Return the table of a DataFrame.
 
     Raises:
-        UserError: no rows, columns that are no numbers or not named once, an index that numbers no rows.
+        UserError: no rows; a column that is not numeric or not named uniquely; an index that does not number the rows.
     """
     names = list(frame.columns)
     if not len(frame) or not names:

@@ -1,4 +1,4 @@
-"""The Dataset that a store starts from."""
+"""The empty Dataset that a store starts from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def template(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
-    """Return the Dataset that the store starts from: all coordinates, no value computed (status 0)."""
+    """Return the empty Dataset that a store starts from: all coordinates, no value computed (status 0)."""
     import dask.array as da
     import xarray as xr
 
@@ -37,7 +37,7 @@ def template(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
         ds.coords[name] = (name, along, attrs)
     for measure in outputs.measures:
         ds = ds.assign_coords(measure.beside(variant.model))
-    # Without a unit: a selected area's position stands in titles, as in "hierarchy = 0.4".
+    # Without a unit, because titles show a selected area's value, as in "hierarchy = 0.4".
     hierarchy = {"long_name": "position in the cortical hierarchy"}
     ds.coords["hierarchy"] = (AREA, variant.connectome.hierarchy, hierarchy)
     for name in values.derived:
@@ -56,7 +56,7 @@ def template(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
 
 
 def _derived_coordinate(values: Values, name: str) -> tuple[list[str], np.ndarray]:
-    """Return a derived parameter's dimensions and values: its numeric axes, and labels that make a difference."""
+    """Return a derived parameter's dimensions and values: its numeric axes, and labels on which it depends."""
     found = [values.derived_of(variant)[name] for variant in values.variants]
     counts = [len(labels) for labels in values.grid.categorical.values()]
     stacked = np.stack([part for _, part in found]).reshape(*counts, *found[0][1].shape)

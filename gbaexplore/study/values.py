@@ -1,4 +1,4 @@
-"""Where each parameter's value comes from: the model, an axis, a table, a function of others."""
+"""Values of parameters, from the model, an axis, a table or a function of others."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Values:
         vars(self)["fixed"] = {name: number(value, f'fixed["{name}"]') for name, value in self.fixed.items()}
 
     def base(self, variant: Variant) -> dict[str, float]:
-        """The value of every parameter that neither an axis nor a function gives."""
+        """Parameter -> value, for parameters that neither an axis nor a function gives."""
         values = parameter_values(variant.model)
         values |= {AMPLITUDE: float(variant.stimulus.amplitude)}
         values |= self.fixed
@@ -50,18 +50,18 @@ class Values:
 
     @functools.cached_property
     def varying(self) -> set[str]:
-        """Parameters that variants differ in, and the amplitude: data to the program, so that all can share one."""
+        """Parameters in which variants differ, and the amplitude: arguments of the program that variants share."""
         first, *others = (self.base(variant) for variant in self.variants)
         return {name for name, value in first.items() if name == AMPLITUDE or any(o.get(name) != value for o in others)}
 
     @functools.cached_property
     def noisy(self) -> bool:
-        """Whether the model draws random numbers, at any point of the study."""
+        """Whether the model draws random numbers at any point of the study."""
         return any(variant.model.draws(self.every(variant)) for variant in self.variants)
 
     @functools.cached_property
     def _derivation(self) -> dict[str, tuple[list[str], list[str]]]:
-        """For each derived parameter, dependencies first: its arguments, and the axes that it varies along."""
+        """Derived parameter -> its arguments and the axes along which it varies; dependencies come first."""
         arguments = {name: _arguments(name, function) for name, function in self.derived.items()}
         try:
             order = graphlib.TopologicalSorter(
@@ -80,7 +80,7 @@ class Values:
         return found
 
     def derived_of(self, variant: Variant) -> dict[str, tuple[list[str], np.ndarray]]:
-        """Return, for each derived parameter, its axes and its values along them."""
+        """Return each derived parameter's axes and its values along them."""
         key = tuple(variant.labels.values())
         if key in self._known:
             return self._known[key]
@@ -117,12 +117,12 @@ class Values:
         return base[name]
 
     def every(self, variant: Variant, points: Mapping[str, np.ndarray] = MappingProxyType({})) -> dict[str, np.ndarray]:
-        """Every value that each parameter takes, in the grid and at points beside."""
+        """Parameter -> all its values, in the grid and at points outside it."""
         base = {name: np.asarray([value]) for name, value in self.base(variant).items()}
         return base | self.swept(variant, points)
 
     def swept(self, variant: Variant, points: Mapping[str, np.ndarray] = MappingProxyType({})) -> dict[str, np.ndarray]:
-        """Every value that each parameter of axes, tables and functions takes, in the grid and at points beside."""
+        """The same for parameters of axes, tables and functions only."""
         found = {name: values for name, (_, values) in self.grid.listed.items()}
         found |= {name: values.ravel() for name, (_, values) in self.derived_of(variant).items()}
         return {name: np.append(values, points.get(name, ())) for name, values in found.items()}
@@ -147,13 +147,13 @@ class Values:
         return np.resize(coordinate_hashes({SEED: self.fixed.get(SEED, 0.0), **coordinates}), count)
 
     def points_at(self, variant: Variant, at: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return what `points` does for points anywhere between the axes' values.
+        """Return the same as `points` for points anywhere between the axes' values.
 
         Args:
             at: (point,) values of every axis parameter, canonical.
 
         Raises:
-            UserError: a derived parameter has a value there that the model refuses.
+            UserError: the model refuses the value of a derived parameter at a point.
         """
         base = self.base(variant)
         found = dict(at)
@@ -171,7 +171,7 @@ class Values:
 
 
 def _check(grid: Grid, variants: Variants, fixed: Any, derived: Any) -> None:
-    """Refuse parameters that the model does not have, or that two sources give."""
+    """Refuse parameters that the model lacks or that two sources give."""
     mapping(fixed, "fixed")
     mapping(derived, "derived")
     sources: dict[str, Mapping[str, Any]] = {"axes": grid.numeric, "fixed": fixed, "derived": derived}
@@ -201,7 +201,7 @@ def _check(grid: Grid, variants: Variants, fixed: Any, derived: Any) -> None:
 
 
 def _arguments(name: str, function: Callable[..., float]) -> list[str]:
-    """Return which values a derived parameter's function needs: its arguments without a default."""
+    """Return the names of a function's arguments without a default."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""The objects that each combination of labels stands for: a model, a connectome and a stimulus."""
+"""Variants: the model, connectome and stimulus of each combination of labels."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _KINDS: dict[str, tuple[type, str]] = {
 
 
 def check_parts(**parts: Any) -> None:
-    """Check that `model`, `connectome` and `stimulus`, as far as they are given, are what their names say.
+    """Check the types of `model`, `connectome` and `stimulus`, where given.
 
     Raises:
-        UserError: one is not.
+        UserError: one has another type.
     """
     for name, thing in parts.items():
         kind, example = _KINDS[name]
@@ -38,7 +38,7 @@ def check_parts(**parts: Any) -> None:
 
 
 class Variant(NamedTuple):
-    """The objects that one combination of categorical labels stands for."""
+    """The objects of one combination of categorical labels."""
 
     labels: dict[str, str]
     model: Model
@@ -51,7 +51,7 @@ class Variants:
     """The variants of a study, one for each combination of labels.
 
     Raises:
-        UserError: none, or more than one, of a kind; connectomes or models that do not fit each other.
+        UserError: no object, or more than one, of a kind; connectomes or models that do not fit each other.
     """
 
     grid: Grid
@@ -79,7 +79,7 @@ class Variants:
 
     @property
     def first(self) -> Variant:
-        """The variant of the first label of each axis."""
+        """The variant of each axis's first label."""
         return self._all[0]
 
     @functools.cached_property
@@ -88,7 +88,7 @@ class Variants:
         return tuple(self.of(dict(zip(axes, labels))) for labels in itertools.product(*axes.values()))
 
     def of(self, labels: dict[str, str]) -> Variant:
-        """Return the variant of one label of each axis."""
+        """Return the variant of one label from each axis."""
         objects = [thing for axis, label in labels.items() for thing in self.grid.categorical[axis][label]]
         return Variant(
             labels,
@@ -99,7 +99,7 @@ class Variants:
 
 
 def _one_of(kind: type, candidates: list[Any], hint: str, otherwise: Any = None) -> Any:
-    """Return the one object of a kind that the study gives, directly or by an axis."""
+    """Return the only object of a kind that the study gives, directly or by an axis."""
     found = [thing for thing in candidates if isinstance(thing, kind)] or [otherwise]
     if len(found) == 1 and found[0] is not None:
         return found[0]

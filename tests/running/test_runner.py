@@ -190,7 +190,7 @@ def test_a_measure_that_does_not_make_what_it_says(make_study, tmp_path):
         def finish(self, acc, rest, run):
             return {"peak_rate": super().finish(acc, rest, run)["peak_rate"]}
 
-    with pytest.raises(UserError, match=r"Forgets.finish makes .*expected what its variables\(\) say"):
+    with pytest.raises(UserError, match=r"Forgets.finish returned .*expected what its variables\(\) declare"):
         run(make_study(measures=[Forgets()]), store=tmp_path / "store")
     assert not (tmp_path / "store").exists()
 

@@ -249,7 +249,7 @@ def left(folder):
 
 def test_an_ending_that_is_none(store, tmp_path):
     for name in ("out.xlsx", "out", "out.zarr.zip"):
-        with pytest.raises(UserError, match=rf"{name}: .* expected an ending \.nc, \.zarr, \.csv, \.parquet"):
+        with pytest.raises(UserError, match=rf"{name}: .* expected \.nc, \.zarr, \.csv, \.parquet"):
             export(store, tmp_path / name)
 
 

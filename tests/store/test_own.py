@@ -66,7 +66,7 @@ def test_checksums_name_files_of_the_store_alone(store, tmp_path):
     (store / "link").symlink_to(tmp_path / "other")
     for name in ("/etc/hostname", "../other", "../pipe", "link", "muEE", "a\0b"):
         file.write_text(json.dumps({**expected, name: "x"}))
-        with pytest.raises(UserError, match=r"no file of the store's own|leads out of the store|no regular file"):
+        with pytest.raises(UserError, match=r"not a file of the store's own|leads out of the store|not a regular file"):
             open_study(store)
 
 
