@@ -1,4 +1,4 @@
-"""Two borders of stability on the propagation map: where the linear network turns unstable, and where rates run away.
+"""Two boundaries of stability on the propagation map: where the linear network turns unstable, and where rates diverge.
 
 They differ. The linear network has all rectifiers open, and a slow instability may not have grown past the ceiling
 when the window ends; and a stable network may amplify a pulse beyond the ceiling on its way.
@@ -32,7 +32,7 @@ BORDERS = {
 
 @plots.styled
 def draw(ds):
-    """Return the figure: log10 of the propagation ratio, and both borders, with and without feedback."""
+    """Return the figure: log10 of the propagation ratio, and both boundaries, with and without feedback."""
     fig, panels = plots.figure(1, 2, size=(7.2, 3.6), sharex=True, sharey=True)
     for ax, feedback in zip(panels, ("on", "off")):
         ratio = np.log10(propagation_ratio(ds.sel(feedback=feedback))).transpose("omegaEI", "muEE")

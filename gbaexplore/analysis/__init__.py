@@ -1,6 +1,6 @@
-"""Numbers from results: ratios, boundaries, indices, and what a network's linearisation says."""
+"""Numbers from results: ratios, boundaries, Sobol' indices, linear analysis of a network."""
 
-from gbaexplore.analysis.borders import divergence_boundary, linear_boundary
+from gbaexplore.analysis.boundaries import divergence_boundary, linear_boundary
 from gbaexplore.analysis.linear import (
     henrici_departure,
     non_normality,

@@ -1,4 +1,4 @@
-"""The areas that a response is followed between, where the user names none."""
+"""Default source and target areas of a response."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def ends(ds: xr.Dataset, source: str | None, target: str | None) -> tuple[str, s
 
 
 def _stimulated(ds: xr.Dataset) -> set[str]:
-    """Return the areas that stimuli name in the recipe's variants, of those whose labels are left in the Dataset."""
+    """Return the areas that stimuli name in the recipe's variants whose labels are left in the Dataset."""
     try:
         recipe = json.loads(ds.attrs.get(RECIPE, '{"order": {}, "variants": {}}'))
         labels = {axis: known for axis, known in recipe["order"].items() if axis != "axes"}

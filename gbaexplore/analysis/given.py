@@ -1,4 +1,4 @@
-"""What an analysis is given: the Dataset of a study."""
+"""Checks of the Dataset that an analysis gets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def check_dataset(ds: Any, needs: str = "a study's results", *variables: str) ->
     """Check that this is a Dataset of points with these variables.
 
     Args:
-        needs: what makes the variables, for the message.
+        needs: the measure that makes the variables, for the message.
 
     Raises:
-        UserError: it is not, or a variable is not in it.
+        UserError: it is not a Dataset of points, or a variable is missing.
     """
     import xarray as xr
 

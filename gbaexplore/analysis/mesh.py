@@ -1,10 +1,10 @@
-"""Triangles, or tetrahedra, over a box of parameters, refined where a number changes its sign: plain NumPy.
+"""Meshes of triangles, or tetrahedra, over a box of parameters, refined where a number changes sign: plain NumPy.
 
-How a border is found, and kept:
+How a boundary is found and followed:
 
-- A mesh of simplices has no hanging nodes and no ambiguous cells: the border crosses a simplex in one facet (a segment
-  in two dimensions, a triangle or quadrangle in three), and it leaves through a face that the next simplex shares. So
-  a border that is seen anywhere is followed everywhere, whatever its shape.
+- A mesh of simplices has no hanging nodes and no ambiguous cells: the boundary crosses a simplex in one facet (a
+  segment in two dimensions, a triangle or quadrangle in three) and leaves through a face that the next simplex shares.
+  So a boundary that is seen anywhere is followed everywhere, whatever its shape.
 - Where it crosses an edge it is bracketed between two evaluated points. The new facets of a simplex that was bisected
   are compared with the old one: a simplex is bisected until they agree.
 - Lengths are in tolerances, |dx| / tolerance summed over the axes: within a length of 1 of a point lies what is
@@ -27,7 +27,7 @@ from gbaexplore.basics.names import canonical
 
 WIDTH = 0.5
 """Tolerances: the widest bracket of a crossing."""
-_BEND = 0.75  # tolerances: how far the border may be expected to lie from a facet between its crossings
+_BEND = 0.75  # tolerances: how far the boundary may be expected to lie from a facet between its crossings
 _SHRUNK = 0.75  # of the old facet's size: new ones are a test of it only if they are that much smaller
 _NEAR = 0.45 * WIDTH  # of an expected crossing
 _PATIENCE = 8  # points on an edge, after which interpolation is given up for bisection
@@ -37,7 +37,7 @@ Edge = tuple[int, int]  # nodes, the lower first
 
 
 class Facet:
-    """Where the border crosses a simplex, as a plane through its crossings, (crossing, axis) in tolerances."""
+    """Where the boundary crosses a simplex, as a plane through its crossings, (crossing, axis) in tolerances."""
 
     def __init__(self, crossings: np.ndarray, size: float, bend: float | None) -> None:
         self.size = size
@@ -78,14 +78,14 @@ class Simplex:
 
 
 class Crossing(NamedTuple):
-    """Where the border crosses an edge, in tolerances."""
+    """Where the boundary crosses an edge, in tolerances."""
 
     at: np.ndarray  # (axis,) between the ends of the bracket
     width: np.ndarray  # (axis,) of the bracket: between a point on this side and one on the other
 
 
 class Mesh:
-    """The border between points of positive value and others, over a product of axes' values.
+    """The boundary between points of positive value and others, over a product of axes' values.
 
     Args:
         axes: ascending values of each axis, two or more.
@@ -119,7 +119,7 @@ class Mesh:
                 self._add(Simplex(tuple(np.ravel_multi_index(way.T, lengths).tolist()), dimension))
 
     def proposals(self, at_once: int, goes_on: Callable[[], bool]) -> Iterator[list[Point]]:
-        """Yield the points whose `values` are needed next, until the border is known to the tolerance.
+        """Yield the points whose `values` are needed next, until the boundary is known to the tolerance.
 
         Args:
             at_once: how many points take no more time than one.
@@ -137,14 +137,14 @@ class Mesh:
             self._refine(coarse)
 
     def crossings(self) -> dict[Edge, Crossing]:
-        """Return where the border crosses the edges of the mesh, in the axes' units."""
+        """Return where the boundary crosses the edges of the mesh, in the axes' units."""
         return {
             edge: Crossing(found.at * self.tolerance, found.width * self.tolerance)
             for edge, found in self._crossings.items()
         }
 
     def facets(self) -> Iterator[list[Edge]]:
-        """Yield the pieces of the border as the edges that they cross: two, or three in three dimensions.
+        """Yield the pieces of the boundary as the edges that they cross: two, or three in three dimensions.
 
         Seen from the positive side, triangles turn anticlockwise.
         """
@@ -181,7 +181,7 @@ class Mesh:
     def _sign(self, node: int) -> bool:
         return self.values[self.nodes[node]] > 0
 
-    # Where the border crosses edges.
+    # Where the boundary crosses edges.
 
     def _trials(self, at_once: int) -> list[Point]:
         """Return points on the edges whose crossings are not known well enough; note what is known of all others."""
@@ -226,7 +226,7 @@ class Mesh:
         if len(near) < 2:
             return None
         a, b = self._scaled(line[first]), self._scaled(line[first + 1])
-        # The two smallest values tell most of the slope where the border is, if their line points inside.
+        # The two smallest values tell most of the slope where the boundary is, if their line points inside.
         p, q = sorted(near, key=lambda point: abs(self.values[point]))[:2]
         for one, other in ((p, q), (line[first], line[first + 1])):
             low, high = self.values[one], self.values[other]
@@ -251,17 +251,17 @@ class Mesh:
     # Refinement.
 
     def _coarse(self) -> list[int]:
-        """Return the simplices in which the border isn't known well enough."""
+        """Return the simplices in which the boundary isn't known well enough."""
         found = {number: None for number in self._fresh if number in self.simplices and not self._agrees(number)}
         for edge in self._twice:
-            # A border that crosses an edge more than once is finer than the mesh.
+            # A boundary that crosses an edge more than once is finer than the mesh.
             if edge in self._star and _length(np.subtract(*self._ends(edge))) > 1:
                 found |= self._star[edge]
         self._fresh, self._twice = [], []
         return list(found)
 
     def _agrees(self, number: int) -> bool:
-        """Return whether the border in a simplex lies where its larger ancestor had it."""
+        """Return whether the boundary in a simplex lies where its larger ancestor had it."""
         simplex = self.simplices[number]
         crossings = np.array([self._crossings[edge].at for edge in simplex.edges if edge in self._crossings])
         if not len(crossings):
@@ -272,7 +272,7 @@ class Mesh:
         bend = None
         if simplex.facet is not None:
             bend = float(np.abs(simplex.facet.above(crossings)).max())
-            # A smooth border bends by a quarter each time that a simplex is halved, one with a corner by more.
+            # A smooth boundary bends by a quarter each time that a simplex is halved, one with a corner by more.
             before = simplex.facet.bend
             further = 0.5 if before is None else min(1.0, max(0.25, bend / max(before, 1e-9)))
             if bend * further <= _BEND:
@@ -282,7 +282,7 @@ class Mesh:
         return False
 
     def _refine(self, coarse: list[int]) -> None:
-        """Halve simplices along every axis, where the border is expected in them."""
+        """Halve simplices along every axis, where the boundary is expected in them."""
         for _ in self.tolerance:
             for number in coarse:
                 if number in self.simplices:
@@ -296,7 +296,7 @@ class Mesh:
         return bool(sides.min() < 0 < sides.max())
 
     def _expected(self) -> list[Point]:
-        """Return points around where the border is expected to cross new edges, before their ends are known."""
+        """Return points around where the boundary is expected to cross new edges, before their ends are known."""
         found = []
         for number in self._fresh:
             simplex = self.simplices.get(number)

@@ -1,4 +1,4 @@
-"""Numbers of a Dataset's points: how far activity propagates, how much a parameter changes it."""
+"""Ratios from a Dataset: propagation of activity, elasticity of a variable."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def propagation_ratio(ds: xr.Dataset, target: str | None = None, source: str | N
 
 
 def elasticity(ds: xr.Dataset, of: str = "peak_rate", parameters: str = "parameter") -> xr.DataArray:
-    """Return relative sensitivities, (p / y) dy/dp: by how many per cent y changes if a parameter p does by one.
+    """Return relative sensitivities, (p / y) dy/dp: the change of y in per cent for 1 per cent of a parameter p.
 
     Args:
         ds: of a study that measures y and its `Sensitivity`.
@@ -46,7 +46,7 @@ def elasticity(ds: xr.Dataset, of: str = "peak_rate", parameters: str = "paramet
         parameters: the dimension of the parameters in `d_` y.
 
     Returns:
-        Values without unit along the dimensions of the derivative; NaN where y is 0, and at points that are not
+        Values without unit along the dimensions of the derivative; NaN where y is 0 and at points that are not
         computed or have diverged.
 
     Raises:
@@ -64,7 +64,7 @@ def elasticity(ds: xr.Dataset, of: str = "peak_rate", parameters: str = "paramet
 
 
 def _parameter_values(ds: xr.Dataset, name: str) -> xr.DataArray:
-    """Return a parameter's value at each point: a coordinate, or what the study's recipe says of each variant."""
+    """Return a parameter's value at each point: a coordinate, or each variant's value in the recipe."""
     import xarray as xr
 
     from gbaexplore.store.recipe import variant_name

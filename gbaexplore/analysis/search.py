@@ -1,4 +1,4 @@
-"""Where something changes, in two or three parameters, without a full grid: labelled points and curves."""
+"""Searching for a boundary in two or three parameters without a full grid."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ CRITERION, CURVE, CORNERS = "criterion", "curve", "corners"
 
 _SHARE = 1e-3  # of an axis' range: its tolerance where none is given
 _MOST_START = 1000
-_ASKED = 256  # points that are asked for at once: enough to keep lanes busy, few enough to choose well
+_ASKED = 256  # points in a batch: enough to keep lanes busy, few enough to choose well
 
 
 class Boundary(NamedTuple):
-    """What `find_boundary` found."""
+    """The result of `find_boundary`."""
 
     points: xr.Dataset
     """Every point that was computed, along `point`: a study's variables, its parameters and labels as coordinates,
@@ -43,7 +43,7 @@ class Boundary(NamedTuple):
     for each parameter `NAME_width`, how far apart the two computed points are that have the boundary between them."""
 
     def sel(self, **labels: str) -> Boundary:
-        """Return the part of some labels, as in `found.sel(feedback="on")`.
+        """Return the part at some labels, as in `found.sel(feedback="on")`.
 
         Raises:
             UserError: no such axis of labels, or no such label.
@@ -73,7 +73,7 @@ def find_boundary(
     most: int = 20_000,
     known: xr.Dataset | None = None,
 ) -> Boundary:
-    """Return where a criterion changes over a study's two or three axes of numbers, for each combination of labels.
+    """Return the boundary at which a criterion changes over a study's two or three numeric axes, for all labels.
 
     The axes give the ranges. A mesh of triangles (tetrahedra) over `start` values of each is refined where the
     criterion changes, and nowhere else, until the boundary is known to the tolerance. So it finds boundaries of any
@@ -161,7 +161,7 @@ def _tolerances(study: Study, given: Mapping[str, float]) -> np.ndarray:
 
 
 class _Evaluated:
-    """The points that were computed, each once, and the criterion's value at each."""
+    """The computed points, each once, with the criterion's values."""
 
     def __init__(self, study: Study, of: str | Callable[[xr.Dataset], xr.DataArray]) -> None:
         if not callable(of) and not (isinstance(of, str) and of == "diverged"):
@@ -174,7 +174,7 @@ class _Evaluated:
         self.parts: list[xr.Dataset] = []
 
     def search(self, meshes: list[Mesh], most: int) -> bool:
-        """Compute what meshes ask for until they ask for nothing; return whether they might go as far as they want."""
+        """Compute the points that meshes propose until they are done; return whether the limit left them complete."""
         refused = []
 
         def goes_on() -> bool:
@@ -193,11 +193,11 @@ class _Evaluated:
 
     @property
     def count(self) -> int:
-        """How many points there are."""
+        """Number of points."""
         return sum(map(len, self.values))
 
     def compute(self, wanted: dict[int, list[Point]], pool: ThreadPoolExecutor) -> None:
-        """Compute the points that are not known, by variant, in batches that the simulator likes."""
+        """Compute the unknown points, by variant, in batches of the simulator's size."""
         new = {i: [p for p in dict.fromkeys(points) if p not in self.values[i]] for i, points in wanted.items()}
         share = -(-sum(map(len, new.values())) // (os.cpu_count() or 1))
         size = min(self.study.queue_points, max(_ASKED, -(-share // _ASKED) * _ASKED))
@@ -205,13 +205,13 @@ class _Evaluated:
         if not jobs:
             return
         if not self.parts:
-            # One compiles; the others then find it.
+            # The first compiles; the others find the program.
             self.study.prepare(self.variants[0])
         for (i, points), part in zip(jobs, list(pool.map(lambda job: self.simulated(*job), jobs))):
             self.add(part, [i] * len(points), points)
 
     def simulated(self, number: int, points: list[Point]) -> xr.Dataset:
-        """Return points of a variant, as a part of the result."""
+        """Return the simulated points of a variant, as a part of the result."""
         variant = self.variants[number]
         at = dict(zip(self.study.numeric, np.array(points).T))
         parameters = self.study.points_at(variant, at)
@@ -221,7 +221,7 @@ class _Evaluated:
     def labelled(
         self, variant: Variant, parameters: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray], count: int
     ) -> xr.Dataset:
-        """Return what the study's own Dataset says of these points."""
+        """Return these points as a Dataset like the study's."""
         import xarray as xr
 
         like = self.template
@@ -237,7 +237,7 @@ class _Evaluated:
         return xr.Dataset(data, coords, dict(like.attrs))
 
     def add(self, part: xr.Dataset, numbers: list[int], points: list[Point]) -> None:
-        """Take in points, of the variants `numbers`."""
+        """Add points of the variants `numbers`."""
         values = _criterion(self.of, part)
         part[CRITERION] = (POINT, values, {"long_name": "what changes its sign at the boundary", "units": "1"})
         self.parts.append(part)
@@ -245,7 +245,7 @@ class _Evaluated:
             self.values[variant][point] = value
 
     def add_known(self, known: xr.Dataset) -> None:
-        """Take in the finished points of an earlier search."""
+        """Add the finished points of an earlier search."""
         import xarray as xr
 
         recipe = known.attrs.get("gbaexplore_recipe") if isinstance(known, xr.Dataset) else None
@@ -286,7 +286,7 @@ class _Evaluated:
 
 
 def _criterion(of: Callable[[xr.Dataset], xr.DataArray], part: xr.Dataset) -> np.ndarray:
-    """Return the criterion's value at each point: above 0 on one side, and infinite if it only says yes or no."""
+    """Return the criterion's value at each point: above 0 on one side; infinite for True or False."""
     found = of(part)
     if getattr(found, "dims", None) != (POINT,) or found.dtype.kind not in "biuf":
         what = f"{found.dtype} along {found.dims}" if hasattr(found, "dims") else type(found).__name__
@@ -305,7 +305,7 @@ def _criterion(of: Callable[[xr.Dataset], xr.DataArray], part: xr.Dataset) -> np
     return values
 
 
-# What was found, as curves.
+# The boundary as curves.
 
 
 def _curves(study: Study, variants: list[Variant], meshes: list[Mesh]) -> xr.Dataset:
@@ -363,7 +363,7 @@ def _lines(segments: list[list[Edge]]) -> list[tuple[list[Edge], list[list[int]]
 
 
 def _surfaces(triangles: list[list[Edge]]) -> list[tuple[list[Edge], list[list[int]]]]:
-    """Return triangles by the surface that they are a part of, each as positions among its crossings."""
+    """Return triangles by surface, each as positions among the surface's crossings."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -1,4 +1,4 @@
-"""Sobol' indices: which parameters the variance of a result comes from."""
+"""Sobol' indices: shares of a result's variance by parameter."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sobol_indices(
 
     Args:
         ds: of a study with the table as an axis.
-        values: a variable of it, or what was computed from it, such as `np.log10(ds.peak_rate)`.
+        values: a variable of it, or values computed from one, such as `np.log10(ds.peak_rate)`.
         diverged: the value of points that diverged. If None, they are refused.
         confidence: of the intervals.
         resamples: how often the table's groups are drawn anew, with replacement, for the intervals (percentiles).
@@ -43,7 +43,7 @@ def sobol_indices(
 
     Raises:
         UserError: no such table in the Dataset, or a part of one; points that are not computed or have diverged;
-            values that are no numbers, or not along the table.
+            values that are not numbers, or not along the table.
 
     Source: Saltelli et al. (2010), Comput. Phys. Commun. 181:259-270, table 2 (b) and (f), as SciPy has it.
     """

@@ -1,1 +1,1 @@
-"""The identity of the code that computes numbers: of traced programs, and of all other code."""
+"""Identity of the code that computes numbers: traced programs and all other code."""

@@ -62,12 +62,12 @@ def is_own(module: ModuleType | None) -> bool:
 
 
 def _in_memory(module: ModuleType) -> bool:
-    """Whether a program has created a module: it has no file and is not built in."""
+    """Return whether a program created a module: it has no file and is not built in."""
     return getattr(module, "__file__", None) is None and getattr(module, "__spec__", None) is None
 
 
 def _own(thing: Any) -> bool:
-    """Whether a function or class is the user's own, even if it was created outside any module."""
+    """Return whether a function or class is the user's own, even if it was created outside any module."""
     name = getattr(thing, "__module__", None)
     module = sys.modules.get(name) if isinstance(name, str) else None
     if is_shipped(thing):
@@ -137,7 +137,7 @@ class _Walk:
         return self._wrapped(thing) or self._object(thing)
 
     def _if_told(self, thing: Any) -> str:
-        """The hash of something that may not be used; '' if it has no identity."""
+        """Return the hash of something that may be unused; '' if it has no identity."""
         with contextlib.suppress(UserError):
             return self.of(thing)
         del self.inside[self.inside.index(id(thing)) :]
@@ -156,14 +156,14 @@ class _Walk:
         return _digest("array", str(plain.dtype), plain.shape, plain.tobytes())
 
     def _wrapped(self, thing: Any) -> str | None:
-        """The hash of the functions inside a wrapper, such as jit, cache, vmap or a custom derivative."""
+        """Return the hash of the functions inside a wrapper, such as jit, cache, vmap or a custom derivative."""
         inside = [getattr(thing, name, None) for name in ("__wrapped__", "fun", "jvp", "fwd", "bwd")]
         if not callable(thing) or inside[0] is None or _own(type(thing)):
             return None
         return _digest("wrapped", *(self.of(part) for part in inside if callable(part)))
 
     def _object(self, thing: Any) -> str:
-        """The hash of any other object: of its class and its pickled state."""
+        """Return the hash of any other object: of its class and its pickled state."""
         cls = type(thing)
         if is_shipped(cls) and hasattr(thing, "content_hash"):  # a connectome has a hash of its own
             return _digest("content", thing.content_hash)
@@ -217,7 +217,7 @@ class _Walk:
         return _digest("function", self._code(function.__code__, free, function), self.of(defaults), *given)
 
     def _code(self, code: CodeType, free: Mapping[str, Any], function: Any) -> str:
-        """The hash of compiled code; `free` has the values of the enclosing functions' variables."""
+        """Return the hash of compiled code; `free` has the values of the enclosing functions' variables."""
         outer = getattr(function, "__globals__", {})
         named = {name: i for i, name in enumerate((*code.co_varnames, *code.co_cellvars, *code.co_freevars))}
         lines: list[Any] = []
@@ -256,14 +256,14 @@ class _Walk:
         return _digest("code", code.co_argcount, code.co_kwonlyargcount, lines)
 
     def _attribute(self, module: ModuleType, name: str, value: Any) -> str:
-        """The hash of a module's attribute; data of installed modules count by name: os.environ may change."""
+        """Return the hash of a module's attribute; data of installed modules count by name, since they may change."""
         ours = module.__name__.split(".")[0] == _OURS
         if ours or _in_memory(module) or is_own(module) or isinstance(value, (type, FunctionType)):
             return self.of(value)
         return _digest("named", module.__name__, name)
 
     def _imported(self, code: CodeType, name: str, outer: Mapping[str, Any]) -> list[str]:
-        """The hashes of the names that code uses from one of the user's own modules, imported inside a function."""
+        """Return the hashes of the names that code uses from one of the user's modules, imported inside a function."""
         full = importlib.util.resolve_name(name, outer.get("__package__") or None) if name.startswith(".") else name
         module = sys.modules.get(full)
         if not is_own(module):

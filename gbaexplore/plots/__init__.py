@@ -1,4 +1,4 @@
-"""Datasets to matplotlib and HoloViews; it knows labels and units, never models."""
+"""Drawing Datasets with matplotlib and HoloViews; this room knows labels and units, never models."""
 
 from gbaexplore.plots.boundaries import boundary
 from gbaexplore.plots.joglekar import regimes

@@ -1,4 +1,4 @@
-"""Boundaries found by `find_boundary`."""
+"""Drawing the boundaries of `find_boundary`."""
 
 from __future__ import annotations
 

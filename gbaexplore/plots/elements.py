@@ -1,4 +1,4 @@
-"""Elements of HoloViews, as `plots.interactive` puts them together."""
+"""HoloViews elements from which `plots.interactive` builds its pictures."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def unit_of(array: xr.DataArray) -> str | None:
 
 
 def title_of(array: xr.DataArray) -> str:
-    """Return what a variable is and its unit, in lines that are no longer than a colour bar."""
+    """Return a variable's title with its unit, in lines that fit beside a colour bar."""
     return textwrap.fill(f"{array.attrs.get('long_name', array.name)}{unit(array.attrs)}", 44)
 
 
 def coloured(field: xr.DataArray, norm: Any) -> dict[str, Any]:
-    """Return the options of an element whose colour is a value: scale, limits and colour bar."""
+    """Return the options of an element that is coloured by value: scale, limits and colour bar."""
     from matplotlib.colors import LogNorm
 
     found: dict[str, Any] = {
@@ -54,7 +54,7 @@ def coloured(field: xr.DataArray, norm: Any) -> dict[str, Any]:
 
 
 def image(values: xr.DataArray, x: str, y: str) -> Any:
-    """Return an image where the cells are equal, else a mesh."""
+    """Return an image if the cells are of equal size, else a mesh."""
     import holoviews as hv
 
     values = values.transpose(y, x).sortby([x, y])

@@ -1,4 +1,4 @@
-"""What of a Dataset is drawn: which variable, over which axes, on which scale."""
+"""Choosing what to draw of a Dataset: the variable, the axes, the scale."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from matplotlib.colors import Normalize
 
 
-_WHATEVER_HAPPENS = ("spectral_abscissa", "calibrated_", "diverged_")  # variables of points that diverged too
-MOST_PANELS, MOST_LINES = 12, 60  # that a person can still read
-_SMALLEST = np.finfo(float).tiny  # what is smaller has lost digits, and matplotlib its logarithm
+_WHATEVER_HAPPENS = ("spectral_abscissa", "calibrated_", "diverged_")  # have values at points that diverged too
+MOST_PANELS, MOST_LINES = 12, 60  # as many as a person can read
+_SMALLEST = np.finfo(float).tiny  # smaller numbers have lost digits, and matplotlib fails with their logarithms
 _WIDE = 100.0  # values that differ by more are shown on a logarithmic scale
 
 
-# What a picture is made of.
+# The parts of a picture.
 
 
 def checked_dataset(ds: xr.Dataset) -> xr.Dataset:
-    """Return a Dataset with something to draw, at labels that differ; refuse all else."""
+    """Return a Dataset that can be drawn: it has points, and no label twice; refuse any other."""
     import xarray as xr
 
     if not isinstance(ds, xr.Dataset):
@@ -163,7 +163,7 @@ def known_area(ds: xr.Dataset, area: str, dim: str = AREA) -> str:
 
 
 def value_of(point: xr.Dataset, axis: str, named: bool = False) -> str:
-    """Return where on an axis a point is: a label, or a number with its symbol and unit."""
+    """Return a point's position on an axis in words: a label, or a number with its symbol and unit."""
     value = point[axis].item()
     if point[axis].dtype.kind not in "iuf":
         return plain(f"{axis} {value}" if named else value)
@@ -171,14 +171,14 @@ def value_of(point: xr.Dataset, axis: str, named: bool = False) -> str:
 
 
 def drawable(values: np.ndarray) -> np.ndarray:
-    """Which values a logarithmic scale can show."""
+    """Return a mask of the values that a logarithmic scale can show."""
     return np.isfinite(values) & (values >= _SMALLEST)
 
 
 def field_of(
     ds: xr.Dataset, variable: str | None, area: str | None, target: str | None, source: str | None
 ) -> xr.DataArray:
-    """Return what a map shows, NaN where it has no colour."""
+    """Return the values of a map, NaN where it has no colour."""
     if variable is not None:
         return _variable(ds, variable, area).load()
     if area is not None:
@@ -207,7 +207,7 @@ def _variable(ds: xr.Dataset, name: str, area: str | None) -> xr.DataArray:
 
 
 def norm_of(fields: Sequence[xr.DataArray], scale: str | None = None) -> Normalize:
-    """Return the scale of the colours; it has no limits where there is nothing to show."""
+    """Return the scale of the colours; without values to show it has no limits."""
     from matplotlib.colors import LogNorm, Normalize
 
     if scale not in ("log", "linear", None):
@@ -221,14 +221,14 @@ def norm_of(fields: Sequence[xr.DataArray], scale: str | None = None) -> Normali
 
 
 def shown_values(field: xr.DataArray, norm: Normalize) -> np.ndarray:
-    """Which values have a colour."""
+    """Return a mask of the values that have a colour."""
     from matplotlib.colors import LogNorm
 
     return drawable(field.values) if isinstance(norm, LogNorm) else np.isfinite(field.values)
 
 
 def emptiest_corner(shown: np.ndarray) -> Any:
-    """Return the corner, as legends name it, in which a legend hides least."""
+    """Return the corner, by its name in matplotlib, in which a legend hides least."""
     rows, columns = (length // 3 + 1 for length in shown.shape)
     lower, upper, right, left = slice(rows), slice(-rows, None), slice(-columns, None), slice(columns)
     corners = {

@@ -48,7 +48,7 @@ def traces(
     Args:
         ds: of a study that measures `Trace` (the change from rest is drawn), or what `simulate` returns (the rate).
         areas: one area or several; all that there are if None.
-        onset: what is time zero, s.
+        onset: the time that is drawn as zero, s.
         floor: draws on a logarithmic scale, and smaller rates (Hz) at this height.
         cap: diverging rates are drawn up to this height, Hz.
         variable: which time course, if there are several: of what `simulate` returns, the model's first if None.
@@ -82,7 +82,7 @@ def stack(ds: xr.Dataset, panels: Sequence[Axes], scale: xr.DataArray, onset: fl
         ds: of a study that measures `Trace`.
         panels: one below the other, for the areas in the order in which they were traced.
         scale: the peak of each area, (area,) Hz.
-        onset: what is time zero, s.
+        onset: the time that is drawn as zero, s.
     """
     dim = area_dim(ds, "rate_change", "Trace")
     for ax, area in zip(panels, (str(name) for name in ds[dim].values)):
@@ -201,7 +201,7 @@ def points_of(ds: xr.Dataset, name: str, lines: int = 1, along: str = "") -> lis
 
 
 def _why_not(point: xr.Dataset, drawn: np.ndarray) -> str:
-    """Return what a legend adds for a point of which nothing is drawn: its state."""
+    """Return the state of a point without a line, for its entry in the legend."""
     known = dict(enumerate(STATUS_MEANINGS))
     return "" if drawn.any() or STATUS not in point else f" ({known.get(point[STATUS].item(), 'no status')})"
 
@@ -211,7 +211,7 @@ def _bounded(point: xr.Dataset) -> Any:
 
 
 def _positions(ds: xr.Dataset, x: str, ax: Axes) -> np.ndarray:
-    """Return where the values of an axis are: labels are one apart, and named by the ticks."""
+    """Return the positions of an axis's values; labels are one apart and named by the ticks."""
     if x in numeric_axes(ds):
         return ds[x].values
     name_ticks(ax, ds[x].values)

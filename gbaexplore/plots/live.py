@@ -1,7 +1,7 @@
-"""Datasets to HoloViews: pictures that zoom, have selectors and tell the values under the mouse.
+"""Drawing Datasets with HoloViews: pictures with zoom, selectors and values under the mouse.
 
-`import hvplot.xarray` gives any Dataset `.hvplot`, which is enough for much. What is here chooses what hvPlot has to be
-told each time: the limits of a logarithmic scale, the colours of points without a value, the order of names.
+`import hvplot.xarray` gives any Dataset `.hvplot`, which often is enough. This module chooses what hvPlot has to be
+given each time: limits of a logarithmic scale, colours of points without a value, the order of names.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from gbaexplore.running.replay import Replay
 
-MOST_CELLS = 250_000  # that a browser draws one by one
-_MOST_LINES = 12  # that have room beside each other; labels that are more get a selector
+MOST_CELLS = 250_000  # cells that a browser can draw one by one
+_MOST_LINES = 12  # lines that fit beside each other; more labels get a selector
 
 
 def interactive(
@@ -67,8 +67,8 @@ def interactive(
     Args:
         ds: as `open_study`, `run` or `simulate` return it, or `xarray.open_zarr`; or a part of it.
         variable: which one; None for the first that has areas.
-        x, y: what it is drawn over: dimensions, or columns of a table of points.
-        by: the dimension whose labels are lines of their own: at most twelve.
+        x, y: dimensions, or columns of a table of points, to draw it over.
+        by: the dimension whose labels become separate lines: at most twelve.
         scale: of colours or curves, "log" or "linear"; None to have it chosen by the values.
         store: the store that it comes from: a tap on a map or a scatter simulates that point anew and draws its time
             courses beside it.
@@ -89,7 +89,7 @@ def interactive(
     picture = _Picture(ds, field, *_arrangement(ds, field, x, y, by), scale)
     if store is None:
         return picture.drawn()
-    from gbaexplore.running.replay import Replay  # which loads the simulator
+    from gbaexplore.running.replay import Replay  # here, because it loads the simulator
 
     return picture.with_courses(Replay(store))
 
@@ -109,7 +109,7 @@ def _field(ds: xr.Dataset, name: str | None) -> xr.DataArray:
 def _arrangement(
     ds: xr.Dataset, field: xr.DataArray, x: str | None, y: str | None, by: str | None
 ) -> tuple[str, tuple[str, ...], str | None]:
-    """Return the kind of picture, what it is drawn over, and which dimension's labels are lines."""
+    """Return the kind of picture, the dimensions it is drawn over, and the dimension whose labels are lines."""
     dims = [str(dim) for dim in field.dims]
     grid = axes_of(ds) if STATUS in ds else []
     tables = {axis: columns for axis, columns in (tables_of(ds) if STATUS in ds else {}).items() if axis in dims}
@@ -179,7 +179,7 @@ class _Picture:
     # Selectors.
 
     def part(self, *labels: Any) -> tuple[xr.DataArray, xr.DataArray | None]:
-        """Return what is drawn of the variable at some labels, and the state of its points."""
+        """Return the variable at some labels and the state of its points."""
         at = dict(zip(self.free, labels))
         values = self.field.sel(at).load()
         if STATUS not in self.ds:
@@ -188,7 +188,7 @@ class _Picture:
         return values, state
 
     def selected(self, draw: Callable[..., Any], streams: Any = ()) -> Any:
-        """Return what a function of the labels draws: with selectors, if any dimension is left."""
+        """Return the drawing of a function of the labels, with selectors if any dimension is left."""
         import holoviews as hv
 
         if not self.free and not streams:
@@ -220,7 +220,7 @@ class _Picture:
         return elements.lines(values, state, x, scale, self.by)
 
     def _rasterized(self) -> Any:
-        """Return a map that is drawn anew, as an image of the window's size, with each zoom."""
+        """Return a map that is redrawn at each zoom as an image of the window's size."""
         try:
             from holoviews.operation.datashader import rasterize
         except ImportError as error:

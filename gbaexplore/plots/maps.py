@@ -1,4 +1,4 @@
-"""Maps of a plane of parameters, and points that no grid holds."""
+"""Maps over two parameters, and scatters of listed points."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.patches import Patch
 
 
-_SPOTS = 2e4  # points^2 in which a scatter's symbols are as large together
+_SPOTS = 2e4  # points^2: the total area of a scatter's symbols
 
 
 def map(
@@ -53,7 +53,7 @@ def map(
         ds: with no other axis left: select first, as in `plots.map(ds.sel(feedback="on"))`.
         x, y: its axes; the first two of numbers if None.
         target, source: the areas of the ratio, peak(target) / peak(source); the last and the stimulated one if None.
-        variable: what to draw in place of the ratio, in its own unit.
+        variable: drawn in place of the ratio, in its own unit.
         area: of the variable, if it has areas.
         scale: of the colours. If None, "log" for the ratio and for values that are not negative and differ by more
             than a hundredfold. Its limits are the smallest (for "log": positive) and the largest value.
@@ -110,7 +110,7 @@ def _finished(
 
 
 def paint(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize) -> list[Patch]:
-    """Draw a field, and the states of points that have no colour in it; return a legend of these states."""
+    """Draw a field and the states of points without colour; return a legend of these states."""
     state = ds[STATUS].transpose(*field.dims).sortby(list(field.dims)).values
     y, x = (field[dim].values for dim in field.dims)
     return paint_cells(ax, x, y, np.ma.masked_array(field.values, ~shown_values(field, norm)), state, norm, states(ds))
@@ -151,7 +151,7 @@ def paint_cells(
 
 
 def spot(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize, x: str, y: str) -> list[Any]:
-    """Draw the points of a table, and return a legend of the states of those that have no colour."""
+    """Draw the points of a table; return a legend of the states of points without colour."""
     state, shown = ds[STATUS].values, shown_values(field, norm)
     how: dict[str, Any] = {"s": min(30.0, max(2.0, _SPOTS / len(state))), "linewidth": 0.3, "rasterized": True}
     handles = []
@@ -174,7 +174,7 @@ def states(ds: xr.Dataset) -> dict[int, tuple[str, str]]:
 
 
 def colour_bar(panels: Sequence[Axes], field: xr.DataArray, norm: Normalize) -> None:
-    """Draw the colour bar that some panels share."""
+    """Draw the colour bar that panels share."""
     from matplotlib.cm import ScalarMappable
 
     if norm.vmin is None:

@@ -110,7 +110,7 @@ def _drawn(path: Path) -> Figure:
 
 
 def _suitable(ds: xr.Dataset) -> tuple[Callable[..., list[Any]], list[str]]:
-    """Return what draws the panels of a study, and the axes that a panel has room for."""
+    """Return the function that draws a study's panels, and the axes that one panel shows."""
     by_length = sorted(axes_of(ds), key=lambda axis: -ds.sizes[axis])
     numbers = [axis for axis in by_length if axis in numeric_axes(ds)]
     labels = [axis for axis in by_length if axis not in numbers][:1]
@@ -132,7 +132,7 @@ def _panels(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
     for ax in grid.flat[count:]:
         ax.remove()
     for ax in grid.flat[count - columns : count]:
-        ax.tick_params(labelbottom=True)  # matplotlib leaves it out where a removed panel was below
+        ax.tick_params(labelbottom=True)  # matplotlib omits it above a removed panel
     return fig, list(grid.flat[:count])
 
 
@@ -162,7 +162,7 @@ def _with_scale(
     norm: Normalize,
     handles: list[Any],
 ) -> list[Any]:
-    """Add what panels of one scale of colours share; return a legend, with an entry for each thing."""
+    """Add the colour bar that panels share; return a legend with one entry for each state."""
     x, y = over
     colour_bar(panels, fields[0], norm)
     for ax, part in zip(panels, parts):
@@ -171,7 +171,7 @@ def _with_scale(
 
 
 def _what(ds: xr.Dataset) -> tuple[str | None, str | None, str | None, str | None]:
-    """Return variable, area, target and source of the map that shows most of a study."""
+    """Return variable, area, target and source of a study's default map."""
     if "peak_rate" in ds and AREA in ds.peak_rate.dims:
         source, target = source_and_target(ds)
         if source != target:

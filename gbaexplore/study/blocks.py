@@ -1,4 +1,4 @@
-"""Blocks: the parts of the grid that are computed and written as one."""
+"""Blocks: the parts of the grid that are computed and written together."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gbaexplore.study.grid import Grid
 
 _MOST_POINTS = 8192  # in one queue: about a second of work on one core
 _MOST_BYTES = 64 * 2**20
-_BLOCKS = 32  # enough to share out evenly, in a study that is not large
+_BLOCKS = 32  # enough blocks to share out evenly in a study that is not large
 
 
 @dataclass(frozen=True)
 class Block:
-    """A part of the grid that is computed and written as one: a slice of every axis."""
+    """A part of the grid that is computed and written together: a slice of every axis."""
 
     slices: tuple[slice, ...]
 
@@ -33,18 +33,18 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """How a grid is cut, and how many blocks are computed as one queue."""
+    """The division of a grid into blocks, and of blocks into queues."""
 
     grid: Grid
-    most_points: int  # that may be computed at once
-    lanes: int  # points that are computed side by side
+    most_points: int  # points that may be computed at once
+    lanes: int  # points side by side
     wanted_points: int | None = None  # in one block
-    given_shape: tuple[int, ...] | None = None  # of the store that a study goes on in
+    given_shape: tuple[int, ...] | None = None  # of an existing store
     given_queue: int | None = None
 
     @functools.cached_property
     def shape(self) -> tuple[int, ...]:
-        """How many values of each axis a block has: 1 label, and as many numbers, or rows, as make good work."""
+        """Number of values of each axis in a block: one label, and enough numbers or rows for a good amount of work."""
         if self.given_shape is not None:
             return self.given_shape
         chosen = min(self.most_points, -(-self.grid.size // (_BLOCKS * self.lanes)) * self.lanes)
@@ -63,13 +63,13 @@ class Blocks:
 
     @property
     def queue_blocks(self) -> int:
-        """How many blocks of one variant may be computed as one queue, which keeps the lanes busier than each alone."""
+        """Largest number of blocks of one variant in a queue, which keeps the lanes busier than single blocks do."""
         per_variant = len(self.all) // math.prod(len(labels) for labels in self.grid.categorical.values())
         return max(1, min(per_variant, self.most_points // math.prod(self.shape)))
 
     @functools.cached_property
     def queue_points(self) -> int:
-        """How many points the arrays are padded to."""
+        """Number of points to which a queue's arrays are padded."""
         if self.given_queue is not None:
             return min(self.given_queue, self.most_points)
         return self.queue_blocks * math.prod(self.shape)
@@ -90,5 +90,5 @@ class Blocks:
 
 
 def most_points(bytes_per_point: int) -> int:
-    """Return how many points may be computed at once: more is no faster, and takes memory."""
+    """Return how many points to compute at once at most: more is no faster and takes memory."""
     return min(_MOST_POINTS, max(1, _MOST_BYTES // bytes_per_point))

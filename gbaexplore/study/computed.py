@@ -1,4 +1,4 @@
-"""A study's whole result, computed in memory."""
+"""Computing a whole study in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def computed(simulation: Simulation, recipe: dict[str, Any], early_end: bool) -> xr.Dataset:
     """Return the Dataset of a study, every point computed; see `Study.compute`."""
-    # No queue is longer than a block: the arrays of one are padded to it.
+    # No queue is longer than a block, since arrays are padded to the queue's length.
     blocks = dataclasses.replace(simulation.blocks, given_queue=math.prod(simulation.blocks.shape))
     simulation = dataclasses.replace(simulation, blocks=blocks)
     like = template(simulation, recipe)

@@ -1,4 +1,4 @@
-"""Study files: Python files that define a `study`, and often `draw(ds)`, the figure that shows it."""
+"""Study files: Python files that define a `study` and, often, its figure `draw(ds)`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ study = dataclasses.replace(study, name="{name}")  # it names the store
 
 @dataclass(frozen=True)
 class StudyFile:
-    """What a study file defines."""
+    """The contents of a study file."""
 
     path: Path
     study: Study
@@ -55,7 +55,7 @@ class StudyFile:
 
 
 def shipped() -> dict[str, str]:
-    """Return the studies that come with the package: name -> first line of what they say about themselves."""
+    """Return the shipped studies: name -> first line of the docstring."""
     return {path.stem: _first_line(path) for path in sorted(STUDIES.glob("*.py"))}
 
 
@@ -64,13 +64,13 @@ def _first_line(path: Path) -> str:
 
 
 def find(name: str) -> Path:
-    """Return the path of a study file, given by its path or, for one that is shipped, by its name.
+    """Return the path of a study file, given its path or the name of a shipped study.
 
     Raises:
         UserError: neither.
     """
     path = local(name).absolute()
-    with contextlib.suppress(OSError):  # a name that no file can have
+    with contextlib.suppress(OSError):  # no file can have this name
         if path.is_file() and path.suffix == ".py":
             return path
     known = [file.stem for file in sorted(STUDIES.glob("*.py"))]
@@ -86,7 +86,7 @@ def write_copy(origin: str, path: str | Path) -> Path:
     """Write a copy of a study file, renamed, for a user to change; return its path.
 
     Raises:
-        UserError: there is something at `path`, or it can't be written to; the file is no Python.
+        UserError: `path` exists or can't be written to; the file is not valid Python.
     """
     source, path = find(origin), local(path)
     if path.suffix != ".py" or not path.stem.isidentifier():
@@ -104,7 +104,7 @@ def write_copy(origin: str, path: str | Path) -> Path:
 
 
 def _renamed(source: Path, name: str) -> str:
-    """Return a study file's text with another name for the study: it names the store, which is the original's."""
+    """Return a study file's text with another name for the study, so that it does not share the original's store."""
     try:
         text = importlib.util.decode_source(source.read_bytes())
         tree = ast.parse(text)
@@ -131,10 +131,10 @@ def load_study(path: str | Path) -> Study:
 
 
 def load_study_file(path: str | Path) -> StudyFile:
-    """Return what a study file (given as in `find`) defines.
+    """Load a study file (given as in `find`) and return its contents.
 
     The file runs under a module name of its own, with its folder importable, as with `python FILE`, but
-    never as `__main__`: what is under a script guard does not run.
+    never as `__main__`: code under a script guard does not run.
 
     Raises:
         UserError: no such file, the file raises, or it defines no study.
@@ -154,15 +154,15 @@ def load_study_file(path: str | Path) -> StudyFile:
 
 
 _BESIDE: dict[str, tuple[Path, bytes]] = {}
-"""Modules of users' own that study files have imported: their files, and what was in them."""
+"""Users' own modules that study files have imported: their files and contents."""
 
 
 _LOADING: set[str] = set()
-_ALONE = threading.RLock()  # a worker's threads load a study each, and loading changes sys.path and sys.modules
+_ALONE = threading.RLock()  # each thread of a worker may load a study, and loading changes sys.path and sys.modules
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    """A loader that compiles what is in the file; Python's own takes what it has kept of one of its size and second."""
+    """A loader that always compiles; Python's own reuses compiled code of a file with the same size and second."""
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
@@ -171,7 +171,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
 def _load_module(path: Path, digest: str) -> ModuleType:
     name = f"gbaexplore_study_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{digest[:8]}"
     spec = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, str(path)))
-    assert spec is not None  # it ends with .py
+    assert spec is not None  # for a file that ends with .py
     assert spec.loader is not None
     with _ALONE:
         if name in _LOADING:
@@ -179,7 +179,7 @@ def _load_module(path: Path, digest: str) -> ModuleType:
         module = importlib.util.module_from_spec(spec)
         _forget_others(path.parent)
         before = set(sys.modules)
-        # Before it is executed: dataclasses with postponed annotations look their module up there.
+        # Before it is executed, because dataclasses with postponed annotations look their module up there.
         sys.modules[name] = module
         _LOADING.add(name)
         sys.path.insert(0, str(path.parent))
@@ -196,7 +196,7 @@ def _load_module(path: Path, digest: str) -> ModuleType:
 
 
 def _remember(names: set[str]) -> None:
-    """Note which modules of the user's own a study file has imported."""
+    """Remember which of the user's own modules a study file has imported."""
     for name in names:
         module = sys.modules[name]
         if is_own(module) and module.__file__:
@@ -205,9 +205,9 @@ def _remember(names: set[str]) -> None:
 
 
 def _forget_others(folder: Path) -> None:
-    """Let modules be imported anew unless all are as they were, and of this folder.
+    """Drop the user's modules from memory, to be imported again, unless all are unchanged and of this folder.
 
-    A session, or a worker, may outlive many versions of a file, and two studies may each have a `helpers.py` beside.
+    A session or a worker may outlive many versions of a file, and two studies may each have their own `helpers.py`.
     """
 
     def current(file: Path, content: bytes) -> bool:
@@ -220,7 +220,7 @@ def _forget_others(folder: Path) -> None:
         return
     for name, (file, _) in _BESIDE.items():
         sys.modules.pop(name, None)
-        # Python takes compiled code for that of any file of the same size and second.
+        # Python would reuse compiled code of a file with the same size and second.
         with contextlib.suppress(OSError, NotImplementedError):
             Path(importlib.util.cache_from_source(str(file))).unlink()
     _BESIDE.clear()
@@ -228,7 +228,7 @@ def _forget_others(folder: Path) -> None:
 
 
 def _where(error: BaseException, path: Path) -> str:
-    """Say in one line what went wrong in a study file, and in which of its lines."""
+    """Return one line that says what went wrong in a study file, and where."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     text = text_of(error) if str(error).strip() else "no message"
     if isinstance(error, SyntaxError):

@@ -1,4 +1,4 @@
-"""Verification: every published or independently computed number that the program can be held against.
+"""Verification: comparison with every published or independently computed number.
 
 `verify()` returns the rows, `table` and `markdown` show them.
 """

@@ -1,4 +1,4 @@
-"""What is verified: the weak and the strong regime, and figure 2C."""
+"""The verified cases: the weak and the strong regime, and figure 2C."""
 
 from __future__ import annotations
 

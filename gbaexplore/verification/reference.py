@@ -41,6 +41,6 @@ def integrate(connectome: Connectome, muEE: np.ndarray, update: Update) -> tuple
             if k == first:
                 start, peak = E, E
             peak = np.maximum(peak, E)
-    # A rate that overflowed is a large one.
+    # A rate that overflowed counts as large.
     rise = np.nan_to_num(peak - start, nan=np.inf)
     return rise.T, rise.max(axis=0)

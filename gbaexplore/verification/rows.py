@@ -1,4 +1,4 @@
-"""Verification: every published or independently computed number that the program can be held against.
+"""Verification: comparison with every published or independently computed number.
 
 `verify()` returns the rows, `table` and `markdown` show them. The references share nothing with the simulator
 but the connectome's numbers: an integration in NumPy (float64, raw rates, every step), the published notebook's

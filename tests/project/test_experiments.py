@@ -117,7 +117,7 @@ def test_a_study_has_its_grid_and_says_its_update_order(name):
     file = load_study_file(name)
     assert file.study.name == name
     assert dict(zip(file.study.axes, file.study.shape)) == GRIDS[name]
-    # The map, its borders and the indices follow the notebook; the circuit has one order only.
+    # The map, its boundaries and the indices follow the notebook; the circuit has one order only.
     if name not in ("gba_grid", "stability", "local_circuit", "sobol_indices", "wilson_cowan"):
         assert all(variant.model.update == "simultaneous" for variant in file.study.variants())
         assert "simultaneous" in (STUDIES / f"{name}.py").read_text()
@@ -190,7 +190,7 @@ def test_a_study_is_drawn(name):
     assert labelled
 
 
-# Both borders of stability.
+# Both boundaries of stability.
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ def test_the_linear_border_lies_between_stable_and_unstable_points(coarse_stabil
             assert signs[0] < 0 < signs[1]
 
 
-def test_the_borders_differ_as_the_documentation_says(coarse_stability):
+def test_the_boundaries_differ_as_the_documentation_says(coarse_stability):
     _, ds = coarse_stability
     diverged, unstable = ds.status == 2, ds.spectral_abscissa > 0
     on, off = dict(feedback="on"), dict(feedback="off")
@@ -230,7 +230,7 @@ def test_the_borders_differ_as_the_documentation_says(coarse_stability):
     np.testing.assert_allclose(linear_boundary(ds.sel(feedback=["off"])), 19.2255, atol=0.01)
 
 
-def test_the_figure_draws_both_borders(coarse_stability):
+def test_the_figure_draws_both_boundaries(coarse_stability):
     file, ds = coarse_stability
     peaks = ((*ds.status.dims, "area"), np.ones((*ds.status.shape, 29), np.float32))
     figure = file.draw(ds.assign(peak_rate=peaks))

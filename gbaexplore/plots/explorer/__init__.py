@@ -1,1 +1,1 @@
-"""The page on which one clicks on a map to see the time courses."""
+"""The explorer: a page with a map; a click shows a point's time courses."""

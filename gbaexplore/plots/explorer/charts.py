@@ -74,7 +74,7 @@ class Map:
             self.figure.on_event("tap", lambda event: clicked(event.x, event.y))
 
     def _draw_cells(self) -> Any:
-        """Draw the values and, over them, the states of points without one; return what draws the states."""
+        """Draw the values and, over them, the states of points without one; return the states' renderer."""
         cell = {"x": "x", "y": "y", "dw": "dw", "dh": "dh", "source": self.cells}
         self.figure.image(image="colour", color_mapper=self.mapper, **cell)
         palette = [STATE_COLOURS.get(code, "rgba(0,0,0,0)") for code in range(len(STATUS_MEANINGS))]
@@ -95,12 +95,12 @@ class Map:
         )  # fmt: skip
 
     def _name(self, code: int) -> None:
-        """Put a square into the legend that says what a colour means."""
+        """Add a coloured square with its meaning to the legend."""
         square = {"marker": "square", "size": 14, "fill_color": STATE_COLOURS[code], "line_color": "#888888"}
         self.figure.scatter([np.nan], [np.nan], legend_label=STATUS_MEANINGS[code], **square)
 
     def show(self, plane: Plane, log: bool) -> None:
-        """Show a map in place of the one before."""
+        """Replace the map."""
         (x0, x1), (y0, y1) = plane.x.ends, plane.y.ends
         colour = np.log10(plane.values) if log else plane.values
         states = {"state": plane.state.astype(np.uint8), "cover": plane.cover}
@@ -155,7 +155,7 @@ def _labels(scale: Scale) -> CustomJSHover:
 
 
 def _some(scale: Scale) -> list[float]:
-    """At most some twenty of the positions."""
+    """Return about twenty of the positions at most."""
     return scale.positions[:: max(1, len(scale.labels) // 20)].tolist()
 
 

@@ -1,4 +1,4 @@
-"""Single points in the explorer: their time courses, simulated afresh, and a line of text about each."""
+"""Points in the explorer: their time courses, simulated anew, and a line of text about each."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Course:
 
 
 class Courses:
-    """The points of a store, simulated when they are asked for, and kept.
+    """The points of a store, simulated on request and cached.
 
     Raises:
         UserError: it is not a store, or not the study's.
@@ -114,6 +114,6 @@ class Courses:
         return self.replay.simulate(json.loads(labels), self.window, self.every)
 
     def warm(self) -> None:
-        """Simulate one point, which compiles all that a first click needs."""
+        """Simulate one point, so that everything is compiled before the first click."""
         if self.observables:
             self._simulated(json.dumps({axis: labels[0] for axis, labels in self.replay.axes.items()}))

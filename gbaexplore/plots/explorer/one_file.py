@@ -1,4 +1,4 @@
-"""A store as one web page that needs no server and no network: its numbers are in it, its time courses are not."""
+"""A store as one web page without server or network: it holds the numbers but no time courses."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _numbers(ds: xr.Dataset, names: list[str], x: str, y: str) -> dict[str, Any]
 
 
 def _words(ds: xr.Dataset, names: list[str], plane: views.Plane) -> dict[str, Any]:
-    """Return what the script says, and where."""
+    """Return the script's words."""
     scales = plane.x, plane.y
     return {
         "start": [float(scale.positions[0]) for scale in scales], "step": [scale.step for scale in scales],
@@ -119,7 +119,7 @@ def _grid(ds: xr.Dataset, x: str, y: str) -> list[str]:
 
 
 def _cube(ds: xr.Dataset, name: str, x: str, y: str) -> ColumnDataSource:
-    """All values of a variable, plane after plane."""
+    """Return all values of a variable, plane after plane."""
     values = ds[name].transpose(..., y, x).values
     return ColumnDataSource({"values": values.astype(np.uint8 if name == STATUS else np.float32).ravel()})
 
@@ -131,7 +131,7 @@ def _title(ds: xr.Dataset, name: str) -> str:
 
 
 def _boundaries(ds: xr.Dataset, x: str, y: str) -> dict[str, Any]:
-    """For each combination of the other axes' labels, by their positions: the stability boundaries."""
+    """Return the stability boundaries of each combination of the other axes' labels, by their positions."""
     dims = _grid(ds, x, y)
     return {
         ",".join(map(str, at)): views.boundaries(ds.isel(dict(zip(dims, at))), x, y)

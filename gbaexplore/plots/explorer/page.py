@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gbaexplore.study.study import Study
 
 _REFRESH_MS = 2000
-_UNREADABLE = UserError, OSError, ValueError, RuntimeError  # raised by reading a damaged or missing store
+_UNREADABLE = UserError, OSError, ValueError, RuntimeError  # errors from reading a damaged or missing store
 _READY = "Click the map: the time courses of the point are simulated."
 _LOOK = {"overflow-wrap": "anywhere", "padding": "6px 10px", "background": "#f3f5f7", "border-radius": "4px"}
 
@@ -79,27 +79,27 @@ class Explorer(pn.viewable.Viewer):
         self.param.watch(lambda *_: _draw(self._draw_points), ["point", "pins", "areas", "population", "log_courses"])
 
     def _offer(self) -> dict[str, Any]:
-        """Set what can be chosen; return what is chosen at first."""
+        """Set the choices; return the first ones."""
         axes, areas, observables = views.two_axes(self.ds, self.path), self.courses.areas, self.courses.observables
         variables = views.variables(self.ds)
         self.param["variable"].objects = variables
         self.param["x"].objects = self.param["y"].objects = axes
-        self.param["areas"].objects = {escaped(area): area for area in areas}  # the widget takes HTML
+        self.param["areas"].objects = {escaped(area): area for area in areas}  # the widget interprets HTML
         self.param["population"].objects = observables
         shown = list(dict.fromkeys(source_and_target(self.ds)))
         first = {"variable": variables[0], "x": axes[0], "y": axes[1], "areas": shown}
         return {**first, "population": next(iter(observables), None)}
 
-    # What is chosen.
+    # Choices.
 
     def _choose(self) -> None:
         """Show a widget for each dimension with one label selected.
 
-        Existing widgets stay: a choice made in one while it is being replaced would be lost.
+        Existing widgets stay, because a choice made in a widget while it is being replaced would be lost.
         """
         dims = views.others(self.ds, self.variable, self.x, self.y)
         last = {AREA: self.ds.sizes.get(AREA, 1) - 1}
-        # Of a link, which may be older than the store's grid, a position can be anywhere.
+        # A link may be older than the store's grid, so its positions can be anywhere.
         at = {dim: int(np.clip(self.at.get(dim, last.get(dim, 0)), 0, self.ds.sizes[dim] - 1)) for dim in dims}
         several = [dim for dim in dims if self.ds.sizes[dim] > 1]
         there = self._widgets
@@ -129,7 +129,7 @@ class Explorer(pn.viewable.Viewer):
         _draw(self._draw_map)
 
     def _axes_changed(self, *_: Any) -> None:
-        if self.x == self.y:  # the other one, then
+        if self.x == self.y:  # swap them
             self.y = next(axis for axis in self.param["y"].objects if axis != self.x)
             return
         self._choose()
@@ -152,7 +152,7 @@ class Explorer(pn.viewable.Viewer):
         """Remove all points."""
         self.param.update(point=None, pins=[])
 
-    # What is shown.
+    # Drawing.
 
     def _draw_map(self) -> None:
         try:
@@ -181,7 +181,7 @@ class Explorer(pn.viewable.Viewer):
         self._code.value = self.python()
 
     def _named(self) -> dict[str, dict[str, Any]]:
-        """The labels of the points that are shown, by name."""
+        """Return the labels of the points that are shown, by name."""
         found = dict(zip("ABCD", self.pins))
         if self.point is not None and self.point not in self.pins:
             found["here"] = self.point
@@ -191,7 +191,7 @@ class Explorer(pn.viewable.Viewer):
         return {name: self.courses.course(labels, self.population) for name, labels in self._named().items()}
 
     def _on_this_map(self, course: Course) -> bool:
-        """Whether a point's other labels are those that the map shows."""
+        """Return whether a point's other labels are the map's."""
         dims = [str(dim) for dim in self.ds[STATUS].dims if dim not in (self.x, self.y)]
         return all(course.labels[dim] == views.labels(self.ds, dim)[self.at.get(dim, 0)] for dim in dims)
 
@@ -210,7 +210,7 @@ class Explorer(pn.viewable.Viewer):
             other_grid = bool(self._state) and self._state[0] != found[0]
             self._state = found
             self.ds = stores.open_study(self.path)
-            if other_grid:  # positions are others now
+            if other_grid:  # positions have changed
                 self.courses = Courses(self.path, self._study)
                 self._widgets = {}
                 self._choose()
@@ -246,7 +246,7 @@ class Explorer(pn.viewable.Viewer):
         return "\n".join(lines)
 
     def link(self) -> str:
-        """Return this view as what comes after the ? of the page's address."""
+        """Return this view as the query of the page's address."""
         return json.dumps({name: getattr(self, name) for name in links.NAMES}, separators=(",", ":"))
 
     def follow(self, link: str) -> None:
@@ -318,7 +318,7 @@ def serve(store: str, study: Study | None, address: str, port: int, show: bool) 
     Raises:
         UserError: it is not a store, or the port can't be had.
     """
-    Explorer(store, study).courses.warm()  # compiles, and says what is wrong before anything is served
+    Explorer(store, study).courses.warm()  # compiles, and reports errors before anything is served
 
     try:
         server = pn.serve(
@@ -336,7 +336,7 @@ def serve(store: str, study: Study | None, address: str, port: int, show: bool) 
 
         webbrowser.open(url)
     server.start()
-    with contextlib.suppress(KeyboardInterrupt):  # that is its end
+    with contextlib.suppress(KeyboardInterrupt):  # the way to stop it
         server.io_loop.start()
 
 

@@ -1,4 +1,4 @@
-"""Text on the page. Labels, units and links come from anyone: nothing in them is markup, a script or a formula."""
+"""Text on the page. Labels, units and links may come from anyone, so none is taken as markup, script or formula."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gbaexplore.basics.errors import printable
 
 
 def literal(text: object) -> PlainText:
-    """Return text for a figure; in a plain string, Bokeh would typeset what is between dollars."""
+    """Return text for a figure; Bokeh typesets formulas between dollars in a plain string."""
     return PlainText(text=printable(text))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.analysis.areas import source_and_target
-from gbaexplore.analysis.borders import divergence_boundary, linear_boundary
+from gbaexplore.analysis.boundaries import divergence_boundary, linear_boundary
 from gbaexplore.analysis.ratios import propagation_ratio
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, OK, STATUS, unit
@@ -44,7 +44,7 @@ class Scale:
 
     @cached_property
     def positions(self) -> np.ndarray:
-        """Where each label is drawn."""
+        """Positions of the labels."""
         return np.asarray(self.labels, float) if self.even else np.arange(len(self.labels), dtype=float)
 
     @cached_property
@@ -68,7 +68,7 @@ class Scale:
         return self.labels[int(np.abs(self.positions - position).argmin())]
 
     def position(self, label: Any) -> float:
-        """Return where a label is drawn."""
+        """Return a label's position."""
         return float(self.positions[self.labels.index(label)])
 
 
@@ -91,7 +91,7 @@ class Plane:
 
 
 def variables(ds: xr.Dataset) -> list[str]:
-    """Return what can be shown as a map: the measures' variables, and the propagation ratio where there are peaks."""
+    """Return the names of possible maps: the measures' variables, and the propagation ratio if there are peaks."""
     grid = set(ds[STATUS].dims)
     found = sorted(str(name) for name, array in ds.data_vars.items() if name != STATUS and grid <= set(array.dims))
     return ([RATIO] if "peak_rate" in found and AREA in ds.peak_rate.dims else []) + found
@@ -104,7 +104,7 @@ def axes(ds: xr.Dataset) -> list[str]:
 
 
 def two_axes(ds: xr.Dataset, path: Path) -> list[str]:
-    """Return the axes that a map can have.
+    """Return the axes of possible maps.
 
     Raises:
         UserError: there are not two.
@@ -192,5 +192,5 @@ def _lines(curves: xr.DataArray, x: str) -> tuple[list[Any], list[Any]]:
 
 
 def short(label: Any) -> str:
-    """Return a label as it is written on an axis."""
+    """Return a label's text on an axis."""
     return f"{label:.6g}" if isinstance(label, float) else str(label)

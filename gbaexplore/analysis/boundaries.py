@@ -1,4 +1,4 @@
-"""Where in a map a network turns unstable: contours of the spectral abscissa and of divergence."""
+"""Stability boundaries in a map: contours of the spectral abscissa and of divergence."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-# Stability boundaries. Two, because they differ: the linearised network has every rectifier open.
+# There are two, because they differ: in the linearised network every rectifier is open.
 
 
 def linear_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.DataArray:
-    """Return where the linearised network loses its stability: the curves of spectral abscissa 0.
+    """Return the boundary of linear stability: the curves of spectral abscissa 0.
 
     The zero contour of `spectral_abscissa`, linear between neighbouring points of the grid (marching squares),
     so its error is of second order in the grid's spacing.
@@ -30,7 +30,7 @@ def linear_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.D
         axis of the grid. A boundary that does not exist has no vertices. All in the units of their axes.
 
     Raises:
-        UserError: no spectral abscissa in the Dataset, or `x` or `y` is no numeric axis of two values or more.
+        UserError: no spectral abscissa in the Dataset, or `x` or `y` is not a numeric axis with two or more values.
     """
     check_dataset(ds, "SpectralAbscissa() among the study's measures", "spectral_abscissa")
     known = ds.spectral_abscissa.where(ds[STATUS].isin(COMPUTED))
@@ -38,7 +38,7 @@ def linear_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.D
 
 
 def divergence_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.DataArray:
-    """Return the border between points that stayed bounded and points that diverged.
+    """Return the boundary between points that stayed bounded and points that diverged.
 
     It runs half-way between neighbouring points of the grid, so it is right to half the grid's spacing; points
     that are pending or have failed are gaps in it.
@@ -47,7 +47,7 @@ def divergence_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> 
         Curves as `linear_boundary` does.
 
     Raises:
-        UserError: `x` or `y` is no numeric axis of two values or more.
+        UserError: `x` or `y` is not a numeric axis with two or more values.
     """
     check_dataset(ds)
     status = ds[STATUS]
