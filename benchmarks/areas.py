@@ -6,16 +6,20 @@ does it. The last line of each size says what other numbers of lanes would cost.
 
 import functools
 import os
+import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from shell import best, say, sized
+from shell import ROOT, best, say, sized
 
 from gbaexplore import Connectome, Network, Peak, Pulse, Study, ThresholdLinear, distance_rule
 from gbaexplore.basics.points import AMPLITUDE
 from gbaexplore.engine.plan import Plan
 from gbaexplore.engine.queue import simulate_batch
+
+sys.path.append(str(ROOT / "tests" / "support"))
+from every_step import every_step
 
 SIZES = sized((29, 58, 116, 232, 464, 1000), (29,))
 OTHERS = sized((16, 64, 256), (16,))
@@ -68,7 +72,7 @@ def study_of(connectome: Connectome, points: int, steps: int = 50) -> Study:
 def planned(study: Study) -> Plan:
     """Return how a study's points are simulated, every step of them."""
     (variant,) = study.variants()
-    return study.plan(variant, early_end=False)
+    return every_step(study).plan(variant)
 
 
 def product_seconds(connectome: Connectome, lanes: int) -> float:

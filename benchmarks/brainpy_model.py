@@ -12,7 +12,9 @@ from shell import ROOT, best, say, sized
 from gbaexplore import BrainPyModel, Model, Peak, Pulse, Study, ThresholdLinear, load_connectome, load_study
 
 sys.path.insert(0, str(ROOT / "tests" / "verification"))
+sys.path.append(str(ROOT / "tests" / "support"))
 from brainpy_notebook import traces_batch
+from every_step import every_step
 
 MACAQUE = load_connectome("macaque29")
 POINTS, SECONDS, STEPS = sized(256, 2), 2.0, 10_000
@@ -43,7 +45,7 @@ def block(model: Model) -> None:
         duration=SECONDS,
     )
     (only,) = study.blocks()
-    study.run_block(only, early_end=False)
+    every_step(study).run_block(only)
 
 
 def rate(function: Callable[[], object], steps: int) -> float:

@@ -5,12 +5,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from shell import map_study, say, sized
+from shell import ROOT, map_study, say, sized
 
 from gbaexplore import Study
 from gbaexplore.basics.names import OK, STATUS
 from gbaexplore.running.dispatch import queues
 from gbaexplore.study.file import load_study
+from gbaexplore.study.simulation import Simulation
+
+sys.path.append(str(ROOT / "tests" / "support"))
+from every_step import every_step
 
 Results = list[dict[str, np.ndarray]]
 
@@ -19,22 +23,23 @@ def main() -> None:
     {"threads": threads, "early_end": early_end}[sys.argv[1]](load_study(map_study()))
 
 
-def simulated(study: Study, workers: int, early_end: bool = True) -> tuple[float, Results]:
+def simulated(study: Study, workers: int, simulation: Simulation | None = None) -> tuple[float, Results]:
     """Return points per second with a number of threads, compiled before, and every queue's results."""
+    simulation = simulation or study.simulation
     study.prepare(next(study.variants()))
     tasks = list(queues(study, list(range(len(study.blocks()))), lambda: workers))
     with ThreadPoolExecutor(workers) as pool:
         started = time.perf_counter()
-        results = list(pool.map(lambda task: queue(study, task, early_end), tasks))
+        results = list(pool.map(lambda task: queue(simulation, task), tasks))
         return study.size / (time.perf_counter() - started), results
 
 
-def queue(study: Study, task: list[int], early_end: bool = True) -> dict[str, np.ndarray]:
+def queue(simulation: Simulation, task: list[int]) -> dict[str, np.ndarray]:
     """Return the results of blocks that are computed as one queue of points."""
-    blocks = [study.blocks()[i] for i in task]
-    parts = [study.points(block) for block in blocks]
+    blocks = [simulation.blocks.all[i] for i in task]
+    parts = [simulation.points(block) for block in blocks]
     points = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return study.run_points(study.variant_of(blocks[0]), points, sum(block.size for block in blocks), early_end)
+    return simulation.run_points(simulation.variant_of(blocks[0]), points, sum(block.size for block in blocks))
 
 
 def threads(study: Study) -> None:
@@ -54,7 +59,7 @@ def threads(study: Study) -> None:
 
 def queue_seconds(study: Study, task: list[int]) -> float:
     started = time.perf_counter()
-    queue(study, task)
+    queue(study.simulation, task)
     return time.perf_counter() - started
 
 
@@ -69,7 +74,7 @@ def two_at_once(seconds: list[float]) -> float:
 def early_end(study: Study) -> None:
     """The whole map with points that end when they are settled or diverged, and with every step run."""
     early_rate, early = simulated(study, 2)
-    full_rate, full = simulated(study, 2, early_end=False)
+    full_rate, full = simulated(study, 2, every_step(study))
     say("early end, map simulated with two threads", f"{early_rate:,.0f} points/s")
     say("every step, map simulated with two threads", f"{full_rate:,.0f} points/s")
     say("early end / every step", f"{early_rate / full_rate:.2f}")

@@ -13,9 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import plain_jax
-from shell import best, say, sized
+from shell import ROOT, best, say, sized
 
 from gbaexplore import Final, Measure, Peak, Pulse, Study, ThresholdLinear, load_connectome
+
+sys.path.append(str(ROOT / "tests" / "support"))
+from every_step import every_step
 
 MACAQUE = load_connectome("macaque29")
 AREAS = len(MACAQUE.areas)
@@ -56,7 +59,7 @@ def all_cores() -> None:
         blocks = study.blocks() * cores
 
         def kernel() -> list[object]:
-            return list(pool.map(lambda block: study.run_block(block, early_end=False), blocks))
+            return list(pool.map(every_step(study).run_block, blocks))
 
         rate = cores * study.size / best(kernel, 4)
     say(f"kernel, {cores} threads, every step, Peak (value and time)", f"{rate:,.0f} points/s")
@@ -84,8 +87,9 @@ def kernel_rate(what: str, measure: Measure) -> tuple[float, dict[str, np.ndarra
     """Return the kernel's points per second, and its results."""
     study = bounded_points(measure)
     (block,) = study.blocks()
-    found = study.run_block(block, early_end=False)
-    rate = study.size / best(lambda: study.run_block(block, early_end=False), 6)
+    simulation = every_step(study)
+    found = simulation.run_block(block)
+    rate = study.size / best(lambda: simulation.run_block(block), 6)
     say(f"kernel, one core, every step, {what}", f"{rate:,.0f} points/s")
     return rate, found
 

@@ -4,11 +4,15 @@ Every step is run, from the start, with all lanes busy.
 """
 
 import os
+import sys
 
 import numpy as np
-from shell import best, say, sized
+from shell import ROOT, best, say, sized
 
 from gbaexplore import DelayedThresholdLinear, Model, Peak, Pulse, Study, ThresholdLinear, load_connectome
+
+sys.path.append(str(ROOT / "tests" / "support"))
+from every_step import every_step
 
 POINTS = 256
 SECONDS = sized(1.0, 0.1)
@@ -43,8 +47,9 @@ def step_seconds(model: Model) -> float:
         block_points=POINTS,
     )
     (variant,), (block,) = study.variants(), study.blocks()
-    steps = study.plan(variant, early_end=False).steps
-    return best(lambda: study.run_block(block, early_end=False), 6) / (steps * block.size)
+    simulation = every_step(study)
+    steps = simulation.plan(variant).steps
+    return best(lambda: simulation.run_block(block), 6) / (steps * block.size)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import numpy as np
 import pytest
+from every_step import computed_in_full
 
 from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
 
@@ -60,7 +61,17 @@ def make_study(macaque, pulse):
 def run_all():
     """Every variable of a study, over its whole grid, without a store."""
 
-    def run(study, **kwargs):
-        return {name: variable.values for name, variable in study.compute(**kwargs).items()}
+    def run(study):
+        return {name: variable.values for name, variable in study.compute().items()}
+
+    return run
+
+
+@pytest.fixture
+def run_in_full():
+    """The same, with every step of every point run."""
+
+    def run(study):
+        return {name: variable.values for name, variable in computed_in_full(study).items()}
 
     return run

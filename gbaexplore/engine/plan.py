@@ -46,10 +46,17 @@ class Batch(NamedTuple):
     slice_steps: int
     ragged: bool  # slices differ in length
     refill: bool  # points end early, and their lanes are refilled
-    guarded: tuple[bool, ...]  # measures to be restored after a slice that is not theirs
+    closing: tuple[bool, ...]  # measures whose window ends before the last step
     stepwise: bool  # the stimulus may change at every step
     draws: int  # normal numbers for each area in every step
     late: Late | None  # how what travels is kept, if anything does
+
+    @property
+    def guarded(self) -> tuple[bool, ...]:
+        """Measures to be restored after a slice that is not theirs."""
+        return tuple(
+            not m.places_samples and (closes or not self.refill) for m, closes in zip(self.measures, self.closing)
+        )
 
 
 class Tables(NamedTuple):
@@ -87,7 +94,6 @@ def make_plan(
     n_steps: int,
     ceiling: float,
     precision: str,
-    early_end: bool = True,
 ) -> Plan:
     """Return how to simulate points: which steps, in which slices, with which program.
 
@@ -96,8 +102,6 @@ def make_plan(
         pieces: the stimulus of amplitude 1.
         swept: every value that a swept parameter takes in the study (not only in one batch).
         fixed: all other parameters of the model.
-        early_end: whether a point may end when its response is over or it has diverged. It changes no bit
-            of any result, and is there to show that.
     """
     areas = connectome.areas
     model = model.fitted(len(areas), dt, precision)
@@ -124,7 +128,7 @@ def make_plan(
 
     late = late_of(model, connectome, values, dt)
     ragged = bool(np.any(np.diff(first) != slice_steps))
-    refill = early_end and at_rest and all(m.ends_early and opens <= onset + 1 for m, opens in zip(measures, opening))
+    refill = at_rest and all(m.ends_early and opens <= onset + 1 for m, opens in zip(measures, opening))
     # All lanes share the place of "now" in what is kept: none may wait for the others within a slice.
     refill = refill and not (late and ragged)
     batch = Batch(
@@ -142,7 +146,7 @@ def make_plan(
         slice_steps=slice_steps,
         ragged=ragged,
         refill=refill,
-        guarded=tuple(not m.places_samples and (not refill or stop < end) for m, (_, stop) in zip(measures, windows)),
+        closing=tuple(stop < end for _, stop in windows),
         stepwise=stepwise,
         draws=draws,
         late=late,

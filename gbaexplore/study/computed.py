@@ -6,7 +6,6 @@ import dataclasses
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def computed(simulation: Simulation, recipe: dict[str, Any], early_end: bool) -> xr.Dataset:
+def computed(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
     """Return the Dataset of a study, every point computed; see `Study.compute`."""
     # No queue is longer than a block, since arrays are padded to the queue's length.
     blocks = dataclasses.replace(simulation.blocks, given_queue=math.prod(simulation.blocks.shape))
@@ -36,8 +35,7 @@ def computed(simulation: Simulation, recipe: dict[str, Any], early_end: bool) ->
         ) from None
     simulation.prepare(simulation.values.variants.first)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(partial(simulation.run_block, early_end=early_end), blocks.all)
-        for block, arrays in zip(blocks.all, found):
+        for block, arrays in zip(blocks.all, pool.map(simulation.run_block, blocks.all)):
             for name, array in arrays.items():
                 values[name][block.slices] = array
     whole = like.assign({name: (like[name].dims, array, like[name].attrs) for name, array in values.items()})

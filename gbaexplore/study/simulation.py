@@ -46,9 +46,7 @@ class Simulation:
         """Return the (point,) values of each parameter of axes, tables and functions in a block, in C order."""
         return self.values.points(self.variant_of(block), block)
 
-    def plan(
-        self, variant: Variant, early_end: bool = True, points: Mapping[str, np.ndarray] = MappingProxyType({})
-    ) -> Plan:
+    def plan(self, variant: Variant, points: Mapping[str, np.ndarray] = MappingProxyType({})) -> Plan:
         """Return the engine's plan for the points of a variant."""
         base = self.values.base(variant)
         return make_plan(
@@ -62,7 +60,6 @@ class Simulation:
             n_steps=self.settings.n_steps,
             ceiling=self.settings.ceiling,
             precision=self.settings.precision,
-            early_end=early_end,
         )
 
     @property
@@ -109,24 +106,21 @@ class Simulation:
                     except Exception:  # perhaps only at this point; its block will report it
                         continue
 
-    def _simulate(self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True) -> Results:
+    def _simulate(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> Results:
         base = self.values.base(variant)
         points = points | self._of_variant(base)
-        network, plan = Network.of(variant.connectome), self.plan(variant, early_end, points)
+        network, plan = Network.of(variant.connectome), self.plan(variant, points)
         own = key(self.programs.of(plan.batch))
         return simulate_batch(plan, network, points, count, self.blocks.queue_points, own)
 
-    def run_points(
-        self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True
-    ) -> dict[str, np.ndarray]:
+    def run_points(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         """Return every variable of points of a variant, (point, ...).
 
         Args:
             points: from `points`, of one block or of `queue_blocks` of them; or from `Values.points_at`.
             count: number of points (a study without numeric axes has one, and no values).
-            early_end: False runs every step of every point; it changes no bit of the result.
         """
-        results = self._simulate(variant, points, count, early_end)
+        results = self._simulate(variant, points, count)
         found: dict[str, np.ndarray] = {}
         for streaming, values in zip(self._streaming, results.values):
             found |= {name + streaming.suffix: array for name, array in values.items()}
@@ -168,7 +162,7 @@ class Simulation:
             programs=self.programs,
         )
 
-    def run_block(self, block: Block, early_end: bool = True) -> dict[str, np.ndarray]:
+    def run_block(self, block: Block) -> dict[str, np.ndarray]:
         """Return every variable of a block, the grid's dimensions first; see `run_points`."""
-        found = self.run_points(self.variant_of(block), self.points(block), block.size, early_end)
+        found = self.run_points(self.variant_of(block), self.points(block), block.size)
         return {name: array.reshape(block.shape + array.shape[1:]) for name, array in found.items()}

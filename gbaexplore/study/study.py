@@ -242,38 +242,33 @@ class Study:
         """The simulation of the study's points."""
         return Simulation(self.settings, self.values, self.outputs, self._blocks, self._programs or Programs())
 
-    def plan(self, variant: Variant, early_end: bool = True) -> Plan:
+    def plan(self, variant: Variant) -> Plan:
         """Return the engine's plan for the points of a variant."""
-        return self.simulation.plan(variant, early_end)
+        return self.simulation.plan(variant)
 
     def prepare(self, variant: Variant) -> None:
         """Compile the programs of `run_points` for a variant; see `Simulation.prepare`."""
         self.simulation.prepare(variant)
 
-    def run_block(self, block: Block, early_end: bool = True) -> dict[str, np.ndarray]:
+    def run_block(self, block: Block) -> dict[str, np.ndarray]:
         """Return every variable of a block, the grid's dimensions first; see `run_points`."""
-        return self.simulation.run_block(block, early_end)
+        return self.simulation.run_block(block)
 
-    def run_points(
-        self, variant: Variant, points: dict[str, np.ndarray], count: int, early_end: bool = True
-    ) -> dict[str, np.ndarray]:
+    def run_points(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         """Return every variable of points of a variant, (point, ...); see `Simulation.run_points`."""
-        return self.simulation.run_points(variant, points, count, early_end)
+        return self.simulation.run_points(variant, points, count)
 
-    def compute(self, early_end: bool = True) -> xr.Dataset:
+    def compute(self) -> xr.Dataset:
         """Return the whole result without a store: the same bits as the finished store's Dataset.
 
         The result is held in memory, and a block per core beside it. An interruption loses everything, and a point
         that raises ends it: use `run` for long work.
 
-        Args:
-            early_end: False runs every step of every point; it changes no bit of the result.
-
         Raises:
             UserError: a model or measure that can't be simulated; more results than memory.
         """
         pinned = self.pinned()
-        return computed(pinned.simulation, pinned.recipe(), early_end)
+        return computed(pinned.simulation, pinned.recipe())
 
     # The result's form.
 

@@ -146,21 +146,21 @@ def test_a_point_has_the_same_bits_in_any_batch(make_study, run_all, macaque):
 
 
 @pytest.mark.parametrize("feedback", ["on", "off"])
-def test_ending_points_early_changes_no_bit(make_study, run_all, macaque, feedback):
+def test_ending_points_early_changes_no_bit(make_study, run_all, run_in_full, macaque, feedback):
     study = make_study(
         connectome=on_and_off(macaque)[feedback],
         axes={"muEE": np.linspace(31, 53, 221)[::6], "omegaEI": np.linspace(19, 26, 71)[::5]},
     )
-    early, full = run_all(study), run_all(study, early_end=False)
+    early, full = run_all(study), run_in_full(study)
     assert {1, 2} <= set(early["status"].ravel())
     for name in early:
         np.testing.assert_array_equal(early[name], full[name])
 
 
 @pytest.mark.parametrize("window", [(1.75, 3.0), (2.0, 3.0), (2.1234, 3.0), (1.75, 2.9998)])
-def test_windows_that_share_no_slice_with_the_pulse(make_study, run_all, macaque, window):
+def test_windows_that_share_no_slice_with_the_pulse(make_study, run_all, run_in_full, macaque, window):
     study = make_study(measures=[Peak(window=window)])
-    found, full = run_all(study), run_all(study, early_end=False)
+    found, full = run_all(study), run_in_full(study)
     mu, om = (a.ravel() for a in np.meshgrid([28.0, 33.7], [19.7, 22.0, 25.2], indexing="ij"))
     expected, _ = peaks(macaque.hierarchy, macaque.fln, muEE=mu, omegaEI=om, window=window)
     got = found["peak_rate"].reshape(-1, 29).T

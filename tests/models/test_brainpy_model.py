@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from every_step import every_step
 
 from gbaexplore import (
     BrainPyModel,
@@ -155,10 +156,10 @@ def test_a_network_with_a_delay_and_the_studys_connectome_runs_as_in_brainpy(lea
     np.testing.assert_allclose(one.late.values[19:, 0], one.r.values[:-19, 0])
 
 
-def test_a_point_has_the_same_bits_in_any_batch_and_however_it_ends(run_all):
+def test_a_point_has_the_same_bits_in_any_batch_and_however_it_ends(run_all, run_in_full):
     model = BrainPyModel(Leaky, ["r"], at_rest=True)
     study = study_of(model, {"tau": [2.0, 3.0, 4.0]}, measures=[Peak()])
-    whole, full = run_all(study), run_all(study, early_end=False)
+    whole, full = run_all(study), run_in_full(study)
     alone = run_all(study_of(model, {"tau": [3.0]}, measures=[Peak()]))
     for name, array in whole.items():
         np.testing.assert_array_equal(array[1], alone[name][0])
@@ -182,7 +183,7 @@ def test_a_response_that_is_over_ends_a_point_although_rates_are_raw():
     study = study_of(model, {"level": [10.0, 20.0]}, CELL, measures=[Peak()], duration=100 * STEPS * DT)
     points = study.points(study.blocks()[0])
     variant = next(study.variants())
-    early, full = (study.simulation._simulate(variant, points, 2, early_end=e) for e in (True, False))
+    early, full = (which._simulate(variant, points, 2) for which in (study.simulation, every_step(study)))
     np.testing.assert_array_equal(early.values[0]["peak_rate"], full.values[0]["peak_rate"])
     assert early.values[0]["peak_rate"] == pytest.approx(1, rel=1e-4)
     assert early.slices < full.slices / 10

@@ -145,13 +145,13 @@ def test_fast_enough_it_is_the_network_without_delays(three, run_all):
     np.testing.assert_allclose(late["time_to_peak"][0], now["time_to_peak"], atol=DT / 2)
 
 
-def test_a_point_has_the_same_bits_whatever_velocities_are_beside_it(three, run_all):
+def test_a_point_has_the_same_bits_whatever_velocities_are_beside_it(three, run_all, run_in_full):
     """More velocities make other queues, and slower ones keep more of the past."""
     both = [Peak(), Final()]
     whole = run_all(study(three, [0.3, 2.0, 3.5, 10.0], measures=both))
     part = run_all(study(three, [2.0, 10.0], measures=both))
     fixed = run_all(study(three, None, axes={"muEE": [30.0, 40.0]}, fixed={"velocity": 2.0}, measures=both))
-    full = run_all(study(three, [0.3, 2.0, 3.5, 10.0], measures=both), early_end=False)
+    full = run_in_full(study(three, [0.3, 2.0, 3.5, 10.0], measures=both))
     for name in whole:
         np.testing.assert_array_equal(whole[name][[1, 3]], part[name])
         np.testing.assert_array_equal(whole[name][1], fixed[name])

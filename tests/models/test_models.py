@@ -100,14 +100,16 @@ def test_every_parameter_declares_unit_and_meaning(model_and_axis):
     assert all(model.observables.values())
 
 
-def test_a_point_has_the_same_bits_in_any_batch_and_however_it_ends(model_and_axis, run_all, macaque, pulse):
+def test_a_point_has_the_same_bits_in_any_batch_and_however_it_ends(
+    model_and_axis, run_all, run_in_full, macaque, pulse
+):
     model, axes = model_and_axis
     ((name, values),) = axes.items()
     for measures in ([Peak(window=(0.25, 1.5))], [Mean(window=(0.1, 1.5))]):
         whole = run_all(study_of(model, axes, macaque, pulse, measures))
         alone = run_all(study_of(model, {name: values[4:5]}, macaque, pulse, measures))
         study = study_of(model, axes, macaque, pulse, measures)
-        full = run_all(study, early_end=False)
+        full = run_in_full(study)
         for variable in whole:
             np.testing.assert_array_equal(whole[variable][4], alone[variable][0])
             np.testing.assert_array_equal(whole[variable], full[variable])
@@ -176,10 +178,10 @@ class Hidden(Model):
         return True
 
 
-def test_a_point_ends_early_only_when_its_whole_state_is_back(run_all, macaque):
+def test_a_point_ends_early_only_when_its_whole_state_is_back(run_all, run_in_full, macaque):
     pulse = Pulse(area="V1", onset=0.2, duration=0.1, amplitude=10.0)
     study = study_of(Hidden(), {"tau": [0.02]}, macaque, pulse, [Peak()])
-    early, full = run_all(study), run_all(study, early_end=False)
+    early, full = run_all(study), run_in_full(study)
     assert full["peak_rate"][0, 0] > 40
     np.testing.assert_array_equal(early["peak_rate"], full["peak_rate"])
 
