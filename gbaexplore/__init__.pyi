@@ -7,6 +7,7 @@ from .measures.calibrated_amplitude import CalibratedAmplitude as CalibratedAmpl
 from .measures.divergence import Divergence as Divergence
 from .measures.final import Final as Final
 from .measures.mean import Mean as Mean
+from .measures.non_normality import NonNormality as NonNormality
 from .measures.peak import Peak as Peak
 from .measures.quantile import Quantile as Quantile
 from .measures.sensitivity import Sensitivity as Sensitivity

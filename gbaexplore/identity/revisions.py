@@ -16,6 +16,7 @@ REVISIONS: dict[str, int] = {
     "ODEModel.jacobian": 1,
     "Model.jacobian": 1,
     "SpectralAbscissa": 1,
+    "NonNormality": 1,
     "CalibratedAmplitude": 1,
     "AcrossSeeds": 1,
     "Sensitivity": 1,

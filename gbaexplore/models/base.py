@@ -116,7 +116,10 @@ class Model(ABC):
 
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
         """Return the linearised system's matrix in 1/s (float64), from parameters that are plain numbers."""
-        raise UserError(f"{type(self).__name__} has no jacobian; SpectralAbscissa needs one: define it")
+        raise UserError(
+            f"{type(self).__name__} has no jacobian, which measures of the linearised network need; define "
+            "it, or leave them out"
+        )
 
     def linearised(self, net: Network) -> Callable[[Any], np.ndarray]:
         """Return `jacobian` as a function of the parameters alone, for many points of one network."""

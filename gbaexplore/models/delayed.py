@@ -34,7 +34,7 @@ class DelayedThresholdLinear(ThresholdLinear):
 
     The connectome has to have wiring distances. Points of one velocity are computed together, one velocity after
     another: a study with few velocities and many other values is the faster one. No finite matrix tells whether a
-    network with delays is stable, so `SpectralAbscissa` and covariances are refused.
+    network with delays is stable, so `SpectralAbscissa`, `NonNormality` and covariances are refused.
     """
 
     update: Literal["sequential", "simultaneous"] = field(default="simultaneous")
@@ -67,8 +67,8 @@ class DelayedThresholdLinear(ThresholdLinear):
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
         """Raise UserError: there is none."""
         raise UserError(
-            f"{type(self).__name__} has no jacobian, because of its delays; expected a study without SpectralAbscissa, "
-            "or the network without delays: ThresholdLinear"
+            f"{type(self).__name__} has no jacobian, because of its delays; expected a study without measures of "
+            "the linearised network, or the network without delays: ThresholdLinear"
         )
 
     def noise_covariance(self, p: Any, net: Network) -> np.ndarray:

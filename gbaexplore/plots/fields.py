@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.colors import Normalize
 
 
-_WHATEVER_HAPPENS = ("spectral_abscissa", "calibrated_", "diverged_")  # have values at points that diverged too
+_WHATEVER_HAPPENS = (  # have values at points that diverged too
+    "spectral_abscissa", "numerical_abscissa", "henrici_departure", "transient_gain", "calibrated_", "diverged_",
+)  # fmt: skip
 MOST_PANELS, MOST_LINES = 12, 60  # as many as a person can read
 _SMALLEST = np.finfo(float).tiny  # smaller numbers have lost digits, and matplotlib fails with their logarithms
 _WIDE = 100.0  # values that differ by more are shown on a logarithmic scale

@@ -11,8 +11,8 @@ from gbaexplore.engine import programs
 from gbaexplore.identity.code import code_hash, is_shipped
 from gbaexplore.identity.revisions import REVISIONS
 from gbaexplore.measures.base import Measure, StreamingMeasure
+from gbaexplore.measures.linear import LinearMeasure
 from gbaexplore.measures.solved import SolvedMeasure
-from gbaexplore.measures.spectral_abscissa import SpectralAbscissa
 from gbaexplore.models.base import Model
 from gbaexplore.models.equations import ODEModel
 from gbaexplore.networks.seen import Network
@@ -100,7 +100,7 @@ def _solved(simulation: Simulation, variant: Variant, measure: Measure, revision
     else:
         own = {}
         revisions[type(measure).__name__] = REVISIONS[type(measure).__name__]
-    if isinstance(measure, SpectralAbscissa):
+    if isinstance(measure, LinearMeasure):
         own |= _jacobian(variant.model, Network.of(variant.connectome), revisions)
     if isinstance(measure, SolvedMeasure):
         block = next(block for block in simulation.blocks.all if simulation.variant_of(block).labels == variant.labels)

@@ -17,8 +17,8 @@ from gbaexplore.engine.programs import Programs, check_platform, key
 from gbaexplore.engine.queue import Results, simulate_batch
 from gbaexplore.engine.trials import SimulatedTrials
 from gbaexplore.measures.base import StreamingMeasure
+from gbaexplore.measures.linear import LinearMeasure
 from gbaexplore.measures.solved import SolvedMeasure, Trials
-from gbaexplore.measures.spectral_abscissa import SpectralAbscissa
 from gbaexplore.networks.seen import Network
 from gbaexplore.stimuli.base import pieces_of
 from gbaexplore.study.blocks import Block, Blocks
@@ -98,7 +98,7 @@ class Simulation:
             values = {name: v.flat[0] for name, v in self.values.every(variant).items()}
             try_first_step(self.plan(variant), Network.of(variant.connectome), values)
             for measure in self.outputs.measures:
-                if isinstance(measure, SpectralAbscissa):
+                if isinstance(measure, LinearMeasure):
                     try:
                         measure.compute(variant.model, [SimpleNamespace(**values)], variant.connectome)
                     except UserError:
@@ -125,7 +125,7 @@ class Simulation:
         for streaming, values in zip(self._streaming, results.values):
             found |= {name + streaming.suffix: array for name, array in values.items()}
         for measure in self.outputs.measures:
-            if isinstance(measure, SpectralAbscissa):
+            if isinstance(measure, LinearMeasure):
                 found |= self._linear(measure, variant, points, count)
             elif isinstance(measure, SolvedMeasure):
                 solved = measure.solve(self.trials(variant, points, count))
@@ -133,7 +133,7 @@ class Simulation:
         return self.outputs.finite(found, results.status, self.settings.precision)
 
     def _linear(
-        self, measure: SpectralAbscissa, variant: Variant, points: dict[str, np.ndarray], count: int
+        self, measure: LinearMeasure, variant: Variant, points: dict[str, np.ndarray], count: int
     ) -> dict[str, np.ndarray]:
         base = self.values.base(variant)
         plain = {name: values for name, values in points.items() if name != NOISE}

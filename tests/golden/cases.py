@@ -73,6 +73,8 @@ AMPLIFIED = {
     "across_seeds_by_parts": 5e-5,
     "delayed": 5e-6,
     "linear_theory": 1e-6,
+    "non_normality": 1e-6,
+    "non_normality_local": 1e-6,
     "many_areas": 5e-6,
     "quantiles_of_steps": 5e-3,  # values that are equal but for rounding: which marker moves is decided by the last bit
 }
@@ -655,9 +657,19 @@ def linear_theory() -> dict[str, np.ndarray]:
     return parts(
         covariance=numbers(analysis.stationary_covariance(gba.ThresholdLinear(), MACAQUE, **made)),
         covariance_own=numbers(analysis.stationary_covariance(Shaken(), TWO, strength=0.5)),
-        non_normality=numbers(analysis.non_normality(gba.ThresholdLinear(), MACAQUE, omegaEE=20.0, muEE=[5.0, 28.0])),
-        non_normality_local=numbers(analysis.non_normality(gba.LocalCircuit(), ONE)),
     )
+
+
+@case
+def non_normality() -> gba.Study:
+    axes = {"muEE": [5.0, 28.0]}
+    return small(axes=axes, fixed={"omegaEE": 20.0}, measures=[gba.NonNormality()], precision="float64")
+
+
+@case
+def non_normality_local() -> gba.Study:
+    model, axes = gba.LocalCircuit(), {"wEE": [6.0]}
+    return small(model=model, axes=axes, connectome=ONE, measures=[gba.NonNormality()], precision="float64")
 
 
 @case

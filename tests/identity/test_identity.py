@@ -13,6 +13,7 @@ from gbaexplore import (
     Final,
     LocalCircuit,
     Model,
+    NonNormality,
     ODEModel,
     Sensitivity,
     SpectralAbscissa,
@@ -349,7 +350,7 @@ def test_what_can_not_be_told_is_refused(changing, tmp_path):
 
 
 def test_every_part_that_is_not_traced_has_a_revision():
-    solved = [AcrossSeeds, CalibratedAmplitude, Sensitivity, SpectralAbscissa]
+    solved = [AcrossSeeds, CalibratedAmplitude, NonNormality, Sensitivity, SpectralAbscissa]
     assert {cls.__name__ for cls in solved} <= REVISIONS.keys()
     models = [ThresholdLinear, DelayedThresholdLinear, LocalCircuit, WilsonCowan, ODEModel, Model]
     assert {cls.jacobian.__qualname__ for cls in models} <= REVISIONS.keys()

@@ -147,7 +147,7 @@ def test_the_leaky_model_follows_its_formula(run_all, macaque):
 def test_a_model_without_a_jacobian_says_so(run_all, macaque, pulse):
     from gbaexplore import SpectralAbscissa
 
-    with pytest.raises(UserError, match="Leaky has no jacobian; SpectralAbscissa needs one"):
+    with pytest.raises(UserError, match="Leaky has no jacobian, which measures of the linearised network need"):
         run_all(study_of(Leaky(), {"tau": [0.05]}, macaque, pulse, [SpectralAbscissa()]))
 
 

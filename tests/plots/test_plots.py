@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 from gbaexplore import (
+    AcrossSeeds,
+    CalibratedAmplitude,
     Connectome,
+    Divergence,
+    NonNormality,
     Peak,
     Pulse,
     SpectralAbscissa,
@@ -24,6 +28,7 @@ from gbaexplore import (
 )
 from gbaexplore.analysis import propagation_ratio
 from gbaexplore.basics.names import DIVERGED, FAILED, PENDING
+from gbaexplore.plots import fields
 from gbaexplore.plots.style import _colours
 
 mpl.use("agg")
@@ -151,6 +156,14 @@ def test_linear_theory_is_drawn_where_points_diverged_too_and_hatched(ds):
     np.testing.assert_array_equal(mesh.get_array(), one.spectral_abscissa.transpose("omegaEI", "muEE"))
     assert mesh.norm.vmin < 0 < mesh.norm.vmax
     assert entries(ax) == ["diverged, value known"]
+
+
+def test_every_shipped_value_of_diverged_points_is_drawn():
+    """By the beginning of its name: stores do not say which these are."""
+    shipped = [SpectralAbscissa(), NonNormality(), CalibratedAmplitude(), Divergence(), AcrossSeeds(Peak(), 2)]
+    found = {name: made for m in shipped for name, made in m.variables(ThresholdLinear()).items()}
+    drawn = {name for name in found if name.startswith(fields._WHATEVER_HAPPENS)}
+    assert drawn == {name for name, variable in found.items() if variable.if_diverged}
 
 
 def test_a_map_says_of_points_without_a_colour_why(ds, tmp_path):

@@ -22,7 +22,7 @@ MODULES = {
 
 
 # Made by the package alone: a solved measure is handed what no measure of a user's own can use yet, for one.
-OWN = {"SolvedMeasure", "Silence", "Recorded", "TangentModel"}
+OWN = {"SolvedMeasure", "LinearMeasure", "Silence", "Recorded", "TangentModel"}
 ROOT = Path(__file__).parents[2]
 
 

@@ -120,7 +120,7 @@ def _doors():
             yield f"{name}(ranges)", lambda v, d=design: d(4, v)
             yield f"{name}(range)", lambda v, d=design: d(4, {"muEE": v})
     for name in analysis.__all__:
-        if name in ("non_normality", "stationary_covariance"):
+        if name == "stationary_covariance":
             function, given = getattr(analysis, name), {"model": gba.ThresholdLinear(), "connectome": NET}
             for part in (*given, "muEE"):
                 yield f"{name}({part})", lambda v, f=function, g=given, p=part: f(**{**g, p: v})
