@@ -48,11 +48,11 @@ class Delays(NamedTuple):
 
 def late_of(model: Model, connectome: Connectome, values: Mapping[str, np.ndarray], dt: float) -> Late | None:
     """Return what a program has to keep of what travels, at these velocities; None if nothing does."""
-    if model.travels is None:
+    if model.delayed is None:
         return None
     if VELOCITY not in model.parameters():
         raise UserError(
-            f'in {type(model).__name__} "{model.travels}" travels, but there is no velocity; expected a parameter '
+            f'in {type(model).__name__} "{model.delayed}" travels, but there is no velocity; expected a parameter '
             f'{VELOCITY}: float = parameter(3.5, units="m/s", doc=..., above=0)'
         )
     if connectome.wiring_mm is None:

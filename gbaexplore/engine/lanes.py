@@ -67,7 +67,7 @@ class Sweep:
             x=x,
             line=self.line(x),
             tick=jnp.asarray(0, jnp.int32),
-            top=jax.tree.map(jnp.zeros_like, self.batch.model.away(x)),
+            top=jax.tree.map(jnp.zeros_like, self.batch.model.distance_from_rest(x)),
             accs=accs,
             queued=jnp.asarray(lanes, jnp.int32),
             out=[jax.tree.map(self.nothing_finished, acc) for acc in self.lanes_first(accs)],
@@ -115,7 +115,7 @@ class Sweep:
         return None if self.batch.late is None else delays.first_line(self.batch.late, self.travelling(x))
 
     def travelling(self, x: Any) -> Any:
-        return getattr(x, self.batch.model.travels or "")
+        return getattr(x, self.batch.model.delayed or "")
 
     def step(
         self, x: Any, swept: dict[str, Any], stimulus: Any, normal: tuple[Any, ...], arriving: dict[str, Any]
@@ -169,7 +169,7 @@ class Sweep:
         """Every lane through its next slice; those that are finished then take the next points."""
         x, line, tick, accs = self.through_slice(c)
         clock = c.clock + 1
-        away = self.batch.model.away(x)
+        away = self.batch.model.distance_from_rest(x)
         top = jax.tree.map(lambda t, a: jnp.maximum(t, jnp.abs(a)), c.top, away)
         small = jax.tree.map(lambda t, a: (jnp.abs(a) <= SETTLED * t).reshape(-1, a.shape[-1]).all(0), top, away)
         if line is not None:

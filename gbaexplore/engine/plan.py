@@ -104,9 +104,9 @@ def make_plan(
         fixed: all other parameters of the model.
     """
     areas = connectome.areas
-    model = model.fitted(len(areas), dt, precision)
+    model = model.prepared_for(len(areas), dt, precision)
     values = {**{name: np.asarray([value]) for name, value in fixed.items()}, **swept}
-    draws = model.draws(values)
+    draws = model.normals_per_step(values)
     at_rest = not draws and model.starts_at_rest(values)
     onset, over = int(pieces.edges[0]), int(pieces.edges[-1])
     windows = [measure.steps(dt, n_steps) for measure in measures]

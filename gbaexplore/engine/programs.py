@@ -55,7 +55,7 @@ def program(batch: Batch) -> dict[str, Any]:
         if batch.draws:
             step["normal"] = jax.ShapeDtypeStruct((batch.draws, areas), batch.dtype)
 
-        late_names = [model.travels] if batch.late and model.travels else []
+        late_names = [model.delayed] if batch.late and model.delayed else []
 
         def observed(x: Any) -> list[Any]:
             return [getattr(x, name) for name in (*model.observables, *late_names)]
@@ -72,7 +72,7 @@ def program(batch: Batch) -> dict[str, Any]:
             "rest": _by_name(rest, start),
             "step": _by_name(stepped, step),
             "observed": traced(observed, x=x),
-            "away": traced(model.away, x=x),
+            "away": traced(model.distance_from_rest, x=x),
         }
         used = frozenset().union(*(part.uses for part in parts.values()))
         rests = dict(zip(model.observables, jax.eval_shape(rest, **start)))

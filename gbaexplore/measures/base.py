@@ -98,7 +98,7 @@ class Measure(ABC):
         """Return values and attributes of the dimensions that are this measure's own."""
         return {}
 
-    def beside(self, model: Model) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
+    def extra_coordinates(self, model: Model) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
         """Return further coordinates along such a dimension: name -> dimension, values, attributes."""
         return {}
 

@@ -111,13 +111,13 @@ class Sensitivity(SolvedMeasure):
         own = {self.dimension: (names, {"long_name": "parameter that changes"})}
         return self.measure.coordinates(connectome, dt, n_steps) | own
 
-    def beside(self, model: Model) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
+    def extra_coordinates(self, model: Model) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
         known = {name: info.units for name, info in type(model).parameters().items()} | {AMPLITUDE: "Hz"}
         units = np.array([known[name] for name in self.parameters], dtype=object)
         return {f"{self.dimension}_units": (self.dimension, units, {"long_name": "unit of the parameter"})}
 
     def check(self, model: Model, values: Mapping[str, np.ndarray]) -> None:
-        if model.travels is not None:
+        if model.delayed is not None:
             raise UserError(
                 f"Sensitivity can't follow what travels with a delay in {type(model).__name__}; expected a model "
                 "without delays, or differences between points of a grid"
@@ -126,7 +126,7 @@ class Sensitivity(SolvedMeasure):
             type(model).known_parameter(name, also=(AMPLITUDE,))
             try:
                 checked_values(model, larger(values, name))
-                if model.draws(larger(values, name)) != model.draws(values):
+                if model.normals_per_step(larger(values, name)) != model.normals_per_step(values):
                     raise UserError("from 0 it changes which random numbers are drawn")
             except UserError as error:
                 raise UserError(

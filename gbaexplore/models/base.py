@@ -49,7 +49,7 @@ class Model(ABC):
     """State variables that measures may look at, with their units; the first is the one that the rate
     ceiling watches."""
 
-    travels: ClassVar[str | None] = None
+    delayed: ClassVar[str | None] = None
     """State variable transmitted with a conduction delay, or None: after wiring distance / `velocity`, a
     parameter in m/s that the model then has to declare. `net.arriving` takes the place of `net.fln @ x.E`."""
 
@@ -65,13 +65,13 @@ class Model(ABC):
     def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float) -> Any:
         """Return the state one step of dt seconds later; `stimulus` is (area,) in the units of the input.
 
-        A model that draws random numbers gets them as a last argument, `normal`: see `draws`.
+        A model that draws random numbers gets them as a last argument, `normal`: see `normals_per_step`.
         """
 
-    def draws(self, values: Mapping[str, np.ndarray]) -> int:
+    def normals_per_step(self, values: Mapping[str, np.ndarray]) -> int:
         """How many independent standard normal numbers each area gets in every step, at these parameter values.
 
-        If there are any, `step` gets them as `normal`, (draws, area). White noise of amplitude s on a current is
+        If there are any, `step` gets them as `normal`, (numbers, area). White noise of amplitude s on a current is
         s * normal / sqrt(dt). They depend on the point's seed and coordinates and on the step, and on nothing else.
         """
         return 0
@@ -83,11 +83,11 @@ class Model(ABC):
         """
         raise UserError(f"{type(self).__name__} has no noise_covariance; the stationary covariance needs it: define it")
 
-    def away(self, x: Any) -> Any:
+    def distance_from_rest(self, x: Any) -> Any:
         """Return the parts of the state that return to zero once a response has ended: arrays, by default all."""
         return x
 
-    def fitted(self, areas: int, dt: float, precision: str) -> Model:
+    def prepared_for(self, areas: int, dt: float, precision: str) -> Model:
         """Return the model for a run of so many areas, with steps of dt seconds, in "float32" or "float64".
 
         Raises:

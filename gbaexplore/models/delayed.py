@@ -41,7 +41,7 @@ class DelayedThresholdLinear(ThresholdLinear):
 
     velocity: float = parameter(3.5, units="m/s", doc="conduction velocity", above=0)
 
-    travels: ClassVar[str | None] = "E"
+    delayed: ClassVar[str | None] = "E"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -70,7 +70,7 @@ class ODEModel(Model):
     def _has_noise(self) -> bool:
         return type(self).diffusion is not ODEModel.diffusion
 
-    def draws(self, values: Mapping[str, np.ndarray]) -> int:
+    def normals_per_step(self, values: Mapping[str, np.ndarray]) -> int:
         return len(self.observables) if self._has_noise else 0
 
     def state(self, **variables: Any) -> Any:

@@ -73,14 +73,14 @@ class TangentModel(Model):
     def step(self, x: Dual, p: Any, net: Network, stimulus: Any, dt: float, *normal: Any) -> Dual:
         return self._pushed(lambda p, x: self.base.step(x, p, net, p.amplitude * stimulus, dt, *normal), p, x)
 
-    def fitted(self, areas: int, dt: float, precision: str) -> Model:
-        return dataclasses.replace(self, base=self.base.fitted(areas, dt, precision))
+    def prepared_for(self, areas: int, dt: float, precision: str) -> Model:
+        return dataclasses.replace(self, base=self.base.prepared_for(areas, dt, precision))
 
-    def away(self, x: Dual) -> Any:
-        return [self.base.away(part) for part in (x.primal, *x.tangents)]
+    def distance_from_rest(self, x: Dual) -> Any:
+        return [self.base.distance_from_rest(part) for part in (x.primal, *x.tangents)]
 
-    def draws(self, values: Mapping[str, np.ndarray]) -> int:
-        return self.base.draws(values)
+    def normals_per_step(self, values: Mapping[str, np.ndarray]) -> int:
+        return self.base.normals_per_step(values)
 
     def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
         # What rests at slightly larger values too has derivatives that rest.

@@ -78,7 +78,7 @@ class ThresholdLinear(Model):
         zero = jnp.zeros_like(net.hierarchy)
         return State(zero, zero, zero)
 
-    def draws(self, values: Mapping[str, np.ndarray]) -> int:
+    def normals_per_step(self, values: Mapping[str, np.ndarray]) -> int:
         return 2 if np.any(values["noise"]) else 0
 
     def step(self, x: State, p: Any, net: Network, stimulus: Any, dt: float, normal: Any = None) -> State:

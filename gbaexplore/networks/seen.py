@@ -15,7 +15,7 @@ class Network(NamedTuple):
     fln: Any  # (area, area) row = target, column = source, so that fln @ rates is what each area receives
     fln_inhibitory: Any = None  # (area, area) the same onto inhibitory populations; None if equal
     wiring_mm: Any = None  # (area, area) wiring distance, mm; not for steps
-    arriving: Any = None  # (area,) delayed input: the variable that `Model.travels` names, weighted by fln and summed
+    arriving: Any = None  # (area,) delayed input: the variable that `Model.delayed` names, weighted by fln and summed
     arriving_inhibitory: Any = None  # (area,) the same by fln_inhibitory
 
     @classmethod

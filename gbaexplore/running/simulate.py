@@ -88,7 +88,7 @@ def one_point(
     values = _checked(model, stimulus, parameters, precision)
     # As arrays, so that other values compile nothing anew.
     points = {name: np.array([value]) for name, value in values.items()}
-    if model.draws(points):
+    if model.normals_per_step(points):
         points[NOISE] = coordinate_hashes({SEED: checked_seed(seed), **(at or {})})
     n_steps = whole_steps(duration, dt, "duration")
     traces = tuple(Trace(window=window, of=name, every=every) for name in model.observables)

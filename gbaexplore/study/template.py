@@ -36,7 +36,7 @@ def template(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
     for name, (along, attrs) in extra.items():
         ds.coords[name] = (name, along, attrs)
     for measure in outputs.measures:
-        ds = ds.assign_coords(measure.beside(variant.model))
+        ds = ds.assign_coords(measure.extra_coordinates(variant.model))
     # Without a unit, because titles show a selected area's value, as in "hierarchy = 0.4".
     hierarchy = {"long_name": "position in the cortical hierarchy"}
     ds.coords["hierarchy"] = (AREA, variant.connectome.hierarchy, hierarchy)

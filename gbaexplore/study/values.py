@@ -57,7 +57,7 @@ class Values:
     @functools.cached_property
     def noisy(self) -> bool:
         """Whether the model draws random numbers at any point of the study."""
-        return any(variant.model.draws(self.every(variant)) for variant in self.variants)
+        return any(variant.model.normals_per_step(self.every(variant)) for variant in self.variants)
 
     @functools.cached_property
     def _derivation(self) -> dict[str, tuple[list[str], list[str]]]:
@@ -164,7 +164,7 @@ class Values:
             ]
             found[name] = canonical(np.array([self._derive(name, values) for values in known]))
         checked_values(variant.model, {name: np.asarray([value]) for name, value in base.items()} | found)
-        if variant.model.draws(self.every(variant, found)):
+        if variant.model.normals_per_step(self.every(variant, found)):
             found[NOISE] = self.point_hashes({**at, **variant.labels}, len(next(iter(at.values()))))
             found.pop(SEED, None)
         return found

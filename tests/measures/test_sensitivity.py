@@ -338,7 +338,7 @@ def test_the_measures_program_is_part_of_the_recipe(macaque):
 class Noisy(Leaky):
     """The same with white noise of amplitude `first`."""
 
-    def draws(self, values):
+    def normals_per_step(self, values):
         return 1 if np.any(values["first"]) else 0
 
     def start(self, p, net):

@@ -189,7 +189,7 @@ def test_what_can_not_be_is_told(three, run_all):
         study(three, [0.0])
 
     class Stuck(ThresholdLinear):
-        travels = "E"
+        delayed = "E"
 
     with pytest.raises(UserError, match='in Stuck "E" travels, but there is no velocity'):
         study(three, None, axes={"muEE": [30.0]}, model=Stuck())

@@ -152,8 +152,8 @@ class BrainPyModel(Model):
 
     # What the simulator asks for.
 
-    def fitted(self, areas: int, dt: float, precision: str) -> Model:
-        return _fitted(self, areas, dt, precision)
+    def prepared_for(self, areas: int, dt: float, precision: str) -> Model:
+        return _prepared(self, areas, dt, precision)
 
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
         with self._environment(0):
@@ -177,7 +177,7 @@ class BrainPyModel(Model):
             after = self._advanced(system, stimulus, list(zip(changing, before)))
         return BrainPyState(x._monitors, self._per_area(after, net), x._initial, x._steps + 1)
 
-    def away(self, x: BrainPyState) -> Any:
+    def distance_from_rest(self, x: BrainPyState) -> Any:
         return [change_of(value, initial) for value, initial in zip(x._variables, x._initial)]
 
     def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
@@ -193,7 +193,7 @@ class BrainPyModel(Model):
         from brainpy.math.defaults import env
         from brainpy.math.scales import IdScaling
 
-        assert self._dt is not None, "it has been fitted to a run"
+        assert self._dt is not None, "it has been prepared for a run"
         double = jnp.result_type(float) == jnp.float64
         settings = {
             "dt": self._dt,
@@ -323,7 +323,7 @@ def _class_of(factory: Callable[..., Any], units: tuple[tuple[str, str], ...], g
 
 
 @functools.lru_cache(maxsize=64)
-def _fitted(model: BrainPyModel, areas: int, dt: float, precision: str) -> BrainPyModel:
+def _prepared(model: BrainPyModel, areas: int, dt: float, precision: str) -> BrainPyModel:
     """Return the model for a run, after a step of it on paper."""
     found = copy.copy(model)
     object.__setattr__(found, "_dt", float(f"{dt / model._parts['time_unit_s']:.12g}"))
