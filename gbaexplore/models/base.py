@@ -1,4 +1,4 @@
-"""What a model is: declared parameters, and one step of one point, in plain jax.numpy."""
+"""`Model`, the base class of all models: declared parameters, and one step of one point in plain jax.numpy."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from gbaexplore.networks.seen import Network
 
 
 class Model(ABC):
-    """A network of areas, as a frozen dataclass whose parameters are declared with `parameter`.
+    """A network of areas: a frozen dataclass that declares its parameters with `parameter`.
 
-    `start`, `rest` and `step` are written for one point of the grid, in jax.numpy. Inside them every
-    parameter, and the stimulus, is a vector over areas (the same value in each, unless it was given per
-    area), so that plain arithmetic between them and the state is elementwise; the simulator batches points.
+    `start`, `rest` and `step` are written for one point of the grid, in jax.numpy; the simulator batches points.
+    Every parameter and the stimulus reach them as vectors over areas, with the same value in each area unless it was
+    given per area. Plain arithmetic between them and the state is therefore elementwise.
 
-    A state holds *changes from rest*, which keeps 1e-6 Hz exact in float32 on top of 10 Hz.
+    A state holds *changes from rest*: float32 then resolves 1e-6 Hz on top of 10 Hz.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -40,82 +40,83 @@ class Model(ABC):
     def __new__(cls, *_: Any, **__: Any) -> Model:
         if any(isinstance(value, dataclasses.Field) for value in vars(cls).values()):
             raise UserError(
-                f"{cls.__name__} declares parameters, but is no dataclass; expected @dataclass(frozen=True) above "
+                f"{cls.__name__} declares parameters but is not a dataclass; expected @dataclass(frozen=True) above "
                 f"class {cls.__name__}"
             )
         return super().__new__(cls)
 
     observables: ClassVar[Mapping[str, str]]
-    """State variables that measures may look at, with their units; the first is the one that the rate
-    ceiling watches."""
+    """State variables that measures can read, with their units. The rate ceiling applies to the first."""
 
     delayed: ClassVar[str | None] = None
-    """State variable transmitted with a conduction delay, or None: after wiring distance / `velocity`, a
-    parameter in m/s that the model then has to declare. `net.arriving` takes the place of `net.fln @ x.E`."""
+    """State variable transmitted with a conduction delay, or None. The delay is wiring distance / `velocity`, a
+    parameter in m/s that the model must declare. `net.arriving` takes the place of `net.fln @ x.E`."""
 
     @abstractmethod
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
-        """Return the rates that the state is a change from: {observable: (area,)}."""
+        """Return the resting rates, from which the state is a change: {observable: (area,)}."""
 
     @abstractmethod
     def start(self, p: Any, net: Network) -> Any:
-        """Return the state at t = 0: a NamedTuple of (area,) arrays, the observables among them."""
+        """Return the state at t = 0: a NamedTuple of (area,) arrays that include the observables."""
 
     @abstractmethod
     def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float) -> Any:
-        """Return the state one step of dt seconds later; `stimulus` is (area,) in the units of the input.
+        """Return the state dt seconds later; `stimulus` is (area,) in the units of the input.
 
-        A model that draws random numbers gets them as a last argument, `normal`: see `normals_per_step`.
+        A model with noise takes its random numbers as a last argument, `normal`: see `normals_per_step`.
         """
 
     def normals_per_step(self, values: Mapping[str, np.ndarray]) -> int:
-        """How many independent standard normal numbers each area gets in every step, at these parameter values.
+        """Return how many independent standard normal numbers each area needs per step at these parameter values.
 
-        If there are any, `step` gets them as `normal`, (numbers, area). White noise of amplitude s on a current is
-        s * normal / sqrt(dt). They depend on the point's seed and coordinates and on the step, and on nothing else.
+        Unless there are none, `step` gets them as `normal`, (numbers, area). White noise of amplitude s on a current
+        is s * normal / sqrt(dt). The numbers depend only on the point's seed and coordinates and on the step.
         """
         return 0
 
     def noise_covariance(self, p: Any, net: Network) -> np.ndarray:
-        """Return what noise adds to the covariance of the linearised system's state per second (float64).
+        """Return the covariance that noise adds to the linearised system's state per second (float64).
 
-        Args and order of the state as in `jacobian`: parameters are plain numbers.
+        Arguments and order of the state are those of `jacobian`: parameters are plain numbers.
         """
-        raise UserError(f"{type(self).__name__} has no noise_covariance; the stationary covariance needs it: define it")
+        raise UserError(
+            f"{type(self).__name__} has no noise_covariance, which the stationary covariance needs; define it"
+        )
 
     def distance_from_rest(self, x: Any) -> Any:
-        """Return the parts of the state that return to zero once a response has ended: arrays, by default all."""
+        """Return the parts of the state that are zero again once a response has ended: arrays, by default all."""
         return x
 
     def prepared_for(self, areas: int, dt: float, precision: str) -> Model:
-        """Return the model for a run of so many areas, with steps of dt seconds, in "float32" or "float64".
+        """Return the model prepared for a number of areas, steps of dt seconds and "float32" or "float64".
 
         Raises:
-            UserError: it can't be run so.
+            UserError: the model can't run that way.
         """
         return self
 
     def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
-        """Whether the start is a fixed point without stimulus at all these parameter values.
+        """Return whether the model, without stimulus, stays where it starts at all these parameter values.
 
-        Then the steps before the stimulus are exactly zero and are skipped, and a point may end early once
-        every state variable has come back to rest. Only say True where the state there is exactly constant; with
-        noise it is not, and this is not asked.
+        If so, the steps before the stimulus are skipped, and a point may end early once every state variable is back
+        at rest. Return True only if the state is exactly constant there. With noise it is not, and the simulator does
+        not ask.
         """
         return False
 
     def homogeneous(self, values: Mapping[str, np.ndarray]) -> bool:
-        """Whether scaling the stimulus by any c > 0 scales every change from rest by c, at all these values.
+        """Return whether scaling the stimulus by any c > 0 scales every change from rest by c, at all these values.
 
-        Calibration then needs one simulation. Only say True where it is exact, so never with noise.
+        Calibration then needs one simulation. Return True only if this is exact: never with noise.
         """
         return False
 
     def check(self, values: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - nothing to check is the rule
-        """Raise UserError for parameter values that make no sense together; `values` are whole axes."""
+        """Raise UserError for parameter values that are invalid together; `values` are whole axes."""
 
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
-        """Return the linearised system's matrix in 1/s (float64), from parameters that are plain numbers."""
+        """Return the matrix of the linearised system in 1/s (float64); parameters are plain numbers."""
         raise UserError(
             f"{type(self).__name__} has no jacobian, which measures of the linearised network need; define "
             "it, or leave them out"
@@ -127,7 +128,7 @@ class Model(ABC):
 
     @classmethod
     def parameters(cls) -> dict[str, ParameterInfo]:
-        """Return what is declared of each parameter, in order."""
+        """Return the declaration of each parameter, in order."""
         return {
             field.name: ParameterInfo(field.name, cast(float, field.default), **field.metadata["parameter"])
             for field in dataclasses.fields(cast(Any, cls))
@@ -144,12 +145,12 @@ class Model(ABC):
         }
 
     def recipe(self) -> dict[str, Any]:
-        """Return what identifies the model, its parameter values apart, as JSON data."""
+        """Return the JSON data that identifies the model, without its parameter values."""
         return {"kind": type(self).__name__, **self.options()}
 
     @classmethod
     def known_parameter(cls, name: str, also: tuple[str, ...] = ()) -> None:
-        """Raise UserError, with the nearest name, unless this is one of the model's parameters."""
+        """Raise UserError, with the nearest name, unless the model has this parameter."""
         known = [*cls.parameters(), *also]
         if name not in known:
             raise UserError(unknown(f'no parameter "{name}" in {cls.__name__}', name, known, "Parameters"))

@@ -1,4 +1,4 @@
-"""Whether what a model returns has the shape and kind that it must have."""
+"""Checks of parameter values, and of the shapes and types that a model's methods return."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 
 def checked_values(model: Model, values: Mapping[str, np.ndarray]) -> None:
-    """Raise UserError for a parameter value below what its declaration allows, or that `model.check` refuses."""
+    """Raise UserError for a parameter value outside its declared range, or that `model.check` refuses."""
     for name, found in values.items():
         if not np.isfinite(found).all():
-            raise UserError(f"{name} has a value that is not a finite number; expected finite numbers")
+            raise UserError(f"{name} has a value that is not finite; expected finite numbers")
     for name, info in type(model).parameters().items():
         low = np.min(values[name])
         if low < info.minimum or low <= info.above:
             bound = f"at least {info.minimum:g}" if np.isfinite(info.minimum) else f"above {info.above:g}"
             raise UserError(f"{name} = {low:g} {info.units}; expected {bound}: {info.doc}")
         if np.abs(values[name]).max() > _LARGEST:
-            raise UserError(f"{name} reaches beyond {_LARGEST:.2g} {info.units}; expected what single precision holds")
+            raise UserError(f"{name} exceeds {_LARGEST:.2g} {info.units}; expected values that fit single precision")
     model.check(values)
 
 
 def parameter_values(model: Model) -> dict[str, float]:
-    """Return the value that a model has of each of its parameters.
+    """Return a model's own value of each of its parameters.
 
     Raises:
-        UserError: one is no finite number.
+        UserError: a value is not a finite number.
     """
     return {
         name: number(getattr(model, name), f"{name} of {type(model).__name__}") for name in type(model).parameters()
@@ -43,10 +43,10 @@ def parameter_values(model: Model) -> dict[str, float]:
 
 
 def checked_start(model: Model, x: Any, areas: int) -> Any:
-    """Return the state that `model.start` made.
+    """Return the state that `model.start` returned.
 
     Raises:
-        UserError: it is not a NamedTuple with the observables in it, (area,) each.
+        UserError: it is not a NamedTuple that includes the observables, each (area,).
     """
     fits = hasattr(x, "_fields") and all(hasattr(x, name) for name in model.observables)
     expected = f"a NamedTuple with the observables among its fields: {', '.join(model.observables)}"
@@ -54,10 +54,10 @@ def checked_start(model: Model, x: Any, areas: int) -> Any:
 
 
 def checked_rest(model: Model, rates: Any, areas: int) -> Any:
-    """Return the rates that `model.rest` gave.
+    """Return the rates that `model.rest` returned.
 
     Raises:
-        UserError: they are not (area,) of each observable.
+        UserError: they are not a mapping with (area,) for each observable.
     """
     fits = isinstance(rates, Mapping) and set(model.observables) <= set(rates)
     expected = f"{{observable: rates}} for {', '.join(model.observables)}"
@@ -65,10 +65,10 @@ def checked_rest(model: Model, rates: Any, areas: int) -> Any:
 
 
 def checked_step(model: Model, x: Any, new: Any) -> Any:
-    """Return the state `new` that `model.step` made of `x`.
+    """Return the state `new` that `model.step` returned for `x`.
 
     Raises:
-        UserError: it is not a state like the one before: other fields, shapes or types of number.
+        UserError: its fields, shapes or types of number differ from those of `x`.
     """
     structure: Any = jax.tree.structure(x)
     fits = structure == jax.tree.structure(new)
@@ -79,14 +79,14 @@ def checked_step(model: Model, x: Any, new: Any) -> Any:
 def checked(
     model: Model, method: str, found: Any, fits: bool, expected: str, like: Mapping[str, Any], typed: bool = False
 ) -> Any:
-    """Return what a method of a model returned.
+    """Return the result `found` of a model's method.
 
     Args:
-        fits: whether it is what it should be, shapes apart; `expected` says in words what that is.
-        like: {variable: an array of the expected shape, or a tree of them}; of the expected type of number, if `typed`.
+        fits: whether it has the expected form, shapes aside; `expected` names that form.
+        like: {variable: an array of the expected shape, or a tree of them}; also of the expected type, if `typed`.
 
     Raises:
-        UserError: it does not fit, or has another shape or type of number.
+        UserError: the form, a shape or a type of number differs.
     """
     what, where = f"{type(model).__name__}.{method}", defined_at(getattr(type(model), method))
     if not fits:

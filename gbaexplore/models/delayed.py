@@ -1,4 +1,4 @@
-"""The threshold-linear cortex with conduction delays: what an area sends arrives after wiring distance / velocity."""
+"""The threshold-linear cortex with conduction delays of wiring distance / velocity."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class DelayedState(NamedTuple):
 
 @dataclass(frozen=True)
 class DelayedThresholdLinear(ThresholdLinear):
-    r"""`ThresholdLinear`, but what arrives from other areas left them wiring distance / velocity ago.
+    r"""`ThresholdLinear` with input from other areas delayed by wiring distance / velocity.
 
         sum_j FLN_ij E_j(t)   becomes   sum_j FLN_ij E_j(t - d_ij / velocity)
 
-    in both currents; local terms have no delay. Before t = 0 the network was as it starts. E is known at the steps
-    and on the straight lines between them, so a delay need not be whole steps; a delay of 0 means the old state, as
-    for the local terms. As velocity grows, results become those of `ThresholdLinear(update="simultaneous")`.
+    in both currents; local terms have no delay. Before t = 0 the network is in its initial state. E is interpolated
+    linearly between steps, so a delay need not be a whole number of steps; a delay of 0 means the old state, as for
+    the local terms. As velocity grows, results approach those of `ThresholdLinear(update="simultaneous")`.
 
-    The connectome has to have wiring distances. Points of one velocity are computed together, one velocity after
-    another: a study with few velocities and many other values is the faster one. No finite matrix tells whether a
-    network with delays is stable, so `SpectralAbscissa`, `NonNormality` and covariances are refused.
+    The connectome must have wiring distances. Points of the same velocity are computed together, one velocity after
+    another, so a study with few velocities and many other values is fastest. No finite matrix determines the
+    stability of a network with delays, so `SpectralAbscissa`, `NonNormality` and covariances are refused.
     """
 
     update: Literal["sequential", "simultaneous"] = field(default="simultaneous")
@@ -46,7 +46,7 @@ class DelayedThresholdLinear(ThresholdLinear):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.update != "simultaneous":
-            raise UserError(f'update="{self.update}"; expected "simultaneous": what has a delay is not updated first')
+            raise UserError(f'update="{self.update}"; expected "simultaneous", the only order with delays')
 
     def start(self, p: Any, net: Network) -> Any:
         zero = jnp.zeros_like(net.hierarchy)
@@ -65,14 +65,14 @@ class DelayedThresholdLinear(ThresholdLinear):
         return DelayedState(E, I)
 
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
-        """Raise UserError: there is none."""
+        """Raise UserError: a network with delays has none."""
         raise UserError(
             f"{type(self).__name__} has no jacobian, because of its delays; expected a study without measures of "
             "the linearised network, or the network without delays: ThresholdLinear"
         )
 
     def noise_covariance(self, p: Any, net: Network) -> np.ndarray:
-        """Raise UserError: there is none."""
+        """Raise UserError: a network with delays has none."""
         raise UserError(
             f"{type(self).__name__} has no stationary covariance in closed form, because of its delays; expected a "
             "simulated variance, or ThresholdLinear"

@@ -1,4 +1,4 @@
-"""A model given by its equations: the user writes the right-hand side, the class takes the steps."""
+"""`ODEModel`: the user writes the right-hand side of the equations, the class takes the steps."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from gbaexplore.networks.seen import WIRING, Network
 
 @dataclass(frozen=True)
 class ODEModel(Model):
-    """A model by its ordinary differential equations: `derivative` gives dx/dt, and steps follow from it.
+    """A model defined by ordinary differential equations: `derivative` gives dx/dt, and steps follow from it.
 
     `observables` declares all state variables, with their units. They are 0 at rest and start there, unless
     `rest` or `start` say otherwise.
 
-    `method` is how a step is taken; the stimulus is constant within it.
+    `method` is the integration scheme; the stimulus is constant within a step.
 
     | `method` | | evaluations of `derivative` a step | error |
     |---|---|---|---|
@@ -39,9 +39,9 @@ class ODEModel(Model):
     | `"heun"` | explicit trapezoidal rule | 2 | ~ dt^2 |
     | `"rk4"` | classical Runge-Kutta | 4 | ~ dt^4 |
 
-    With noise, which `diffusion` gives, `"euler"` is the Euler-Maruyama scheme and converges to the solution in
-    Ito's sense, `"heun"` to that in Stratonovich's (Kloeden & Platen 1992, sections 10.2 and 14.5); they are the same
-    where the noise does not depend on the state. `"rk4"` takes no noise.
+    With noise, given by `diffusion`, `"euler"` is the Euler-Maruyama scheme and converges to the Ito solution,
+    `"heun"` to the Stratonovich solution (Kloeden & Platen 1992, sections 10.2 and 14.5); the two agree
+    if the noise does not depend on the state. `"rk4"` takes no noise.
     """
 
     method: str = "euler"
@@ -60,9 +60,9 @@ class ODEModel(Model):
         """Return the time derivative of each state variable, per second: {variable: (area,)}."""
 
     def diffusion(self, x: Any, p: Any, net: Network) -> Mapping[str, Any]:
-        """Return the strength of white noise on each state variable that has any, in its unit / s^0.5.
+        """Return the strength of white noise on state variables, {variable: (area,)}, in their unit / s^0.5.
 
-        {variable: (area,)}; noise is independent between variables and areas. A model without noise has none.
+        Variables that are left out have no noise. Noise is independent between variables and areas.
         """
         return {}
 
@@ -74,7 +74,7 @@ class ODEModel(Model):
         return len(self.observables) if self._has_noise else 0
 
     def state(self, **variables: Any) -> Any:
-        """Return a state, from all of its variables: for a `start` of one's own."""
+        """Return a state made from all of its variables, for your own `start`."""
         return _state_class(tuple(self.observables))(**variables)
 
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
@@ -87,7 +87,7 @@ class ODEModel(Model):
         return stepped(SCHEMES[self.method], lambda x: self._slope(x, p, net, stimulus, dt, normal), x, dt)
 
     def _slope(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float = 1.0, normal: Any = None) -> Any:
-        """Return dx/dt; with noise, what it adds within this step divided by dt is part of it."""
+        """Return dx/dt, including the increment of the noise in this step divided by dt."""
         slope = self._checked("derivative", self.derivative(x, p, net, stimulus), x)
         if normal is None:
             return slope
@@ -105,10 +105,10 @@ class ODEModel(Model):
         return type(x)(**checked(self, method, found, fits, expected, dict(zip(x._fields, x))))
 
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
-        """Return the derivative's matrix at the start, without stimulus, by automatic differentiation: 1/s.
+        """Return the Jacobian of the derivative at the start, without stimulus, by automatic differentiation: 1/s.
 
         Raises:
-            UserError: the start is no fixed point at these values, so the matrix would say nothing.
+            UserError: the start is not a fixed point at these values, so the matrix would be meaningless.
         """
         return self.linearised(net)(p)
 
@@ -121,16 +121,16 @@ class ODEModel(Model):
                 slope, matrix = map(np.asarray, program(*self._in_float64(p, net)))
             if np.abs(slope).max() > 1e-9:
                 raise UserError(
-                    f"{type(self).__name__} does not start in a fixed point, so its linearisation says nothing of its "
-                    f"stability; expected derivatives of 0, found up to {np.abs(slope).max():.3g} /s: leave out what "
-                    "needs its jacobian"
+                    f"{type(self).__name__} does not start in a fixed point, so its linearisation says nothing about "
+                    f"stability; expected derivatives of 0, found up to {np.abs(slope).max():.3g} /s: leave out "
+                    "measures of the linearised network"
                 )
             return matrix
 
         return jacobian
 
     def linear_program(self, net: Network) -> Traced:
-        """Return the identity of what computes the jacobian, as the compiler gets it."""
+        """Return the identity of the program that computes the jacobian."""
         with jax.enable_x64(True):
             values, network = self._in_float64(SimpleNamespace(**dict.fromkeys(self.parameters(), 1.0)), net)
             fields = {WIRING[name]: v for name, v in network._asdict().items() if name in WIRING and v is not None}
@@ -150,7 +150,7 @@ class ODEModel(Model):
             return np.diag(np.concatenate([np.asarray(part) for part in strength]) ** 2)
 
     def _in_float64(self, p: Any, net: Network) -> tuple[Parameters, Network]:
-        """Return parameters that are plain numbers, and a network, as `derivative` gets them."""
+        """Return plain numbers and a network in the form that `derivative` gets."""
         values = {name: np.full(len(net.hierarchy), getattr(p, name), float) for name in self.parameters()}
         return Parameters(values), jax.tree.map(np.asarray, net._replace(wiring_mm=None))
 
@@ -162,7 +162,7 @@ def _state_class(names: tuple[str, ...]) -> Any:
 
 @dataclass(frozen=True)
 class _Told:
-    """A model that is told from others by what the compiler gets of it."""
+    """A model that compares equal to others with the same compiled program."""
 
     model: ODEModel = field(compare=False)
     key: str
@@ -170,12 +170,12 @@ class _Told:
 
 @functools.lru_cache(maxsize=32)
 def _linearisation(told: _Told) -> Any:
-    """Return a compiled function (p, net) -> what `_linearised` gives."""
+    """Return `_linearised` of a model, compiled: a function of (p, net)."""
     return jax.jit(functools.partial(_linearised, told.model))
 
 
 def _linearised(model: ODEModel, p: Parameters, net: Network) -> Any:
-    """Return the derivative at the start, (variables x areas,), and its matrix."""
+    """Return the derivative at the start, (variables x areas,), and its Jacobian."""
     start = model.start(p, net)
     stacked = jnp.stack(tuple(start))
 

@@ -29,10 +29,11 @@ class LocalCircuit(Model):
         tau dI/dt = wIE E - (wII + 1) I
 
     Both populations see the old state. The run starts away from rest, at E = startE and I = 0: how far E rises
-    from there before it dies away is local balanced amplification. Areas are not coupled (the connectome's FLN
-    is not looked at), so one area is enough; in several, each is a circuit of its own.
+    before it decays is local balanced amplification. Areas are not coupled (the connectome's FLN is ignored), so
+    one area is enough; with several, each is a circuit of its own.
 
-    wII is by default 1.1 times the default wIE, and stays so when wIE is changed: link them with `derived`.
+    The default of wII is 1.1 times the default of wIE, and does not follow when wIE changes: link them with
+    `derived`.
     """
 
     wEE: float = parameter(6.0, units="1", doc="local E to E coupling", minimum=0)

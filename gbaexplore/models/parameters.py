@@ -1,4 +1,4 @@
-"""Parameters of a model: their declaration, and their values at one point."""
+"""Parameters of a model: how they are declared, and their values at one point."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gbaexplore.basics.errors import unknown
 
 @dataclasses.dataclass(frozen=True)
 class ParameterInfo:
-    """What is declared of a parameter, once: attributes, labels, `info` and checks derive from it."""
+    """The declaration of a parameter, from which attributes, labels, `info` and checks derive."""
 
     name: str
     default: float
@@ -24,19 +24,19 @@ class ParameterInfo:
 
 
 def parameter(default: float, *, units: str, doc: str, minimum: float = -np.inf, above: float = -np.inf) -> Any:
-    """Declare a parameter of a model: its default, unit, meaning and smallest value (`above`: excluded)."""
+    """Declare a parameter of a model: default, unit, meaning and smallest value (`above` excludes the bound itself)."""
     meta = {"units": units, "doc": doc, "minimum": minimum, "above": above}
     return dataclasses.field(default=default, metadata={"parameter": meta})
 
 
 class Parameters:
-    """The parameters of a point by name, as attributes: what a model's functions get as `p`."""
+    """The parameters of a point as attributes: the argument `p` of a model's methods."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.__dict__.update(values)
 
     def __getattr__(self, name: str) -> Any:
-        # An AttributeError, so that the line of the model's code that asked can be told.
+        # An AttributeError, so that the message can name the line of the model's code.
         known = list(self.__dict__)
         raise AttributeError(unknown(f'no parameter "{name}"', name, known, "Parameters"))
 

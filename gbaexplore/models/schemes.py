@@ -1,4 +1,4 @@
-"""Integration schemes: explicit Runge-Kutta schemes as rows of numbers, and the one function that takes their steps."""
+"""Integration schemes: a table of explicit Runge-Kutta schemes, and the function that takes their steps."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Scheme(NamedTuple):
     order: int
     """The error is ~ dt^order."""
     noise: bool
-    """Whether it converges with noise."""
+    """Whether it converges with noise in the slope."""
     tableau: tuple[tuple[int, tuple[int, ...]], ...]
-    """Rows (denominator, numerators). The first slope is that at the old state; row i weights the slopes up to the
-    i-th, and gives the state of slope i + 1. The last row gives the new state."""
+    """Rows (denominator, numerators). The first slope is taken at the old state; row i weights slopes 1 to i and gives
+    the state at which slope i + 1 is taken. The last row gives the new state."""
 
 
 SCHEMES = {
@@ -28,7 +28,7 @@ SCHEMES = {
 
 
 def stepped(scheme: Scheme, slope: Callable[[Any], Any], x: Any, dt: float) -> Any:
-    """Return the state one step of dt seconds after x; `slope` gives dx/dt of a state."""
+    """Return the state dt seconds after x; `slope` gives dx/dt of a state."""
     state, slopes = x, []
     for denominator, numerators in scheme.tableau:
         slopes.append(slope(state))

@@ -1,4 +1,4 @@
-"""Forward-mode derivatives of a simulation: a model whose state carries its derivatives, and the chain rule for it."""
+"""Forward-mode derivatives of a simulation: `TangentModel`, whose state carries its derivatives, and the chain rule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gbaexplore.models.base import Model
 from gbaexplore.networks.seen import Network
 
 WITH_TANGENTS = "with tangents: "
-"""Before an observable's name, it asks for the observable and its derivatives."""
+"""Prefix to an observable's name that asks for the observable with its derivatives."""
 _REAL_AMPLITUDE = "stimulus_amplitude"
 
 
@@ -30,13 +30,13 @@ def larger(values: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]
 
 
 class Dual(NamedTuple):
-    """Something with its derivatives: for each parameter a tree like it, with None where there are no real numbers."""
+    """A value with its derivatives: one tree like the value per parameter, with None in place of a zero derivative."""
 
     primal: Any
     tangents: tuple[Any, ...]
 
     def __getattr__(self, name: str) -> Any:
-        """Return an observable of a state; asked for with its tangents, those too."""
+        """Return an observable of a state, with its tangents if the name has that prefix."""
         if name.startswith(WITH_TANGENTS):
             own = name.removeprefix(WITH_TANGENTS)
             return Dual(getattr(self.primal, own), tuple(getattr(t, own) for t in self.tangents))
@@ -52,8 +52,8 @@ class TangentModel(Model):
 
     @staticmethod
     def points(points: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the values that this model needs, from those of the model without derivatives."""
-        # The engine's amplitude is 1, so that a step gets the stimulus' level: its derivative needs that alone.
+        """Return the values that this model needs, given those of the model without derivatives."""
+        # With the engine's amplitude at 1, a step gets the stimulus of amplitude 1, and the step multiplies it itself.
         amplitude = points[AMPLITUDE]
         return {**points, _REAL_AMPLITUDE: amplitude, AMPLITUDE: np.ones_like(amplitude)}
 
@@ -83,7 +83,7 @@ class TangentModel(Model):
         return self.base.normals_per_step(values)
 
     def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
-        # What rests at slightly larger values too has derivatives that rest.
+        # If the state rests at slightly larger values too, its derivatives rest.
         return all(map(self.base.starts_at_rest, (values, *(larger(values, name) for name in self.names))))
 
     def _pushed(self, function: Callable[..., Any], p: Any, *x: Dual) -> Dual:
@@ -91,7 +91,7 @@ class TangentModel(Model):
         values = dict(vars(p))
         values[AMPLITUDE] = values.pop(_REAL_AMPLITUDE)
         chosen = {name: values[name] for name in self.names}
-        # Along its own direction a parameter changes as fast as itself, all others not at all.
+        # Along the direction of a parameter, it changes at rate 1 and all others not at all.
         along = tuple({name: jnp.ones_like(v) if name == own else None for name, v in chosen.items()} for own in chosen)
         return pushed(lambda chosen, *x: function(type(p)(values | chosen), *x), Dual(chosen, along), *x)
 
@@ -99,8 +99,8 @@ class TangentModel(Model):
 def pushed(function: Callable[..., Any], *args: Dual) -> Dual:
     """Return function(*args) with its derivatives, by the chain rule, operation by operation.
 
-    JAX has a derivative for each operation. But where max or min have a tie, it takes half of either slope; a
-    rectifier at rest sits exactly there, and half a slope at every step is the derivative of nothing.
+    JAX has a derivative for each operation, but at a tie of max or min it takes half of each slope. A rectifier at
+    rest sits exactly there, and half a slope at every step is not the derivative of anything.
     """
     program, shape = jax.make_jaxpr(function, return_shape=True)(*(arg.primal for arg in args))
     inputs = [one for arg in args for one in _leaves(arg)]
@@ -111,7 +111,7 @@ def pushed(function: Callable[..., Any], *args: Dual) -> Dual:
 
 
 def _leaves(tree: Dual) -> list[Dual]:
-    """Return a tree with derivatives as arrays with derivatives."""
+    """Return the arrays of a tree, each with its derivatives."""
     primals: list[Any]
     structure: Any
     primals, structure = jax.tree.flatten(tree.primal)
@@ -120,7 +120,7 @@ def _leaves(tree: Dual) -> list[Dual]:
 
 
 def _instantiated(array: Dual) -> Dual:
-    """Return the same, with arrays of zeros for derivatives that are 0, so that a loop can carry it."""
+    """Return the array with explicit zeros for derivatives that are 0, so that a loop can carry it."""
     if not jnp.issubdtype(jnp.result_type(array.primal), jnp.floating):
         return array
     zero = jnp.zeros_like(array.primal)
@@ -162,7 +162,7 @@ def _bound(eqn: Any, *primals: Any) -> list[Any]:
 
 
 def _change(eqn: Any, function: Callable[..., list[Any]], primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
-    """Return how fast the results change if the inputs change as fast as `tangents`."""
+    """Return the rates of change of the results for inputs that change at the rates `tangents`."""
     moving = [i for i, tangent in enumerate(tangents) if tangent is not None]
     if not moving:
         return [None] * len(eqn.outvars)
@@ -185,13 +185,13 @@ _FURTHER = {jax.lax.max_p: jnp.greater, jax.lax.min_p: jnp.less}
 
 
 def _extreme_change(primitive: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
-    """Return how fast a maximum or minimum changes: as its argument, at a tie as the one that gets further."""
+    """Return the rate of change of a maximum or minimum: its argument's, or at a tie the winner's."""
     further = _FURTHER[primitive]
     (a, b), (da, db) = primals, tangents
     if da is None and db is None:
         return [None]
     first = further(a, b) | ((a == b) & further(0.0 if da is None else da, 0.0 if db is None else db))
-    # A product with 0 or 1, because vmap turns the layout round for a choice between what is batched and what is not.
+    # A product with 0 or 1: for a jnp.where of batched and unbatched arrays, vmap changes the layout.
     if db is None:
         return [da * first]
     if da is None:

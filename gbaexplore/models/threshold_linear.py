@@ -17,7 +17,7 @@ from gbaexplore.networks.seen import Network
 
 
 class State(NamedTuple):
-    """Changes from rest, and the long-range input that they make (kept: one product a step is enough)."""
+    """Changes from rest, and the long-range input that they cause (kept: one matrix product per step)."""
 
     E: Any  # (area,) Hz
     I: Any  # (area,) Hz
@@ -32,15 +32,15 @@ class ThresholdLinear(Model):
         I^E_i = betaE (1 + eta h_i) (omegaEE E_i + muEE sum_j FLN_ij E_j) - betaE omegaEI I_i + bgE_i + stim_i
         I^I_i = betaI (1 + eta h_i) (omegaIE E_i + muIE sum_j FLN_ij E_j) - betaI omegaII I_i + bgI_i
 
-    The background currents bgE, bgI make (restE, restI) a steady state, in every area, and the run starts
-    there. With `background=False` there is none, and the run starts from zero rates.
+    The background currents bgE, bgI make (restE, restI) a steady state in every area, and the run starts
+    there. With `background=False` there are none, and the run starts from zero rates.
 
     `update` is the order within a step. "sequential", as in the published notebook, updates E first, and
-    the inhibitory current then sees the new E; "simultaneous", as in the paper's own code, lets both see
-    the old state. They differ by a few per cent at dt = 0.2 ms and have the same limit.
+    the inhibitory current then sees the new E; with "simultaneous", as in the paper's own code, both currents
+    see the old state. Results differ by a few per cent at dt = 0.2 ms and converge to the same limit.
 
     `noise` adds independent white noise to both currents of each area: noise * N(0, 1) / sqrt(dt) in each step. At
-    the default steady state, which sits on the thresholds, half of it is cut off; above them it is not.
+    the default steady state, which sits on the thresholds, they cut off half of it; above them they do not.
     """
 
     update: Literal["sequential", "simultaneous"] = "sequential"
@@ -86,8 +86,8 @@ class ThresholdLinear(Model):
         gain = 1 + p.eta * net.hierarchy
         noiseE, noiseI = (0, 0) if normal is None else p.noise * normal / math.sqrt(dt)
 
-        # In changes from rest the background cancels, and a floor at 10 Hz becomes one at 10 Hz - rest:
-        # exactly 0 at the default steady state, which therefore sits on the kink.
+        # In changes from rest the background cancels, and a floor at 10 Hz becomes a floor at 10 Hz - rest. At the
+        # default steady state that is exactly 0: it sits on the kink.
         IE = p.betaE * (gain * (p.omegaEE * x.E + p.muEE * x.far) - p.omegaEI * x.I) + stimulus + noiseE
         E = x.E + dt / p.tauE * (-x.E + jnp.maximum(IE, p.thresholdE - rest["E"]))
         far = net.fln @ E
@@ -100,11 +100,11 @@ class ThresholdLinear(Model):
         return State(E, I, far)
 
     def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
-        # check() has made sure that a chosen steady state lies at or above the thresholds.
+        # check() ensures that a chosen steady state is at or above the thresholds.
         return self.background or not (np.any(values["thresholdE"]) or np.any(values["thresholdI"]))
 
     def homogeneous(self, values: Mapping[str, np.ndarray]) -> bool:
-        # At rest on the thresholds every floor is 0 in changes from rest, and max(c x, 0) = c max(x, 0).
+        # With rest on the thresholds every floor is 0 in changes from rest, and max(c x, 0) = c max(x, 0).
         rests = [values[f"rest{population}"] if self.background else 0.0 for population in "EI"]
         floors = [values["thresholdE"], values["thresholdI"]]
         on_the_kink = all(np.unique(np.append(rest, floor)).size == 1 for rest, floor in zip(rests, floors))

@@ -16,15 +16,15 @@ from gbaexplore.networks.seen import Network
 
 @dataclass(frozen=True)
 class WilsonCowan(ODEModel):
-    r"""Fractions E and I of the excitatory and inhibitory cells of each area that fire, with sigmoid responses.
+    r"""Firing fractions E and I of each area's excitatory and inhibitory cells, with sigmoid responses.
 
         tauE dE_i/dt = -E_i + (kE - rE E_i) S_E(c1 E_i - c2 I_i + muEE sum_j FLN_ij E_j + P + stim_i)
         tauI dI_i/dt = -I_i + (kI - rI I_i) S_I(c3 E_i - c4 I_i + muIE sum_j FLN_ij E_j + Q)
         S(x) = 1 / (1 + exp(-a (x - theta))) - 1 / (1 + exp(a theta))        k = S(infinity)
 
-    S(0) = 0, so without input, P = Q = 0, all areas rest at 0, and start there. The defaults are the set with which
-    the paper's single population oscillates at P = 1.25 (c1 = 16, c2 = 12, c3 = 15, c4 = 3, aE = 1.3, thetaE = 4,
-    aI = 2, thetaI = 3.7, r = 1); the time constants of 10 ms, and the coupling of areas, are of this package.
+    S(0) = 0, so without input (P = Q = 0) all areas rest at 0 and start there. With the defaults, the paper's single
+    population oscillates at P = 1.25 (c1 = 16, c2 = 12, c3 = 15, c4 = 3, aE = 1.3, thetaE = 4, aI = 2,
+    thetaI = 3.7, r = 1); the time constants of 10 ms and the coupling of areas are this package's choice.
     """
 
     c1: float = parameter(16.0, units="1", doc="local E to E coupling", minimum=0)
@@ -62,7 +62,7 @@ class WilsonCowan(ODEModel):
 def _response(x: Any, a: Any, theta: Any) -> tuple[Any, Any]:
     """Return S(x) and S(infinity).
 
-    By tanh A - tanh B = tanh(A - B) (1 - tanh A tanh B): the difference of two sigmoids would lose small responses,
+    Uses tanh A - tanh B = tanh(A - B) (1 - tanh A tanh B): a difference of two sigmoids would lose small responses
     and not be exactly 0 at 0.
     """
     low = jnp.tanh(-a * theta / 2)

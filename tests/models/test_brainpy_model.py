@@ -177,7 +177,7 @@ def test_a_response_that_is_over_ends_a_point_although_rates_are_raw():
             self.r.value += 0.1 * (self.rest_rate - self.r.value + x)
 
     assert "rest" in vars(BrainPyModel)
-    with pytest.raises(UserError, match=r'the argument "rest" of .*Offset has a name that a model needs; expected ano'):
+    with pytest.raises(UserError, match=r'the argument "rest" of .*Offset has a name that models use; rename it'):
         BrainPyModel(Offset, ["r"])
     model = BrainPyModel(lambda level=10.0: Offset(level), ["r"], at_rest=True)
     study = study_of(model, {"level": [10.0, 20.0]}, CELL, measures=[Peak()], duration=100 * STEPS * DT)
@@ -271,7 +271,7 @@ def needing(weights, tau=1.0):
         (lambda: BrainPyModel(Leaky, "r"), r"monitors = 'r'; expected names of Variables"),
         (lambda: BrainPyModel(Leaky, ["r"], time_unit_s=0), "time_unit_s = 0; expected BrainPy's unit of time"),
         (lambda: BrainPyModel(Leaky, ["r"], Tau=2.0), 'no parameter "Tau" in Leaky; did you mean "tau"'),
-        (lambda: BrainPyModel(Leaky, ["r"], count=2), '"count" of Leaky is no parameter, because its default is no fl'),
+        (lambda: BrainPyModel(Leaky, ["r"], count=2), '"count" of Leaky is not a parameter, because its default is'),
         (lambda: BrainPyModel(Leaky, ["r"], units={"taw": "s"}), 'units: no parameter "taw" in Leaky; did you mean "t'),
         (lambda: BrainPyModel(Leaky, ["r"], options={"nam": "x"}), 'options: no argument "nam" in Leaky; did you mean'),
         (lambda: BrainPyModel(needing, ["r"]), 'nothing gives the argument "weights" of needing; expected options='),
@@ -283,11 +283,11 @@ def needing(weights, tau=1.0):
         (lambda: study_of(BrainPyModel(Cells, ["seen"], input=None), connectome=CELL), 'of Cells has shape .2,., the '),
         (
             lambda: study_of(BrainPyModel(bp.rates.FHN, ["x"], options={"size": 2, **ZERO})),
-            r"FHN looks at the value of x_ou_mean, x_ou_sigma, .* options=.'x_ou_mean': 0.0, ",
+            r"FHN needs the value of x_ou_mean, x_ou_sigma, .* options=.'x_ou_mean': 0.0, ",
         ),
         (
             lambda: study_of(BrainPyModel(bp.rates.FHN, ["x"], options={"size": 2, **OU})),
-            "FHN is another system each time that it is built, as with random numbers",
+            "FHN is a different system each time it is built, as with random numbers",
         ),
     ],
 )  # fmt: skip
@@ -313,7 +313,7 @@ class Noisy(bp.DynamicalSystem):
 
 @pytest.mark.parametrize("source", ["default", "own", "jax"])
 def test_noise_is_refused_and_never_the_same_in_every_point(source):
-    with pytest.raises(UserError, match="update of Noisy draws random numbers, which would be the same ones in every"):
+    with pytest.raises(UserError, match="update of Noisy draws random numbers, which would be the same in every"):
         study_of(BrainPyModel(Noisy, ["r"], options={"source": source}))
 
 

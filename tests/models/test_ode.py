@@ -119,7 +119,9 @@ def test_a_class_without_its_decorator_is_told():
         def derivative(self, x, p, net, stimulus):
             return {"r": -x.r / p.tau}
 
-    with pytest.raises(UserError, match=r"Bare declares parameters, but is no dataclass; expected @dataclass\(frozen="):
+    with pytest.raises(
+        UserError, match=r"Bare declares parameters but is not a dataclass; expected @dataclass\(frozen="
+    ):
         Bare()
 
 

@@ -1,1 +1,1 @@
-"""A BrainPy system as a model, as it is."""
+"""BrainPy systems as models, unchanged."""

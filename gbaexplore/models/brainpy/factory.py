@@ -1,4 +1,4 @@
-"""What a function that makes a BrainPy system takes: arguments that are parameters, and options."""
+"""Arguments of the function or class that makes a BrainPy system: parameters and options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FROM_NETWORK = ("hierarchy", "fln", "fln_inhibitory", "net")
 
 
 def arguments_of(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Return a factory's arguments by name; those of a class that passes on **kwargs include its bases'."""
+    """Return a factory's arguments by name, including those of the bases of a class that passes on **kwargs."""
     found: dict[str, inspect.Parameter] = {}
     for makes in [factory, *getattr(factory, "__mro__", ())[1:]]:
         arguments = inspect.signature(makes).parameters
@@ -28,7 +28,7 @@ def arguments_of(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def completed(factory: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options, all arguments being given or having a default."""
+    """Return the options, once every argument is known to be given or to have a default."""
     known, what = arguments_of(factory), factory.__qualname__
     others = any(a.kind is inspect.Parameter.VAR_KEYWORD for a in inspect.signature(factory).parameters.values())
     for name in options:
@@ -57,11 +57,11 @@ def described(value: Any, owner: str) -> Any:
         return {"shape": list(array.shape), "dtype": str(array.dtype), "sha256": digest}
     if inspect.isclass(value) or inspect.isfunction(value):
         return {"name": value.__qualname__, "code": code_hash(value)}
-    # Objects that change (BrainPy's have an `update`) would be changed by the first point for all others.
+    # Not objects with state (BrainPy's have an `update`): the first point would change them for all others.
     if hasattr(value, "__dict__") and not inspect.ismodule(value) and not hasattr(value, "update"):
         inside = {name: described(item, owner) for name, item in vars(value).items()}
         return {"kind": type(value).__qualname__, "code": code_hash(type(value)), **inside}
     raise UserError(
-        f"an option of {owner} is {type(value).__name__}; expected numbers, text, arrays, functions or initializers: "
-        "what a store can tell from others"
+        f"an option of {owner} is {type(value).__name__}; expected numbers, text, arrays, functions or initializers, "
+        "which a store can identify"
     )

@@ -1,7 +1,7 @@
-"""BrainPy's dynamical systems as models: swept by the arguments of what makes them.
+"""`BrainPyModel`: BrainPy's dynamical systems as models, swept by the arguments of the factory that makes them.
 
-A step builds the system while it is traced, puts the state into its Variables, calls `update` and reads them out
-again. What the building computes does not depend on the state, so XLA takes it out of the loop over time.
+While it is traced, a step builds the system, puts the state into its Variables, calls `update` and reads them out
+again. Building does not depend on the state, so XLA moves it out of the loop over time.
 """
 
 from __future__ import annotations
@@ -39,31 +39,32 @@ _NOT_KNOWN = (
 
 
 class BrainPyModel(Model):
-    """Any dynamical system of BrainPy's as a model, swept by the arguments of what makes it.
+    """Any BrainPy dynamical system as a model, swept by the arguments of its factory.
 
-    The system is built in BrainPy's non-batching mode, in the study's precision, and starts from the values that its
-    Variables are built with. `rest` is those of the monitored ones, and results are changes from it: differences of
-    raw numbers, so that float32 loses changes below 1e-7 of the raw number. `precision="float64"` keeps them.
+    The system is built in BrainPy's non-batching mode, in the study's precision, and starts from the values with
+    which its Variables are built. For the monitored Variables these are also `rest`, and results are changes from it.
+    Such a change is a difference of raw numbers: float32 loses changes below 1e-7 of the raw number,
+    `precision="float64"` keeps them.
 
     Args:
         factory: a class or function that returns a `brainpy.DynamicalSystem`. Arguments whose default is a float are
             parameters: an axis, `fixed` or `derived` may give them. Arguments named `hierarchy` (area,), `fln` and
             `fln_inhibitory` (area, area) get the study's connectome, and `net` a `Network` of all three.
-        monitors: names of Variables ("E", or "cells.V" of a part), which become the observables; a mapping gives
-            their units, which are "1" else. Each has one value per area, as it is at the end of a step.
+        monitors: names of Variables ("E", or "cells.V" of a part), which become the observables; a mapping also gives
+            their units, otherwise "1". Each has one value per area, that at the end of a step.
         input: where the stimulus (area,) goes: "update" for the first argument of `update`; the name of a
             Variable, to which it is added before a step, as by `DSRunner(inputs=...)`; None for nowhere.
-        units: of parameters, by name; "1" else.
-        options: values of the other arguments. A float that is given here is no parameter.
+        units: of parameters, by name; otherwise "1".
+        options: values of the other arguments. A float that is given here is not a parameter.
         time_unit_s: BrainPy's unit of time, s. `bp.share["t"]`, `bp.share["dt"]` and `bm.get_dt()` are in it.
         at_rest: True promises that without stimulus the system stays as it starts, at all parameters, and does not
-            look at t. The steps before the stimulus are then left out, and points may end early.
-        values: of parameters, where not their defaults.
+            read t. The steps before the stimulus are then skipped, and points may end early.
+        values: of parameters, in place of their defaults.
 
     Raises:
-        UserError: an argument that nothing gives, or that does not exist. When a study is made: no such Variable, one
-            that has not a value per area, random numbers, numbers of less than the study's precision, an argument
-            whose value has to be known when the system is built.
+        UserError: an argument without a value, or an unknown one. When a study is made: an unknown Variable, one
+            without a value per area, random numbers, lower precision than the study's, an argument whose value must
+            be known when the system is built.
     """
 
     factory: Callable[..., Any]
@@ -130,27 +131,27 @@ class BrainPyModel(Model):
         return f"BrainPyModel({type(self).__name__}, monitors={list(self.observables)})"
 
     def options(self) -> dict[str, Any]:
-        """Return all that is given beside the parameters, as JSON data."""
+        """Return everything but the parameters, as JSON data."""
         name = self.factory.__qualname__
         given = {argument: described(value, name) for argument, value in self._given.items()}
         monitors = ", ".join(f"{monitor} ({units})" for monitor, units in self.observables.items())
         return {"factory": name, "monitors": monitors, **self._parts, "options": given or None}
 
     def recipe(self) -> dict[str, Any]:
-        """Return what identifies the model, its parameter values apart, as JSON data."""
+        """Return the JSON data that identifies the model, without its parameter values."""
         return {"kind": BrainPyModel.__name__, **self.options()}
 
     @classmethod
     def known_parameter(cls, name: str, also: tuple[str, ...] = ()) -> None:
-        """Raise UserError unless this is one of the parameters, saying what would make it one."""
+        """Raise UserError unless the model has this parameter; say how an argument becomes one."""
         if name not in cls.parameters() and name in cls._arguments:
             raise UserError(
-                f'"{name}" of {cls.__name__} is no parameter, because its default is no float, or options= gives it; '
-                "expected an argument with a default such as 1.0"
+                f'"{name}" of {cls.__name__} is not a parameter, because its default is not a float or options= '
+                "gives it; expected an argument with a default such as 1.0"
             )
         super().known_parameter(name, also)
 
-    # What the simulator asks for.
+    # Called by the simulator.
 
     def prepared_for(self, areas: int, dt: float, precision: str) -> Model:
         return _prepared(self, areas, dt, precision)
@@ -183,11 +184,11 @@ class BrainPyModel(Model):
     def starts_at_rest(self, values: Mapping[str, np.ndarray]) -> bool:
         return self._parts["at_rest"]
 
-    # The system, while it is traced.
+    # The system during tracing.
 
     @contextlib.contextmanager
     def _environment(self, steps: Any) -> Iterator[None]:
-        """BrainPy's settings, which it keeps for each thread: nothing of them stays behind."""
+        """Set BrainPy's settings, which it keeps per thread, and restore them at the end."""
         import brainpy.math as bm
         import brainstate
         from brainpy.math.defaults import env
@@ -221,10 +222,10 @@ class BrainPyModel(Model):
         wiring = {**net._asdict(), "fln_inhibitory": inhibitory, "net": net}
         wiring = {name: wiring[name] for name in FROM_NETWORK if name in self._arguments}
         make = functools.partial(self.factory, **{**values, **wiring, **self._given})
-        with jax.ensure_compile_time_eval():  # of all that no parameter is in: Python may ask for its value
+        with jax.ensure_compile_time_eval():  # of values that depend on no parameter: Python code may need them
             try:
                 system = make()
-            except bp.errors.UniqueNameError:  # of one that was built before, and is in no use any more
+            except bp.errors.UniqueNameError:  # of a system that was built before and is garbage now
                 gc.collect()
                 system = make()
         if not isinstance(system, bp.DynamicalSystem):
@@ -232,7 +233,7 @@ class BrainPyModel(Model):
         return system
 
     def _changing(self, system: Any, stimulus: Any) -> list[Any]:
-        """Return the monitored Variables, then all others that a step writes to."""
+        """Return the monitored Variables, then all others that a step writes."""
         import brainstate
 
         found = [variable_of(system, name) for name in self.observables]
@@ -250,7 +251,7 @@ class BrainPyModel(Model):
         return found
 
     def _advanced(self, system: Any, stimulus: Any, before: list[tuple[Any, Any]]) -> list[Any]:
-        """Return what Variables are after a step, from (Variable, value before it)."""
+        """Return the values of Variables after a step, given pairs (Variable, value before)."""
         with tracked():
             for variable, value in before:
                 variable.value = value
@@ -258,15 +259,15 @@ class BrainPyModel(Model):
             return [variable.value for variable, _ in before]
 
     def _update(self, system: Any, stimulus: Any) -> None:
-        """One step as DSRunner makes it, but for the monitors."""
+        """Take one step as DSRunner does, without its monitors."""
         import brainpy as bp
 
         name = self._parts["input"]
         if name == UPDATE:
             if len(inspect.signature(type(system).update).parameters) < 2:  # of the class: BrainPy wraps the method
                 raise UserError(
-                    f"update of {self._name} has no argument for the stimulus; expected one, or the Variable that it "
-                    f'is added to: input="...", or input=None. Variables: {", ".join(variable_names(system))}'
+                    f"update of {self._name} has no argument for the stimulus; expected one, or the Variable to "
+                    f'which it is added: input="...", or input=None. Variables: {", ".join(variable_names(system))}'
                 )
             system(stimulus)
         else:
@@ -277,7 +278,7 @@ class BrainPyModel(Model):
         bp.clear_input(system)
 
     def _per_area(self, values: list[Any], net: Network) -> list[Any]:
-        """Return values of which the monitored ones are (area,)."""
+        """Return the values, with those of the monitored Variables in shape (area,)."""
         areas = net.hierarchy.shape[0]
         for name, value in zip(self.observables, values):
             if value.size != areas:
@@ -293,12 +294,12 @@ class BrainPyModel(Model):
         return self.factory.__qualname__
 
 
-# The arguments of what makes a system.
+# The arguments of the factory.
 
 
 @functools.lru_cache(maxsize=64)
 def _class_of(factory: Callable[..., Any], units: tuple[tuple[str, str], ...], given: frozenset[str]) -> type:
-    """Return the subclass that declares what a factory's parameters are, the same one every time."""
+    """Return the subclass that declares a factory's parameters, the same one every time."""
     arguments = arguments_of(factory)
     what = factory.__qualname__
     found = {
@@ -308,7 +309,7 @@ def _class_of(factory: Callable[..., Any], units: tuple[tuple[str, str], ...], g
     }
     for name in found:
         if hasattr(BrainPyModel, name) or name in ("amplitude", "factory", "observables"):
-            raise UserError(f'the argument "{name}" of {what} has a name that a model needs; expected another name')
+            raise UserError(f'the argument "{name}" of {what} has a name that models use; rename it')
     for name, _ in units:
         if name not in found:
             raise UserError(unknown(f'units: no parameter "{name}" in {what}', name, found, "Parameters"))
@@ -324,7 +325,7 @@ def _class_of(factory: Callable[..., Any], units: tuple[tuple[str, str], ...], g
 
 @functools.lru_cache(maxsize=64)
 def _prepared(model: BrainPyModel, areas: int, dt: float, precision: str) -> BrainPyModel:
-    """Return the model for a run, after a step of it on paper."""
+    """Return the model prepared for a run, after tracing one step."""
     found = copy.copy(model)
     object.__setattr__(found, "_dt", float(f"{dt / model._parts['time_unit_s']:.12g}"))
     with jax.enable_x64(precision == "float64"):
@@ -370,6 +371,6 @@ def _not_known(model: BrainPyModel, given: Any, error: Exception) -> Exception:
     if not known:
         return error
     return UserError(
-        f"{model._name} looks at the value of {', '.join(known)} when it is built, so no sweep can change it; expected "
+        f"{model._name} needs the value of {', '.join(known)} when it is built, so no sweep can change it; expected "
         f"it as an option: options={known}"
     )

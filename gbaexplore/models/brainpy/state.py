@@ -1,4 +1,4 @@
-"""The state of a BrainPy system: the values of its variables."""
+"""`BrainPyState`: the values of a system's Variables."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class BrainPyState:
     """The values of a system's Variables; its attributes are the changes of the monitored ones.
 
     Args:
-        variables: the monitored ones first, then all others that a step changes, each of any shape.
-        initial: values of the first of them: the monitored ones, all of them if a response can be over.
-        steps: () int32, how many there have been.
+        variables: first the monitored ones, then all others that a step changes, each of any shape.
+        initial: initial values of the monitored ones, or of all of them if points may end early.
+        steps: () int32, the number of steps taken.
     """
 
     def __init__(self, monitors: tuple[str, ...], variables: list[Any], initial: list[Any], steps: Any) -> None:
@@ -27,7 +27,7 @@ class BrainPyState:
         at = self._monitors.index(name)
         return change_of(self._variables[at], self._initial[at])
 
-    # As in a NamedTuple of the observables.
+    # Like a NamedTuple of the observables.
 
     @property
     def _fields(self) -> tuple[str, ...]:
@@ -45,5 +45,5 @@ class BrainPyState:
 
 
 def change_of(value: Any, initial: Any) -> Any:
-    """Return the change of a Variable, as real numbers: spikes are 1."""
+    """Return the change of a Variable as real numbers; a spike is 1."""
     return value.astype(float) - initial.astype(float)

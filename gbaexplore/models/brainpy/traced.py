@@ -1,4 +1,4 @@
-"""What JAX's trace says of a BrainPy system: random numbers, double precision."""
+"""Checks of a BrainPy system's traced program: reproducible, no random numbers, double precision."""
 
 from __future__ import annotations
 
@@ -10,31 +10,29 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError
 
-RANDOM = (
-    "update of {} draws random numbers, which would be the same ones in every point; expected a system without noise"
-)
+RANDOM = "update of {} draws random numbers, which would be the same in every point; expected a system without noise"
 
 
 def check_same(name: str, first: Any, second: Any) -> None:
-    """Refuse a system that is another one each time that it is built."""
+    """Raise UserError for a system that differs each time it is built."""
     texts = [re.sub("0x[0-9a-f]+", "", str(traced)) for traced in (first, second)]
     pairs = zip(first.consts, second.consts)
     if texts[0] != texts[1] or not all(np.array_equal(a, b) for a, b in pairs):
         raise UserError(
-            f"{name} is another system each time that it is built, as with random numbers that it draws without a seed "
-            "of its own; expected the same one: give initial values (such as x_initializer=bp.init.ZeroInit()), or set "
-            "the seed in the function that makes it"
+            f"{name} is a different system each time it is built, as with random numbers drawn without a seed of its "
+            "own; expected the same one: give initial values (such as x_initializer=bp.init.ZeroInit()), or set the "
+            "seed in the function that makes it"
         )
 
 
 def check_double(name: str, traced: Any) -> None:
-    """Refuse a system that computes in single precision where double is asked for."""
+    """Raise UserError for a system that computes in single precision in a study of float64."""
     variables = [v for equation in _equations(traced.jaxpr) for v in (*equation.invars, *equation.outvars)]
     low = {str(v.aval.dtype) for v in variables if hasattr(v.aval, "dtype")} & {"float32", "float16", "bfloat16"}
     if low:
         raise UserError(
-            f"{name} computes in {min(low)} in a study of float64; expected arrays that are made when the system is "
-            "built, by jax.numpy or brainpy.math without a dtype, or by NumPy in float64"
+            f"{name} computes in {min(low)} in a study of float64; expected arrays made while the system is built, by "
+            "jax.numpy or brainpy.math without a dtype, or by NumPy in float64"
         )
 
 
@@ -45,7 +43,7 @@ def draws_numbers(jaxpr: Any) -> bool:
 
 
 def _equations(jaxpr: Any) -> Iterator[Any]:
-    """Yield the operations of a function and of those inside it."""
+    """Yield the operations of a program and of the programs inside it."""
     for equation in jaxpr.eqns:
         yield equation
         for value in equation.params.values():

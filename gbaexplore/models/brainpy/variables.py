@@ -1,4 +1,4 @@
-"""The variables of a BrainPy system, by their names."""
+"""The Variables of a BrainPy system by name."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 from gbaexplore.basics.errors import UserError, unknown
 
-NAMING = threading.RLock()  # BrainPy counts the names of its objects without one
+NAMING = threading.RLock()  # BrainPy numbers its objects' names without a lock
 
 
 def variable_names(system: Any) -> list[str]:
-    """Return the names of a system's variables, as it calls them."""
+    """Return the names of a system's Variables."""
     return [name.removeprefix(".") for name in system.vars(method="relative")]
 
 
 def variable_of(system: Any, name: str) -> Any:
-    """Return a system's Variable by its name, or that of a part ("cells.V")."""
+    """Return a system's Variable by name, or a part's ("cells.V")."""
     import brainpy.math as bm
 
     found = system
@@ -32,7 +32,7 @@ def variable_of(system: Any, name: str) -> Any:
 
 @contextlib.contextmanager
 def tracked() -> Iterator[Any]:
-    """Follow what is read and written, and put it back at the end: no value of a trace stays in a Variable."""
+    """Record reads and writes of Variables, and restore their values at the end: no traced value stays in one."""
     import brainstate
 
     with brainstate.StateTraceStack() as trace:
