@@ -1,4 +1,4 @@
-"""What is kept of a simulation, one measure a file; `base.py` says what a measure is."""
+"""Measures, one per file: the results kept of a simulation. `base.py` defines what a measure is."""
 
 from gbaexplore.measures.base import Measure, Now, Run, StreamingMeasure, Variable
 

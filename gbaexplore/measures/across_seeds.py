@@ -1,4 +1,4 @@
-"""Averages over seeds: points are simulated with many seeds, and only statistics of what is measured are kept."""
+"""Statistics over seeds: each point is simulated with many seeds, and only statistics of a measure are kept."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from gbaexplore.measures.solved import SolvedMeasure, Trials
 from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
 
-_QUEUE = 2048  # simulations at once, at least: few points with many seeds fill the lanes too
+_QUEUE = 2048  # fewest simulations at once, so that few points with many seeds fill the lanes too
 
 
 @dataclass(frozen=True)
 class AcrossSeeds(SolvedMeasure):
-    """Mean and variance over seeds of what a measure makes, and quantiles if they are asked for.
+    """Mean and variance of a measure over seeds, and quantiles on request.
 
-    Every point is simulated with the seeds 0, 1, ... `seeds` - 1, as an axis `seed` would do; nothing of the single
-    runs is stored. Of `peak_rate` it makes `peak_rate_mean`, `peak_rate_variance` (with `seeds` - 1 in the
-    denominator) and `peak_rate_quantile`; the mean of a `Spectrum` is the averaged spectrum. `diverged_share` is the
-    share of the seeds with which the point diverged. Where it is above 0 the rest is NaN: an average over the other
-    seeds would be one of the smaller responses. `status` is that of seed 0.
+    Every point is simulated with the seeds 0, 1, ... `seeds` - 1, as with an axis `seed`; single runs are not
+    stored. From `peak_rate` it makes `peak_rate_mean`, `peak_rate_variance` (with `seeds` - 1 in the denominator)
+    and `peak_rate_quantile`; the mean of a `Spectrum` is the averaged spectrum. `diverged_share` is the share of
+    seeds with which the point diverged. Where it is above 0 all others are NaN: an average over the remaining seeds
+    would be biased towards small responses. `status` is that of seed 0.
 
     Args:
-        measure: what is measured in each run. seeds: how many, at least 2. quantiles: each between 0 and 1.
+        measure: a streaming measure of each run. seeds: their number, at least 2. quantiles: each between 0 and 1.
 
     Raises:
-        UserError: not a measure that is folded into the simulation; fewer than 2 seeds; quantiles outside 0 to 1.
+        UserError: not a streaming measure; fewer than 2 seeds; quantiles outside 0 to 1.
     """
 
     measure: StreamingMeasure
@@ -49,7 +49,7 @@ class AcrossSeeds(SolvedMeasure):
 
     @property
     def of(self) -> str | None:
-        """The observable that is measured; the model's first if None."""
+        """The measured observable; the model's first if None."""
         return self.measure.of
 
     def recipe(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class AcrossSeeds(SolvedMeasure):
             if self.quantiles:
                 along = (f"seed_quantile{self.suffix}", *dims)
                 found[f"{name}_quantile"] = each._replace(dims=along, long_name=f"quantile over seeds: {doc}")
-        share = Variable((), "1", "share of the seeds with which the point diverged", if_diverged=True)
+        share = Variable((), "1", "share of seeds that diverged", if_diverged=True)
         return {**found, "diverged_share": share}
 
     def coordinates(
@@ -104,7 +104,7 @@ class AcrossSeeds(SolvedMeasure):
         return found
 
     def _simulated(self, trials: Trials, seeds: range, count: int, at_once: int) -> dict[str, np.ndarray]:
-        """What is measured with some of the seeds, and whether it diverged: (seed, point, ...)."""
+        """Return the measured values with some of the seeds, and whether points diverged: (seed, point, ...)."""
         points = {name: np.tile(values, len(seeds)) for name, values in trials.points.items()}
         points[NOISE] = np.concatenate([reseeded(trials.points[NOISE], seed) for seed in seeds])
         results = trials.simulate(self.measure, points, trials.n_steps, trials.ceiling, trials.size * at_once)
@@ -113,13 +113,13 @@ class AcrossSeeds(SolvedMeasure):
 
 
 class _Moments:
-    """Mean, and sum of squares about it, of values that come some at a time (Chan, Golub & LeVeque 1983)."""
+    """Running mean and sum of squares about it, updated in batches (Chan, Golub & LeVeque 1983)."""
 
     def __init__(self) -> None:
         self.count, self.mean, self.squares = 0, np.zeros(()), np.zeros(())
 
     def add(self, values: np.ndarray) -> None:
-        """Take in values, (seed, ...)."""
+        """Add values, (seed, ...)."""
         mean, more = values.mean(axis=0), len(values)
         off, total = mean - self.mean, self.count + more
         self.squares = self.squares + ((values - mean) ** 2).sum(axis=0) + off**2 * (self.count * more / total)

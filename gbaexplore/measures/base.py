@@ -1,15 +1,15 @@
-"""What comes out: reductions over time that are folded into the simulator's loop, so memory does not grow with it.
+"""Base classes of measures. A streaming measure runs inside the simulator's loop, so memory does not grow with time.
 
-A measure of one's own is a frozen dataclass deriving from `StreamingMeasure` with three short methods, written
-for one point in jax.numpy (see `Final` for the smallest one):
+Your own measure is a frozen dataclass that derives from `StreamingMeasure`, with three short methods written for
+one point in jax.numpy (`Final` is the smallest example):
 
-    init(change, run)                the accumulator, from the window's first sample
-    update(acc, change, now, run)    the accumulator, after each later sample
+    init(change, run)                the accumulator after the window's first sample
+    update(acc, change, now, run)    the accumulator after each later sample
     finish(acc, rest, run)           the results, {variable: array}
 
 `change` is the change of the observable from the model's rest, (area,). The sample of step k is the state
-after that step and carries the time t = k dt, as BrainPy's monitors do; a window start <= t < stop holds the
-samples with such times.
+after that step and carries the time t = k dt, as in BrainPy's monitors; a window contains the samples with
+start <= t < stop.
 """
 
 from __future__ import annotations
@@ -30,44 +30,44 @@ from gbaexplore.networks.connectome import Connectome
 
 
 class Now(NamedTuple):
-    """Where in time an update is."""
+    """The time of an update."""
 
     step: Any  # (area,) int32, the step's number k (t = k dt), the same in every area
     sample: Any  # () int32, the sample's number in the window, 0 for its first
 
 
 class Run(NamedTuple):
-    """What is fixed during a run, for a measure."""
+    """The constants of a run that a measure may use."""
 
     dt: float  # s
     onset: int  # step at which the stimulus starts
     samples: int  # number of samples in the window
     areas: tuple[str, ...]
-    ceiling: float = math.inf  # of the change of the first observable: a point at which it is larger has diverged
+    ceiling: float = math.inf  # of the first observable's change; above it a point has diverged
 
 
 class Variable(NamedTuple):
-    """A variable of the Dataset that a measure makes, next to the grid's own dimensions.
+    """A variable that a measure adds to the Dataset, described without the grid's dimensions.
 
-    A value that is not finite makes a point "undefined", unless the variable says when it is missing.
+    A value that is not finite makes a point "undefined", unless `missing` says when that is to be expected.
     """
 
     dims: tuple[str, ...]
     units: str
     long_name: str
-    """Short enough to stand beside a colour bar; what more there is to say is the comment."""
+    """Short enough for the label of a colour bar; details go into `comment`."""
     missing: str = ""
-    """When it is NaN at a point that is ok, such as "where no peak was found"; "" if that means a fault."""
+    """When it is NaN at a point that is ok, such as "the point did not diverge"; "" if NaN means a fault."""
     if_diverged: bool = False
-    """Whether it has a value at points that diverged; else it is NaN there."""
+    """Whether it has a value at points that diverged; otherwise it is NaN there."""
     comment: str = ""
-    """What more there is to say of it, such as "from the start of the window"; an attribute of the Dataset."""
+    """Details such as "from the start of the window"; an attribute in the Dataset."""
 
 
 def without_diverged(
     values: Mapping[str, np.ndarray], variables: Mapping[str, Variable], diverged: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return values (point, ...) that are NaN where a point diverged, but for variables that have a value there.
+    """Return values (point, ...) with NaN where a point diverged, except in variables that have a value there.
 
     Args:
         diverged: (point,) bool.
@@ -83,30 +83,30 @@ def without_diverged(
 
 @dataclass(frozen=True)
 class Measure(ABC):
-    """What all measures share: a name for what they make, and what identifies them."""
+    """The base class of all measures: the variables they make, and their identity."""
 
     suffix: str = dataclasses.field(default="", kw_only=True)
-    """Appended to the names of the variables, to tell two measures of a kind apart ("_late")."""
+    """Appended to the names of the variables, to distinguish two measures of one kind ("_late")."""
 
     @abstractmethod
     def variables(self, model: Model) -> dict[str, Variable]:
-        """Return the variables that this measure makes, their names without suffix."""
+        """Return the variables that this measure makes, by their names without suffix."""
 
     def coordinates(
         self, connectome: Connectome, dt: float, n_steps: int
     ) -> dict[str, tuple[np.ndarray, dict[str, str]]]:
-        """Return values and attributes of the dimensions that are this measure's own."""
+        """Return the values and attributes of this measure's own dimensions."""
         return {}
 
     def extra_coordinates(self, model: Model) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
-        """Return further coordinates along such a dimension: name -> dimension, values, attributes."""
+        """Return more coordinates along its own dimensions: name -> dimension, values, attributes."""
         return {}
 
     def check(self, model: Model, values: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - nothing to check is the rule
-        """Raise UserError if it can't measure this model at these parameter values; they are whole axes."""
+        """Raise UserError if it can't measure this model at these parameter values, which are whole axes."""
 
     def recipe(self) -> dict[str, Any]:
-        """Return what identifies the measure, as JSON data."""
+        """Return the JSON data that identifies the measure."""
         return {"kind": type(self).__name__, **dataclasses.asdict(self)}
 
 
@@ -123,17 +123,17 @@ class StreamingMeasure(Measure):
     of: str | None = None
 
     skips_rest: ClassVar[bool] = False
-    """True if samples at rest (all zero) before the first other one change nothing: they may be skipped."""
+    """True if leading samples at rest (all zero) do not affect the result, so that they may be skipped."""
     ends_early: ClassVar[bool] = False
-    """True if a response that has died away to 1e-3 of its largest changes nothing: a point may end there."""
+    """True if a response that has decayed to 1e-3 of its largest no longer affects the result: the point may end."""
     places_samples: ClassVar[bool] = False
-    """True for a measure that only puts samples where `now.sample` says, and nowhere if that is outside the
-    window. The simulator then never copies its (large) accumulator: `init` makes an empty one before the run,
-    `update` sees every sample, and no point of the batch ends before the others."""
+    """True for a measure that only stores samples at `now.sample`, and none outside the window. The simulator then
+    never copies its (large) accumulator: `init` makes an empty one before the run, `update` sees every sample, and
+    all points of the batch end together."""
 
     @abstractmethod
     def init(self, change: Any, run: Run) -> Any:
-        """Return the accumulator after the window's first sample: arrays, in a tuple or alone."""
+        """Return the accumulator after the window's first sample: an array or a tuple of arrays."""
 
     @abstractmethod
     def update(self, acc: Any, change: Any, now: Now, run: Run) -> Any:
@@ -141,7 +141,7 @@ class StreamingMeasure(Measure):
 
     @abstractmethod
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
-        """Return the variables' values; `rest` (area,) is what `change` is a change from."""
+        """Return the variables' values; `rest` (area,) is the resting rate, from which `change` is measured."""
 
     def observable(self, model: Model) -> str:
         """Return the name of the observable that is measured."""
@@ -163,6 +163,6 @@ class StreamingMeasure(Measure):
         if not 0 <= first < stop <= n_steps:
             raise UserError(
                 f"{what} is {self.window[0]:g} to {self.window[1]:g} s, the run 0 to {n_steps * dt:g} s; expected "
-                "a window of some length inside the run: change it, or the study's duration"
+                "a window inside the run, not empty: change it, or the study's duration"
             )
         return first, stop

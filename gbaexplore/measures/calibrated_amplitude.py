@@ -1,4 +1,4 @@
-"""Calibration: the stimulus amplitude that gives a wanted response, at every point of a grid."""
+"""Calibration: the stimulus amplitude that gives a target response, at every point of a grid."""
 
 from __future__ import annotations
 
@@ -17,39 +17,37 @@ from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
 
 LEAST, MOST = 1e-3, 1e6
-"""Hz: no amplitude outside this range is looked for."""
+"""The range of amplitudes searched, Hz."""
 
-_CLOSE = {"float32": 1e-5, "float64": 1e-10}  # of the target: what counts as met
+_CLOSE = {"float32": 1e-5, "float64": 1e-10}  # tolerance, relative to the target
 _MOST_RUNS = 100
 _HIGHEST = 1e30  # Hz; float32 ends at 3e38
 
 
 @dataclass(frozen=True)
 class CalibratedAmplitude(SolvedMeasure):
-    """The stimulus amplitude that brings an area's peak change to a target, and the peak that it gives.
+    """The stimulus amplitude that brings an area's peak change to a target, and the peak it gives.
 
     The variables are `calibrated_amplitude` and `calibrated_peak` (change of the rate from the start of the
-    window). Where no amplitude is found both are 0: no stimulus gives no change. They
-    are never NaN: `ds.calibrated_amplitude.where(ds.calibrated_amplitude > 0)` are the found ones.
-    None is found where the response jumps over the target, where it runs into the study's rate ceiling in
-    any area before it gets there, and outside 1e-3 to 1e6 Hz. `status` says nothing of it: it belongs to the
-    study's own amplitude, which is only where the search begins. A network that runs away slowly may well
-    have an amplitude that gives the target by the end of the window; look at its `status`.
+    window). Where no amplitude is found both are 0: no stimulus gives no change. They are never NaN;
+    `ds.calibrated_amplitude.where(ds.calibrated_amplitude > 0)` selects the amplitudes that were found.
+    None is found where the response jumps over the target, where any area passes the study's rate ceiling
+    before the target is reached, and outside 1e-3 to 1e6 Hz. `status` does not tell: it belongs to the study's
+    own amplitude, which is only the first guess. A network that diverges slowly may still have an amplitude
+    that gives the target by the end of the window; look at its `status`.
 
-    Where the model says that it is positively homogeneous (`Model.homogeneous`), one simulation is enough:
-    amplitude x target / peak. Where not, the amplitude of every point is bracketed and then solved for with
-    the Illinois method (Dowell & Jarratt 1971, BIT 11:168-174), all unfinished points of a block at once,
-    until the peak is within 1e-5 of the target (1e-10 in float64). If several amplitudes give the target it
-    is one of them.
+    For a positively homogeneous model (`Model.homogeneous`) one simulation is enough: amplitude x target / peak.
+    Otherwise the amplitude of every point is bracketed and then solved for with the Illinois method (Dowell &
+    Jarratt 1971, BIT 11:168-174), all unfinished points of a block at once, until the peak is within 1e-5 of the
+    target (1e-10 in float64). If several amplitudes give the target, the result is one of them.
 
     Args:
-        area: whose peak. target: the wanted peak change, Hz.
+        area: the area whose peak is calibrated. target: its peak change, Hz.
         window: (start, stop) of the peak, s; the whole run if None.
         of: the observable; the model's first if None.
 
     Raises:
-        UserError: a target that is not above 0; an unknown area or a window outside the run, when the study
-            is made.
+        UserError: a target that is not above 0; when the study is made, an unknown area or a window outside the run.
     """
 
     area: str = "V1"
@@ -67,12 +65,12 @@ class CalibratedAmplitude(SolvedMeasure):
 
     def variables(self, model: Model) -> dict[str, Variable]:
         name = self._peak.observable(model)
-        goal = f"a peak change of {name} in {self.area} of {self.target:g} {model.observables[name]}"
-        amplitude = f"stimulus amplitude for {goal}; 0 where none was found"
-        peak = f"peak change of {name} in {self.area} at the calibrated amplitude"
+        units = model.observables[name]
+        goal = f"for a peak change of {name} in {self.area} of {self.target:g} {units}; 0 where none was found"
+        peak = f"peak change of {name} in {self.area}"
         return {
-            "calibrated_amplitude": Variable((), "Hz", amplitude, if_diverged=True),
-            "calibrated_peak": Variable((), model.observables[name], peak, if_diverged=True),
+            "calibrated_amplitude": Variable((), "Hz", "calibrated amplitude", if_diverged=True, comment=goal),
+            "calibrated_peak": Variable((), units, peak, if_diverged=True, comment="at the calibrated amplitude"),
         }
 
     def coordinates(
@@ -92,7 +90,7 @@ class CalibratedAmplitude(SolvedMeasure):
         return {"calibrated_amplitude": amplitude, "calibrated_peak": peak}
 
     def _scaled(self, trials: Trials) -> tuple[np.ndarray, np.ndarray]:
-        """Amplitudes and peaks, (point,), by homogeneity."""
+        """Return amplitudes and peaks, (point,), from one simulation by homogeneity."""
         tried = _first_guess(trials)
         peaks, highest, finite = trials.peaks(self._peak, tried, np.arange(len(tried)), _HIGHEST)
         peak = peaks[:, trials.connectome.index(self.area)]
@@ -102,7 +100,7 @@ class CalibratedAmplitude(SolvedMeasure):
         return np.where(found, scale * tried, 0.0), np.where(found, self.target, 0.0)
 
     def _bracketed(self, trials: Trials) -> tuple[np.ndarray, np.ndarray]:
-        """Amplitudes and peaks, (point,), by repeated simulation."""
+        """Return amplitudes and peaks, (point,), by repeated simulation."""
         search = _Search(_first_guess(trials), self.target, trials.precision)
         area = trials.connectome.index(self.area)
         if not trials.model.starts_at_rest(trials.values):
@@ -119,13 +117,13 @@ class CalibratedAmplitude(SolvedMeasure):
 
 
 def _first_guess(trials: Trials) -> np.ndarray:
-    """The study's own amplitudes, (point,), or 1 Hz where they are not positive."""
+    """Return the study's own amplitudes, (point,), or 1 Hz where they are not positive."""
     given = trials.points[AMPLITUDE]
     return np.where(given > 0, given, 1.0).astype(trials.precision).astype(np.float64)
 
 
 class _Search:
-    """A bracket (low, high) for every point: the peak is below the target at `low`, above or unbounded at `high`."""
+    """A bracket (low, high) per point: the peak is below the target at `low`, and above it or diverged at `high`."""
 
     def __init__(self, guess: np.ndarray, target: float, precision: str) -> None:
         self.target, self.precision = target, precision
@@ -133,17 +131,17 @@ class _Search:
         self.open = np.ones(guess.shape, bool)
         self.amplitude, self.peak = np.zeros(guess.shape), np.zeros(guess.shape)
         self.low, self.high = np.zeros(guess.shape), np.full(guess.shape, np.inf)
-        self.below = np.full(guess.shape, -target)  # peak - target at `low`: before any stimulus nothing changes
-        self.above = np.full(guess.shape, np.nan)  # peak - target at `high`, NaN if it is not bounded there
+        self.below = np.full(guess.shape, -target)  # peak - target at `low`: without stimulus nothing changes
+        self.above = np.full(guess.shape, np.nan)  # peak - target at `high`, NaN if it diverged there
         self.side = np.zeros(guess.shape, int)  # which end moved last: -1 or 1
 
     def start(self, peak: np.ndarray, bounded: np.ndarray) -> None:
-        """Take in the peaks without any stimulus, where they are not 0."""
+        """Record the peaks without stimulus, for models in which they are not 0."""
         self.below = peak - self.target
         self.open &= bounded & (self.below < 0)
 
     def learn(self, which: np.ndarray, peak: np.ndarray, bounded: np.ndarray) -> None:
-        """Take in the peaks (point,) of the points `which` at their guess, and make the next guess."""
+        """Record the peaks (point,) of the points `which` at their guess, and make the next guess."""
         off = peak - self.target
         met = bounded & (np.abs(off) <= _CLOSE[self.precision] * self.target)
         self.amplitude[which[met]], self.peak[which[met]] = self.guess[which[met]], peak[met]
@@ -153,7 +151,7 @@ class _Search:
 
     def _narrow(self, which: np.ndarray, off: np.ndarray, is_below: np.ndarray, bounded: np.ndarray) -> None:
         low, high = which[is_below], which[~is_below]
-        # Illinois: an end that stays where it is for the second time counts half.
+        # Illinois: the residual of an end that stays for the second time is halved.
         self.above[low] *= np.where(self.side[low] < 0, 0.5, 1.0)
         self.below[high] *= np.where(self.side[high] > 0, 0.5, 1.0)
         self.low[low], self.below[low], self.side[low] = self.guess[low], off[is_below], -1
@@ -162,7 +160,7 @@ class _Search:
 
     def _next(self, which: np.ndarray, peak: np.ndarray) -> None:
         low, high, below, above = (a[which] for a in (self.low, self.high, self.below, self.above))
-        # Far above the target a straight line says little; halving the exponent comes down faster.
+        # Far above the target, halving the exponent converges faster than a straight line.
         with np.errstate(divide="ignore", invalid="ignore"):
             further = low * np.clip(1.1 * self.target / np.where(peak > 0, peak, np.nan), 1.5, 16.0)
             further = np.where(np.isnan(further), low * 16.0, further)
@@ -170,7 +168,7 @@ class _Search:
             inside = (low * above - high * below) / (above - below)
         guess = np.where(np.isinf(high), further, np.where(above <= 10 * self.target, inside, nearer))
         guess = guess.astype(self.precision).astype(np.float64)
-        # A bracket without a number left inside: the peak jumps over the target.
+        # No number is left inside the bracket: the peak jumps over the target.
         stuck = (guess <= low) | (guess >= high)
         self.guess[which] = guess
         self.open[which[stuck | (guess < LEAST) | (guess > MOST)]] = False

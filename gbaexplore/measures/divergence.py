@@ -10,16 +10,16 @@ import jax.numpy as jnp
 from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
 from gbaexplore.models.base import Model
 
-_NEVER = 2**31 - 1  # a step's number that no run has
+_NEVER = 2**31 - 1  # larger than the number of any step
 
 
 @dataclass(frozen=True)
 class Divergence(StreamingMeasure):
-    """When a point diverged, and in which area first: its change from rest passed the study's ceiling, or overflowed.
+    """When and where a point diverged: when its change from rest first passed the study's ceiling or overflowed.
 
-    `diverged_at` is the time from the start of the run, `diverged_area` the area's position along `area` (the first of
-    several at the same step): `ds.area[int(one.diverged_area)]` is its name. Both are NaN where the observable stayed
-    within the ceiling in the window.
+    `diverged_at` is the time from the start of the run. `diverged_area` is the area's position along `area`, the
+    first if several diverged in the same step; its name is `ds.area[int(one.diverged_area)]`. Both are NaN where the
+    observable stayed within the ceiling during the window.
     """
 
     skips_rest: ClassVar[bool] = True
@@ -27,10 +27,11 @@ class Divergence(StreamingMeasure):
 
     def variables(self, model: Model) -> dict[str, Variable]:
         name, why = self.observable(model), "the point did not diverge"
-        when, where = f"time at which {name} passed the ceiling", f"position of the area in which {name} did so first"
+        when, where = f"when {name} first passed the ceiling", f"area in which {name} first passed the ceiling"
+        along = "position along the dimension area"
         return {
-            "diverged_at": Variable((), "s", when, missing=why, if_diverged=True),
-            "diverged_area": Variable((), "1", where, missing=why, if_diverged=True),
+            "diverged_at": Variable((), "s", "time of divergence", missing=why, if_diverged=True, comment=when),
+            "diverged_area": Variable((), "1", where, missing=why, if_diverged=True, comment=along),
         }
 
     def init(self, change: Any, run: Run) -> Any:
@@ -41,7 +42,7 @@ class Divergence(StreamingMeasure):
         return jnp.where(within, acc, jnp.minimum(acc, now.step))
 
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
-        # A point ends some steps after it has diverged: of what happens in these, nothing is kept.
+        # A point ends some steps after it has diverged; nothing of these steps counts.
         first, area = jnp.min(acc), jnp.argmin(acc).astype(rest.dtype)
         found = first < _NEVER
         return {

@@ -1,4 +1,4 @@
-"""The change of an observable at the end of a window."""
+"""The value of an observable at the end of a window."""
 
 from __future__ import annotations
 

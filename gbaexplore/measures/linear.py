@@ -1,4 +1,4 @@
-"""Measures of the linearised network, which simulate nothing."""
+"""Measures of the linearised network, which need no simulation."""
 
 from __future__ import annotations
 

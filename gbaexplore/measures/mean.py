@@ -1,4 +1,4 @@
-"""The mean change of an observable in a window."""
+"""The mean of an observable over a window."""
 
 from __future__ import annotations
 

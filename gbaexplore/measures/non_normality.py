@@ -14,11 +14,11 @@ from gbaexplore.models.non_normality import henrici_departure, numerical_absciss
 
 @dataclass(frozen=True)
 class NonNormality(LinearMeasure):
-    """How far the linearised network is from normal, and how much it amplifies at most before activity decays.
+    """Non-normality of the linearised network: how much it can amplify activity before the activity decays.
 
-    The variables are those of `analysis.numerical_abscissa`, `analysis.henrici_departure` and
-    `analysis.transient_gain`; `SpectralAbscissa` beside it says which networks are stable. The gain and its time are
-    NaN where the linear network is not, as it then grows without end. A point takes some hundred matrix exponentials.
+    The variables are defined by `analysis.numerical_abscissa`, `analysis.henrici_departure` and
+    `analysis.transient_gain`. The gain and its time are NaN where the linear network is unstable, since it then grows
+    without bound; `SpectralAbscissa` tells where. Each point takes some hundred matrix exponentials.
     """
 
     def variables(self, model: Model) -> dict[str, Variable]:

@@ -13,10 +13,9 @@ from gbaexplore.models.base import Model
 
 @dataclass(frozen=True)
 class Peak(StreamingMeasure):
-    """Largest change since the start of the window, and when it is reached, in each area.
+    """Largest change since the start of the window, and its time, in each area.
 
-    Where nothing rises, the time is 0. If the largest value stands for several samples, the time is that of
-    the last of them.
+    Where nothing rises, the time is 0. If several samples share the largest value, the time is that of the last.
     """
 
     skips_rest: ClassVar[bool] = True
@@ -46,5 +45,5 @@ class Peak(StreamingMeasure):
         return {"peak_rate": rise, "time_to_peak": jnp.where(rise > 0, (step - run.onset) * run.dt, 0.0)}
 
     def highest(self, acc: Any) -> Any:
-        """Return the largest change seen so far, (area,)."""
+        """Return the largest change so far, (area,)."""
         return acc[1]

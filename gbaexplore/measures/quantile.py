@@ -20,12 +20,12 @@ _MARKERS = 5
 
 @dataclass(frozen=True)
 class Quantile(StreamingMeasure):
-    """Quantiles of the samples of the window, in each area, estimated without keeping them.
+    """Quantiles of the samples of the window, in each area, estimated without storing the samples.
 
     The P2 algorithm (Jain & Chlamtac 1985, Communications of the ACM 28:1076-1085) moves five markers for each
-    quantile. It is approximate: good to a hundredth or two of the spread for smooth distributions and some thousand
-    independent samples. Samples that change slowly count for fewer: with fifty independent ones the median is off by
-    a twentieth of the spread, a tail by a fifth, which is about as much as the sample itself leaves open.
+    quantile. It is approximate: the error is one or two hundredths of the spread for smooth distributions and some
+    thousand independent samples. Samples that change slowly count as fewer: with fifty independent ones the error is
+    a twentieth of the spread in the median and a fifth in a tail, about the sampling error itself.
 
     Args:
         q: the quantiles, each between 0 and 1.
@@ -53,7 +53,7 @@ class Quantile(StreamingMeasure):
         return {f"quantile{self.suffix}": (np.array(self.q), {"units": "1", "long_name": "quantile"})}
 
     def init(self, change: Any, run: Run) -> Any:
-        """The markers' heights and positions: five arrays each, (quantile, area)."""
+        """Return the markers' heights and positions: five arrays each, (quantile, area)."""
         shape = (len(self.q), len(change))
         heights = [jnp.full(shape, jnp.inf, change.dtype)] * (_MARKERS - 1)
         positions = [jnp.full(shape, i, change.dtype) for i in range(_MARKERS)]
@@ -82,7 +82,7 @@ def checked_quantiles(given: Sequence[float], what: str) -> tuple[float, ...]:
     """Return quantiles as a tuple.
 
     Raises:
-        UserError: one is not between 0 and 1.
+        UserError: one is not between 0 and 1, or is given twice.
     """
     found = tuple(float(q) for q in given)
     if not all(0 < q < 1 for q in found) or len(set(found)) < len(found):
@@ -91,13 +91,13 @@ def checked_quantiles(given: Sequence[float], what: str) -> tuple[float, ...]:
 
 
 def _inserted(heights: list[Any], value: Any) -> list[Any]:
-    """A sorted list, infinite where it is not filled yet, with one value more."""
+    """Return a sorted list, infinite where not yet filled, with one more value."""
     first, *others = heights
     return [jnp.minimum(first, value), *(jnp.minimum(h, jnp.maximum(b, value)) for b, h in zip(heights, others))]
 
 
 def _adjust(heights: list[Any], positions: list[Any], wanted: Any, i: int) -> None:
-    """Move marker i by one place, if it is off by one or more: along a parabola, or a line if that leaves the order."""
+    """Move marker i by one place if it is off by one or more: along a parabola, or a line to keep the order."""
     low, here, high = heights[i - 1 : i + 2]
     before, at, after = positions[i - 1 : i + 2]
     up, down = (wanted - at >= 1) & (after - at > 1), (wanted - at <= -1) & (at - before > 1)

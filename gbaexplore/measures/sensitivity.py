@@ -1,4 +1,4 @@
-"""Sensitivities: how much a measure changes with a parameter, by forward-mode differentiation of the simulation."""
+"""Sensitivities: derivatives of a measure with respect to parameters, by differentiating the simulation."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ DIMENSION = "parameter"
 class Sensitivity(SolvedMeasure):
     """The derivative of a measure with respect to parameters, in each area: d(measure)/d(parameter).
 
-    The variables are those of the measure with a `d_` before their names (`d_peak_rate`) and a dimension
-    `parameter` more, whose labels are the parameters' names; `parameter_units` beside them says in which unit each
-    parameter is. Variables in seconds that the measure gets by counting steps, such as `time_to_peak`, are left out:
-    a step's number has no derivative.
+    The variables are those of the measure with the prefix `d_` (`d_peak_rate`) and an additional dimension
+    `parameter`, labelled with the parameters' names; the coordinate `parameter_units` gives their units. Variables
+    in seconds that the measure obtains by counting steps, such as `time_to_peak`, are left out: the number of a step
+    has no derivative.
 
-    It is the exact derivative of what is simulated, time steps and all, rounded as the study's precision says: beside
-    its state each point carries the state's derivatives (tangents) through the same loop. So it needs no step size,
-    and one simulation, whose cost grows with the number of parameters, for all of them.
+    It is the exact derivative of the simulated system, time steps included, to the study's precision: along with its
+    state, each point carries the state's derivatives (tangents) through the same loop. No step size is needed, and
+    one simulation gives the derivatives for all parameters, at a cost that grows with their number.
 
-    It is a *partial* derivative: everything else stays as it is, `derived` parameters too. Where the response has a
-    kink, it is the derivative towards larger values of the parameter, as far as the kink is written with jnp.maximum,
-    jnp.minimum or jnp.clip; elsewhere (jnp.where, relu) it is what JAX says. It is NaN at points that
-    have diverged, and where the slope is infinite: such a point's `status` is "undefined".
+    It is a *partial* derivative: everything else is held fixed, `derived` parameters too. At a kink of the response
+    it is the derivative towards larger values of the parameter, if the kink is written with jnp.maximum, jnp.minimum
+    or jnp.clip; for other functions (jnp.where, relu) JAX decides. It is NaN at points that have
+    diverged, and where the slope is infinite: the `status` of such a point is "undefined".
 
     Args:
-        measure: a `Peak`, `Mean`, `Final`, `Trace` or streaming measure of one's own.
-        parameters: names of parameters of the model, "amplitude" (the stimulus') among them.
+        measure: a `Peak`, `Mean`, `Final`, `Trace` or your own streaming measure.
+        parameters: names of parameters of the model; "amplitude" is the stimulus'.
 
     Raises:
-        UserError: a measure that is not streamed or only counts steps; no parameter, an unknown one or one twice; a
-            parameter that can't grow (a threshold that lies at the steady state). All when the study is made. During
-            the run: a model that JAX can't differentiate.
+        UserError: a measure that is not streaming or only counts steps; no parameter, an unknown or repeated one; a
+            parameter that can't grow (a threshold at the steady state). All of these when the study is made; during
+            the run, a model that JAX can't differentiate.
     """
 
     measure: StreamingMeasure
@@ -56,9 +56,7 @@ class Sensitivity(SolvedMeasure):
     def __post_init__(self) -> None:
         if not isinstance(self.measure, StreamingMeasure):
             what = type(self.measure).__name__ if isinstance(self.measure, Measure) else repr(self.measure)
-            raise UserError(
-                f"Sensitivity({what}, ...): expected a measure that is folded into the simulation, such as Peak()"
-            )
+            raise UserError(f"Sensitivity({what}, ...): expected a streaming measure, such as Peak()")
         names = self.parameters
         if isinstance(names, str) or not names or len(set(names)) < len(names):
             raise UserError(
@@ -69,12 +67,12 @@ class Sensitivity(SolvedMeasure):
 
     @property
     def of(self) -> str | None:
-        """The observable that is measured, the model's first if None."""
+        """The measured observable; the model's first if None."""
         return self.measure.of
 
     @property
     def dimension(self) -> str:
-        """The name of the dimension along which the parameters are."""
+        """The name of the parameters' dimension."""
         return DIMENSION + self.suffix
 
     def variables(self, model: Model) -> dict[str, Variable]:
@@ -89,13 +87,13 @@ class Sensitivity(SolvedMeasure):
         }
         if not found:
             raise UserError(
-                f"Sensitivity({type(self.measure).__name__}()): all that it makes are times, counted in steps, which "
-                "have no derivative; expected a measure of something else"
+                f"Sensitivity({type(self.measure).__name__}()): it makes only times, counted in steps, which have "
+                "no derivative; expected another measure"
             )
         return found
 
     def _differentiated(self, model: Model) -> dict[str, str]:
-        """Return which variable of the measure each of our own is the derivative of."""
+        """Return {name of a derivative: variable of the measure}."""
         observed = model.observables[self.measure.observable(model)]
         return {
             f"d_{name}{self.measure.suffix}": name
@@ -119,7 +117,7 @@ class Sensitivity(SolvedMeasure):
     def check(self, model: Model, values: Mapping[str, np.ndarray]) -> None:
         if model.delayed is not None:
             raise UserError(
-                f"Sensitivity can't follow what travels with a delay in {type(model).__name__}; expected a model "
+                f"Sensitivity can't differentiate through the delays of {type(model).__name__}; expected a model "
                 "without delays, or differences between points of a grid"
             )
         for name in self.parameters:
@@ -143,7 +141,7 @@ class Sensitivity(SolvedMeasure):
         return [tangent.plan(measure, tangent.points, measure.steps(trials.dt, trials.n_steps)[1], trials.ceiling)]
 
     def _tangent(self, trials: Trials) -> tuple[_TangentMeasure, Trials]:
-        """Return the measure and the points whose model and values carry derivatives."""
+        """Return the measure and the points with derivatives."""
         measure = _TangentMeasure(sensitivity=self, kept=tuple(self._differentiated(trials.model).items()))
         model = TangentModel(trials.model, self.parameters)
         return measure, dataclasses.replace(trials, model=model, points=model.points(trials.points))
@@ -159,7 +157,9 @@ class _TangentMeasure(StreamingMeasure):
     """A measure whose accumulator carries its derivatives."""
 
     sensitivity: Sensitivity = dataclasses.field(kw_only=True)
-    kept: tuple[tuple[str, str], ...] = dataclasses.field(kw_only=True)  # our names of variables, and the measure's
+    kept: tuple[tuple[str, str], ...] = dataclasses.field(
+        kw_only=True
+    )  # (name of a derivative, variable of the measure)
 
     def __post_init__(self) -> None:
         for trait in ("skips_rest", "ends_early", "places_samples"):
@@ -190,7 +190,7 @@ class _TangentMeasure(StreamingMeasure):
         for name, columns in found.items():
             if any(column is None for column in columns):
                 raise UserError(
-                    f"{name}: {type(self.base).__name__} makes whole numbers of it, which have no derivative; expected "
+                    f"{name}: {type(self.base).__name__} makes it of whole numbers, which have no derivative; expected "
                     "a variable of real numbers"
                 )
         return {name: jnp.stack(columns, axis=-1) for name, columns in found.items()}

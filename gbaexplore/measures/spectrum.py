@@ -22,10 +22,9 @@ _LONGEST_SEGMENT = 2**16  # steps: products of two step numbers must fit into 32
 class Spectrum(StreamingMeasure):
     """Power spectral density at chosen frequencies, in each area, one-sided.
 
-    The window is cut into segments that do not overlap; each has its mean removed, is tapered by Hann's window and
-    transformed, and the powers are averaged (Welch 1967, IEEE Trans. Audio Electroacoust. 15:70-73). These are the
-    numbers of `scipy.signal.welch(..., noverlap=0)`. What is left of the window after the last whole segment is not
-    looked at.
+    The window is cut into segments that do not overlap. Each has its mean removed, is tapered with Hann's window and
+    transformed; then the powers are averaged (Welch 1967, IEEE Trans. Audio Electroacoust. 15:70-73). The result is
+    that of `scipy.signal.welch(..., noverlap=0)`. Samples after the last whole segment are ignored.
 
     Args:
         frequencies: in Hz, multiples of 1 / segment.
@@ -56,7 +55,7 @@ class Spectrum(StreamingMeasure):
         return {f"frequency{self.suffix}": (np.array(self.frequencies), {"units": "Hz", "long_name": "frequency"})}
 
     def _length(self, dt: float, samples: int) -> int:
-        """Number of samples of a segment."""
+        """Return the number of samples of a segment."""
         length = samples if self.segment is None else whole_steps(self.segment, dt, "the segment of Spectrum")
         if not 2 <= length <= min(samples, _LONGEST_SEGMENT):
             raise UserError(
@@ -66,7 +65,7 @@ class Spectrum(StreamingMeasure):
         return length
 
     def _cycles(self, length: int, dt: float) -> np.ndarray:
-        """How many cycles of each frequency a segment has, (frequency,)."""
+        """Return the number of cycles of each frequency in a segment, (frequency,)."""
         exact = np.array(self.frequencies) * length * dt
         cycles = np.round(exact).astype(int)
         for frequency, wrong in zip(self.frequencies, (np.abs(exact - cycles) > 1e-6) | (cycles < 0)):
@@ -78,7 +77,7 @@ class Spectrum(StreamingMeasure):
         return cycles
 
     def init(self, change: Any, run: Run) -> Any:
-        """Cosine and sine sums (frequency, area), sum and first sample (area,) of the segment, and powers before it."""
+        """Return a segment's cosine and sine sums (frequency, area), sum and first sample (area,), and all powers."""
         zero = jnp.zeros((len(self.frequencies), len(change)), change.dtype)
         return self._added((zero, zero, jnp.zeros_like(change), zero, change), change, jnp.asarray(0), run)
 
@@ -92,14 +91,14 @@ class Spectrum(StreamingMeasure):
         turn = 2 * np.pi * np.arange(length) / length
         at = (sample % length).astype(jnp.uint32)
         phase = (at * jnp.asarray(cycles, jnp.uint32)) % jnp.uint32(length)
-        # A segment's mean is taken off, so any constant may be: without a large one float32 keeps small fluctuations.
+        # A segment's mean is removed, so any constant may be: without a large one float32 keeps small fluctuations.
         first = jnp.where(at == 0, change, first)
         change = change - first
         tapered = jnp.asarray(taper, change.dtype)[at] * change
         cosine = cosine + jnp.asarray(np.cos(turn), change.dtype)[phase][:, None] * tapered
         sine = sine + jnp.asarray(np.sin(turn), change.dtype)[phase][:, None] * tapered
         total = total + change
-        # Taking the mean off a segment takes off its mean times the transform of the taper.
+        # Removing a segment's mean removes the mean times the transform of the taper.
         of_taper = np.exp(1j * np.outer(cycles, turn)) @ taper / length
         real, imaginary = (jnp.asarray(part, change.dtype)[:, None] * total for part in (of_taper.real, of_taper.imag))
         ends = at == length - 1

@@ -6,9 +6,9 @@ from typing import Any
 
 
 def plus(total: Any, lost: Any, term: Any) -> tuple[Any, Any]:
-    """Return a sum with one more term, and what rounding has added to it: Kahan's compensated sum.
+    """Return a sum with one more term, and its rounding error so far: Kahan's compensated sum.
 
-    `total - lost` is the sum without the rounding; both start at 0.
+    `total - lost` is the sum without rounding errors; both start at 0.
     """
     term = term - lost
     larger = total + term

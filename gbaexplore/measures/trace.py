@@ -22,8 +22,8 @@ _MOST_EVERY = 2**31 - 1  # the engine counts in 32 bits
 class Trace(StreamingMeasure):
     """Time course: the change from rest at every n-th sample of the window, in some areas (all if None).
 
-    It is the change that is stored, because 1e-6 Hz on top of 10 Hz does not fit into a float32. Memory and
-    disk grow with the number of samples kept.
+    The change is stored, not the rate, because float32 can't resolve 1e-6 Hz on top of 10 Hz. Memory and disk grow
+    with the number of samples kept.
     """
 
     every: int = 1
@@ -66,7 +66,7 @@ class Trace(StreamingMeasure):
         return -(-run.samples // self.every)
 
     def init(self, change: Any, run: Run) -> Any:
-        # One row more than there are samples to keep: what is not kept is written there.
+        # One row more than there are samples to keep: all other samples are written there.
         count = len(run.areas if self.areas is None else self.areas)
         return jnp.zeros((self._rows(run) + 1, count), change.dtype)
 

@@ -16,7 +16,7 @@ from gbaexplore.models.base import Model
 class Variance(StreamingMeasure):
     """Variance over the window about the window's own mean, in each area (Welford 1962, Technometrics 4:419-420).
 
-    A window that is not much longer than the slowest fluctuation underestimates the stationary variance.
+    A window not much longer than the slowest fluctuation underestimates the stationary variance.
     """
 
     skips_rest: ClassVar[bool] = True
@@ -30,10 +30,10 @@ class Variance(StreamingMeasure):
         return change, zero, zero, zero
 
     def update(self, acc: Any, change: Any, now: Now, run: Run) -> Any:
-        # Samples at rest that were skipped before the first one would have left mean and sum at 0.
+        # Skipped samples at rest would have left mean and sum at 0.
         mean, mean_lost, total, lost = acc
         off = (change - mean) + mean_lost
-        # After many samples, a step of the mean is less than float32 has room for on top of it: 1e-6 of 100 Hz.
+        # After many samples, the change of the mean is too small for float32 to add to it: 1e-6 of 100 Hz.
         mean, mean_lost = plus(mean, mean_lost, off / (now.sample + 1).astype(change.dtype))
         return mean, mean_lost, *plus(total, lost, off * ((change - mean) + mean_lost))
 

@@ -137,7 +137,7 @@ def test_a_measure_of_ones_own(make_study, run_all, course):
     ("measure", "message"),
     [
         (lambda: Peak(window=(4.0, 11.0)), r"window of Peak is 4 to 11 s, the run 0 to 10 s"),
-        (lambda: Peak(window=(3.0, 3.0)), "a window of some length"),
+        (lambda: Peak(window=(3.0, 3.0)), "a window inside the run, not empty"),
         (lambda: Mean(window=(1.00005, 3.0)), "expected a whole number of steps"),
         (lambda: Peak(of="e"), r'Peak\(of="e"\): no such observable in ThresholdLinear; did you mean "E"'),
         (lambda: Trace(every=0), "every of Trace = 0; expected a whole number of at least 1"),

@@ -380,7 +380,7 @@ class Root(Leaky):
     ("make", "message"),
     [
         (lambda: Sensitivity(SpectralAbscissa(), ("muEE",)), r"Sensitivity\(SpectralAbscissa, .*such as Peak\(\)"),
-        (lambda: Sensitivity(3, ("muEE",)), r"Sensitivity\(3, .*expected a measure that is folded"),
+        (lambda: Sensitivity(3, ("muEE",)), r"Sensitivity\(3, .*expected a streaming measure"),
         (lambda: Sensitivity(PEAK, "muEE"), "parameters='muEE'.*expected names of parameters, each once"),
         (lambda: Sensitivity(PEAK, ()), "expected names of parameters"),
         (lambda: Sensitivity(PEAK, ("muEE", "muEE")), "each once"),
@@ -398,7 +398,7 @@ def test_what_has_no_derivative(make_study, make, message):
 
 
 def test_what_travels_can_not_be_followed(make_study):
-    with pytest.raises(UserError, match="can't follow what travels with a delay in DelayedThresholdLinear"):
+    with pytest.raises(UserError, match="can't differentiate through the delays of DelayedThresholdLinear"):
         make_study(model=DelayedThresholdLinear(), measures=[Sensitivity(PEAK, ("muEE",))])
 
 
@@ -408,9 +408,9 @@ def test_measures_without_a_derivative(macaque, run_all):
         def variables(self, model):
             return {"late": Variable(("area",), "s", "last time")}
 
-    with pytest.raises(UserError, match=r"Sensitivity\(Times\(\)\): all that it makes are times"):
+    with pytest.raises(UserError, match=r"Sensitivity\(Times\(\)\): it makes only times"):
         study_of(Leaky(), macaque, [Times()])
-    with pytest.raises(UserError, match="d_count: Squares makes whole numbers of it, which have no derivative"):
+    with pytest.raises(UserError, match="d_count: Squares makes it of whole numbers, which have no derivative"):
         run_all(study_of(Leaky(), macaque, [Squares(counted=True)]))
 
 
