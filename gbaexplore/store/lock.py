@@ -19,7 +19,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import STATUS
@@ -77,7 +77,7 @@ def _file(place: Path, path: Path) -> Iterator[None]:
                     "--store on another one"
                 ) from None
             # The previous holder may have removed it after we opened it and before we locked it.
-            if exists(place) and os.path.samestat(place.stat(), os.fstat(file.fileno())):
+            if _at(place, file):
                 file.truncate(0)
                 file.write(_me())
                 file.flush()
@@ -85,8 +85,13 @@ def _file(place: Path, path: Path) -> Iterator[None]:
                     yield
                 finally:
                     with contextlib.suppress(OSError):
-                        place.unlink()
+                        if _at(place, file):  # else somebody has removed it, and it is another run's by now
+                            place.unlink()
                 return
+
+
+def _at(place: Path, file: IO[str]) -> bool:
+    return exists(place) and os.path.samestat(place.stat(), os.fstat(file.fileno()))
 
 
 @contextlib.contextmanager

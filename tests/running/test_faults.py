@@ -403,6 +403,24 @@ def test_a_worker_process_is_killed(studies, whole, launch, tmp_path, hold):
     assert_same(tmp_path / "grid.zarr", whole("grid"))
 
 
+def test_a_worker_process_falls_asleep(studies, whole, launch, tmp_path, hold):
+    """For longer than dask waits for a worker's sign of life: its blocks are others' then, and its own do no harm."""
+    ttl = dict(DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="2 s")
+    process = launch("run", studies / "grid.py", "--store", tmp_path, "--workers", "2", HOLD=hold, **ttl)
+    under_way(process, tmp_path / "grid.zarr")
+    sleeper, _ = workers(process)
+    sleeper.suspend()
+    time.sleep(6)
+    hold.unlink()
+    time.sleep(6)
+    with contextlib.suppress(psutil.NoSuchProcess):  # dask may have ended it
+        sleeper.resume()
+    code, lines = ended(process)
+    assert code == 0, lines
+    assert "Traceback" not in "".join(lines)
+    assert_same(tmp_path / "grid.zarr", whole("grid"))
+
+
 def test_a_worker_process_is_killed_while_it_starts(studies, launch, tmp_path):
     """As by a machine that has no memory left: the run does without it, or says so."""
     process = launch("run", studies / "grid.py", "--store", tmp_path, "--workers", "2")

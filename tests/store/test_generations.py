@@ -30,7 +30,8 @@ LONG_S = 600.0  # nothing here takes as long, unless it hangs; however busy the 
 SHORT = dict(measures=[Peak(window=(1.75, 2.3))])
 REPLACED = r"small\.zarr has been replaced since the run was started, or removed; expected the store as it was"
 
-# As long as there is the file that the environment names, it is in its block, and says so by another file.
+# As long as there is the file that the environment names, and a store beside it, it is in its block, and says so by
+# another file.
 HELD = """
 import os
 import time
@@ -41,8 +42,9 @@ from gbaexplore import Pulse, SpectralAbscissa, Study, ThresholdLinear, load_con
 
 class Held(SpectralAbscissa):
     def compute(self, model, points, connectome):
-        while Path(os.environ.get("HOLD", "")).is_file():
-            Path(os.environ["HOLD"] + "ing").touch()
+        hold = Path(os.environ.get("HOLD", ""))
+        while hold.is_file() and hold.with_name("store").is_dir():
+            Path(f"{hold}ing").touch()
             time.sleep(0.02)
         return {"spectral_abscissa": np.array([p.muEE for p in points])}
 
@@ -456,3 +458,60 @@ def test_whoever_comes_first_no_value_is_at_another_point(make_study, tmp_path):
     assert all(finding.harmless for finding in integrity.check(path))
     written, refused = np.array(counts, int).sum(axis=0)
     assert min(written, refused, carried, removed) > 0, "else it was no test"
+
+
+# 6. A run that is asleep, as on a laptop that is closed.
+
+
+@contextlib.contextmanager
+def asleep(file, path, hold, *args):
+    """A run that has begun its block, and is stopped; at the end it goes on."""
+    hold.touch()
+    command = [COMMAND, "run", file, "--store", path.parent, *args]
+    pipes = dict(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(command, env={**os.environ, "HOLD": str(hold)}, **pipes)
+    try:
+        wait_for(hold.with_name("holding").exists, "a block")
+        os.killpg(process.pid, signal.SIGSTOP)
+        yield process
+        hold.unlink()
+        os.killpg(process.pid, signal.SIGCONT)
+        process.said = process.communicate(timeout=LONG_S)[1]
+    finally:
+        os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
+        process.communicate()
+
+
+@pytest.mark.parametrize("args", [(), ("--workers", "1")])
+def test_a_run_that_is_asleep_keeps_others_out(tmp_path, args):
+    file, path = tmp_path / "held.py", tmp_path / "store" / "small.zarr"
+    file.write_text(HELD)
+    with asleep(file, path, tmp_path / "hold", *args) as process:
+        with pytest.raises(UserError, match=rf"is being written by process {process.pid} on .*; wait for it, or stop"):
+            runner.execute(load_study(file), path.parent)
+    assert process.returncode == 0, process.said
+    assert os.listdir(path.parent) == ["small.zarr"]
+    assert_true_to(load_study(file), path, tmp_path)
+
+
+def test_a_run_that_is_asleep_and_has_lost_its_lock(tmp_path, monkeypatch):
+    """Somebody has removed it, and runs the study with another grid: nothing of the first lands there."""
+    file, path, lock = tmp_path / "held.py", tmp_path / "store" / "small.zarr", tmp_path / "store" / ".small.zarr.lock"
+    file.write_text(HELD)
+    (tmp_path / "other.py").write_text(OTHER_GRID)
+    with asleep(file, path, tmp_path / "hold") as process:
+        lock.unlink()
+        other = load_study(tmp_path / "other.py")
+        assert runner.execute(other, path.parent, shrink=True).computed == 8
+        after = contents(path)
+        stopped = making.locked(path)
+        stopped.__enter__()
+    try:
+        assert process.returncode == 2
+        assert "has been replaced since the run was started" in process.said
+        assert contents(path) == after
+        assert lock.exists(), "it is another run's now"
+        assert_true_to(other, path, tmp_path)
+    finally:
+        stopped.__exit__(None, None, None)
+    assert os.listdir(path.parent) == ["small.zarr"]
