@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from gbaexplore.basics import streams
-from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.errors import UserError, printable
 from gbaexplore.basics.places import local, names_store, place
 from gbaexplore.basics.streams import say
 from gbaexplore.running.interrupts import watch
@@ -32,7 +32,7 @@ for, 130 interrupted
 
 _MOST_WORKERS = 1024
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -71,7 +71,7 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="gbaexplore",
         description="Explore what a brain-circuit model does over its whole parameter space.",
         epilog=_EXAMPLES,
@@ -82,6 +82,13 @@ def _parser() -> argparse.ArgumentParser:
     for add in _COMMANDS:
         add(commands)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """What it says of arguments is `printable`: the names of files may be among them."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
 
 
 class _Version(argparse.Action):
@@ -167,10 +174,10 @@ def _run(args: argparse.Namespace) -> int:
             raise UserError("--dry-run times blocks on this machine; expected no --scheduler with it")
         from gbaexplore.running.forecast import forecast
 
-        say(forecast(study, store, args.workers, args.shrink))
+        say(*str(forecast(study, store, args.workers, args.shrink)).split("\n"))
         return 0
     report = runner.execute(study, store, args.workers, args.scheduler, progress=Progress, shrink=args.shrink)
-    say(report)
+    say(*str(report).split("\n"))
     return 0 if report.complete else 1
 
 
@@ -184,7 +191,8 @@ def _add_info(commands: Commands) -> None:
 def _info(args: argparse.Namespace) -> int:
     from gbaexplore.store import info
 
-    say(info.as_json(place(args.store)) if args.json else info.describe(place(args.store)))
+    page = info.as_json(place(args.store)) if args.json else info.describe(place(args.store))
+    say(*page.split("\n"))
     return 0
 
 
@@ -357,7 +365,8 @@ def _verify(args: argparse.Namespace) -> int:
     from gbaexplore import verification
 
     rows = verification.verify()
-    say(verification.markdown(rows) if args.markdown else verification.table(rows))
+    table = verification.markdown(rows) if args.markdown else verification.table(rows)
+    say(*table.split("\n"))
     return 0 if all(row.passed for row in rows) else 1
 
 

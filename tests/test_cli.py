@@ -230,8 +230,8 @@ def test_streams_that_are_full_closed_or_have_few_letters(tmp_path, shell, code,
 
 
 def test_a_label_can_not_act_on_the_terminal(capsys):
-    streams.say("a\x1b[2J\u202eb\nc")
-    assert capsys.readouterr().out == "a\\x1b[2J\\u202eb\nc\n"
+    streams.say("a\x1b[2J\u202eb\nc", "d")
+    assert capsys.readouterr().out == "a\\x1b[2J\\u202eb\\nc\nd\n"
 
 
 def test_an_empty_grid_is_one_point(folder):

@@ -31,13 +31,13 @@ def prepare() -> None:
 
 
 def say(*lines: object) -> None:
-    """Print lines to standard output, made `printable` because they contain labels from stores.
+    """Print each value as one line to standard output, made `printable` because it may contain labels from stores.
 
     Raises:
         NobodyReads: its reader is gone.
         UserError: it can't be written to.
     """
-    flush("".join(f"{printable(line)}\n" for text in lines for line in str(text).split("\n")))
+    flush("".join(f"{printable(line)}\n" for line in lines))
 
 
 def flush(text: str = "") -> None:

@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from gbaexplore.basics.errors import printable
 from gbaexplore.running import runner
 from gbaexplore.store import stores
 from gbaexplore.store.regrid import Extension
@@ -45,7 +46,7 @@ class Forecast:
                 f"peak memory  about {_bytes(self.memory_bytes)}",
                 f"time         about {self.seconds:.1f} s, from {self.probes} timed blocks",
             ]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def forecast(study: Study, store: Path, workers: int | None = None, shrink: bool = False) -> Forecast:

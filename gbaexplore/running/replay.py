@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, listing, unknown
+from gbaexplore.basics.errors import UserError, listing, text_of, unknown
 from gbaexplore.basics.names import canonical
 from gbaexplore.basics.places import place
-from gbaexplore.basics.points import SEED
+from gbaexplore.basics.points import AMPLITUDE, SEED
 from gbaexplore.basics.time import whole_steps
 from gbaexplore.engine import programs
 from gbaexplore.engine.plan import make_plan
 from gbaexplore.identity.revisions import EARLIER
 from gbaexplore.models.base import Model
+from gbaexplore.models.checks import parameter_values
 from gbaexplore.models.delayed import DelayedThresholdLinear
 from gbaexplore.models.local_circuit import LocalCircuit
 from gbaexplore.models.threshold_linear import ThresholdLinear
@@ -175,6 +176,26 @@ class Replay:
         values |= {parameter: self.ds[parameter].values.ravel() for parameter in _listed(recipe)}
         values |= {parameter: self.ds[parameter].values.ravel() for parameter in variant["derived"]}
         values.pop(SEED, None)
+        if values.keys() != {*parameter_values(model), AMPLITUDE} or not self._same_program(
+            model, connectome, stimulus, values, variant
+        ):
+            raise UserError(
+                f"{self.path} was made with another program of {type(model).__name__} than this gbaexplore and JAX "
+                "make; `gbaexplore check STORE --against STUDY.py` tells whether the numbers are the same"
+            )
+
+    def _same_program(
+        self,
+        model: Model,
+        connectome: Connectome,
+        stimulus: AbstractStimulus,
+        values: dict[str, np.ndarray],
+        variant: dict[str, Any],
+    ) -> bool:
+        recipe = self.recipe
+        if "format" not in recipe:
+            kind = variant["model"]["kind"]
+            return recipe["code"].get(kind) in EARLIER.get(kind, ())
         n_steps = whole_steps(recipe["duration_s"], recipe["dt_s"], "duration")
         plan = make_plan(
             model=model,
@@ -188,16 +209,7 @@ class Replay:
             ceiling=recipe["ceiling"],
             precision=recipe["precision"],
         )
-        if "format" in recipe:
-            same = programs.program(plan.batch)["model"] == variant["made"]["code"]["model"]
-        else:
-            kind = variant["model"]["kind"]
-            same = recipe["code"][kind] in EARLIER.get(kind, ())
-        if not same:
-            raise UserError(
-                f"{self.path} was made with another program of {type(model).__name__} than this gbaexplore and JAX "
-                "make; `gbaexplore check STORE --against STUDY.py` tells whether the numbers are the same"
-            )
+        return programs.program(plan.batch)["model"] == variant["made"]["code"].get("model")
 
     def _model(self, made: dict[str, Any]) -> Model:
         options = dict(made)
@@ -207,7 +219,13 @@ class Replay:
                 f"{self.path} was made with a model of its study's own ({kind}), and a store holds no code; give the "
                 "study: gbaexplore explore STORE --study STUDY.py, or study=load_study(...)"
             )
-        return _SHIPPED[kind](**options)
+        try:
+            return _SHIPPED[kind](**options)
+        except TypeError as error:
+            raise UserError(
+                f"{self.path} was made with another {kind} than this gbaexplore's ({text_of(error, 100)}); expected "
+                "options that it knows: use the version that `gbaexplore info` names"
+            ) from None
 
 
 def _listed(recipe: dict[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, one_line, redacted
+from gbaexplore.basics.errors import UserError, one_line, printable, redacted
 from gbaexplore.basics.names import FAILED, PENDING, STATUS_MEANINGS
 from gbaexplore.basics.places import check_writable, names_store, place, writing
 from gbaexplore.running.cluster import client_of
@@ -72,13 +72,13 @@ class Report:
             rate = self.computed / self.seconds
             lines.append(f"{self.computed:,} computed in {self.seconds:.1f} s ({rate:,.0f} points/s)")
         lines += [f"failed: {error}" for error in dict.fromkeys(self.errors)]
-        again = "run the same command again to retry the failed points; then\n        " if failed else ""
-        lines += [
-            f"result: {self.path}",
-            f"next:   {again}gbaexplore info {shlex.quote(str(self.path))}",
-            f"        or, in Python: gbaexplore.open_study({str(self.path)!r})",
+        steps = ["run the same command again to retry the failed points; then"] if failed else []
+        steps += [
+            f"gbaexplore info {shlex.quote(str(self.path))}",
+            f"or, in Python: gbaexplore.open_study({str(self.path)!r})",
         ]
-        return "\n".join(lines)
+        lines += [f"result: {self.path}", f"next:   {steps[0]}", *(f"        {step}" for step in steps[1:])]
+        return "\n".join(map(printable, lines))
 
 
 def run(

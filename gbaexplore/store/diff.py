@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gbaexplore.basics.errors import printable
 from gbaexplore.basics.names import STATUS, STATUS_MEANINGS, canonical
 from gbaexplore.store import stores
 from gbaexplore.store.recipe import differing, short, tables_of
@@ -43,7 +44,7 @@ def diff(a: Path, b: Path) -> list[str]:
             found.append(f"values  {name}: along {' and along '.join(along)}")
         else:
             found += _values(one[name], other[name].transpose(*one[name].dims))
-    return found
+    return list(map(printable, found))
 
 
 def _named(ds: xr.Dataset) -> xr.Dataset:

@@ -56,7 +56,8 @@ def history(path: Path) -> list[dict[str, Any]]:
     with contextlib.suppress(OSError):
         for line in own_file(path, _FILE).read_text(errors="replace").splitlines():
             with contextlib.suppress(ValueError, RecursionError):
-                if isinstance(event := json.loads(line), dict):
+                event = json.loads(line)
+                if isinstance(event, dict) and isinstance(event.get("event"), str):
                     found.append(event)
     return found
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gbaexplore.basics.errors import printable
 from gbaexplore.basics.names import STATUS, STATUS_MEANINGS, unit
 from gbaexplore.store import stores
 from gbaexplore.store.history import history
@@ -44,8 +45,8 @@ def describe(path: Path) -> str:
     lines += [f"settings    {', '.join(f'{key} {recipe[key]}' for key in settings)}"]
     software = json.loads(attrs.get("software", "{}"))
     lines += [f"made        {attrs.get('created', 'at an unknown time')} with {_pairs(software)}"]
-    lines += [f"revisions   {_pairs(recipe.get('revisions') or recipe['code'])}", "history", *_history(history(path))]
-    return "\n".join(lines)
+    lines += [f"revisions   {_pairs(recipe.get('revisions', recipe.get('code')))}", "history", *_history(history(path))]
+    return "\n".join(map(printable, lines))  # each, so that a name of two lines is one
 
 
 def as_json(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gbaexplore.basics.errors import text_of
+from gbaexplore.basics.errors import printable, text_of
 from gbaexplore.basics.names import MISSING, OK, PENDING, STATUS
 from gbaexplore.basics.places import for_zarr
 from gbaexplore.store import lock, making, stores
@@ -30,7 +30,7 @@ class Finding:
 
     def __str__(self) -> str:
         where = f" ({self.where})" if self.where else ""
-        return f"{'left over' if self.harmless else 'damaged'}: {self.file}: {self.what}{where}"
+        return printable(f"{'left over' if self.harmless else 'damaged'}: {self.file}: {self.what}{where}")
 
 
 def check(path: Path) -> list[Finding]:

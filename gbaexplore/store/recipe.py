@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,65 @@ RECIPE = "gbaexplore_recipe"
 def variant_name(labels: Mapping[str, str]) -> str:
     """Return a recipe's name for the combination of these labels."""
     return " ".join(f"{axis}={label}" for axis, label in labels.items()) or "all"
+
+
+_FORM: Recipe = {
+    **{"name": str, "dt_s": float, "duration_s": float, "ceiling": float, "precision": str},
+    "axes": {},
+    "order": {"axes": [str], ...: [str]},
+    "variants": {
+        ...: {
+            "model": {"kind": str},
+            "connectome": {"name": str, "sha256": str},
+            "stimulus": {"kind": str},
+            "parameters": {...: float},
+            "derived": {...: {"along": [str]}},
+        }
+    },
+    "measures": [{"kind": str}],
+}
+"""What a recipe has of every version: keys (`...` is any), and the types of their values."""
+_FORM_NOW: Recipe = {
+    "revisions": {...: int},
+    "variants": {...: {"stimulus": {"sha256": str}, "made": {"code": {}, "asked": list, "neutral": [str]}}},
+}
+_FORM_EARLIER: Recipe = {"code": {...: str}}
+
+
+def is_recipe(found: Any) -> bool:
+    """Return whether JSON data, in a store of any origin, has the form of a recipe."""
+    return (
+        _fits(found, _FORM)
+        and found.get("format", FORMAT) == FORMAT
+        and _fits(found, _FORM_NOW if "format" in found else _FORM_EARLIER)
+        and sorted(found["order"]["axes"]) == sorted(found["axes"])
+        and all(_is_axis(values, found["order"].get(name)) for name, values in found["axes"].items())
+        and all(variant_name(labels) in found["variants"] for labels in _combinations(found["order"]))
+    )
+
+
+def _combinations(order: dict[str, list[str]]) -> Iterator[dict[str, str]]:
+    labelled = [name for name in order["axes"] if name in order]
+    for labels in itertools.product(*(order[name] for name in labelled)):
+        yield dict(zip(labelled, labels))
+
+
+def _is_axis(values: Any, order: list[str] | None) -> bool:
+    if order is not None:
+        return isinstance(values, dict) and sorted(values) == sorted(order)
+    return _fits(values, [float] if isinstance(values, list) else {"columns": {}})
+
+
+def _fits(found: Any, form: Any) -> bool:
+    if isinstance(form, list):
+        return isinstance(found, list) and all(_fits(value, form[0]) for value in found)
+    if isinstance(form, dict):
+        others = {key: form[...] for key in found if key not in form} if isinstance(found, dict) and ... in form else {}
+        wanted = {key: part for key, part in form.items() if key is not ...} | others
+        return isinstance(found, dict) and all(key in found and _fits(found[key], wanted[key]) for key in wanted)
+    if form in (float, int):
+        return isinstance(found, (int, float) if form is float else int) and not isinstance(found, bool)
+    return isinstance(found, form)
 
 
 def identity(recipe: Recipe) -> Recipe:

@@ -25,7 +25,7 @@ from gbaexplore.basics.places import for_zarr, place, remote
 from gbaexplore.store import earlier, lock
 from gbaexplore.store.making import CHECKSUMS, made
 from gbaexplore.store.own import own_file, own_text
-from gbaexplore.store.recipe import RECIPE, course_hash, explained, upgraded
+from gbaexplore.store.recipe import RECIPE, course_hash, explained, is_recipe, upgraded
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,12 +41,22 @@ def input_name(kind: str, identity: Any) -> str:
 
 
 def read_input(path: Path, kind: str, label: str) -> xr.Dataset:
-    """Return the connectome (kind "connectomes") or stimulus ("stimuli") that a variant of a store was made with."""
+    """Return the connectome (kind "connectomes") or stimulus ("stimuli") that a variant of a store was made with.
+
+    Raises:
+        UserError: it is not there, or damaged.
+    """
     import xarray as xr
 
     made = json.loads(attributes(path)[RECIPE])["variants"][label]
     group = input_name(kind, made[_INPUTS[kind]])
-    return xr.open_zarr(for_zarr(path), group=group, consolidated=False, chunks=None).load()
+    try:
+        return xr.open_zarr(for_zarr(path), group=group, consolidated=False, chunks=None).load()
+    except Exception as error:  # of zarr, in many ways
+        raise UserError(
+            f'{path} is damaged: the {_INPUTS[kind]} of "{label}" can\'t be read ({text_of(error, 100)}); expected it '
+            "as it was written: restore it from a copy, or move the store away and run the study again"
+        ) from None
 
 
 def changed_files(path: Path) -> Iterator[tuple[Path, str]]:
@@ -95,7 +105,7 @@ def attributes(path: Path) -> dict[str, Any]:
         attrs = dict(_attributes(own_text(path, "zarr.json")))
         own_file(path, f"{STATUS}/zarr.json")
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        found = "there is nothing there" if not made(path) else "it is something else"
+        found = "there is nothing there" if not made(path) else "it is something else, or of a later version"
         raise UserError(f"{path} is not a gbaexplore store: {found}; expected what `gbaexplore run` writes") from None
     return attrs
 
@@ -104,7 +114,8 @@ def attributes(path: Path) -> dict[str, Any]:
 def _attributes(text: str) -> dict[str, Any]:
     # Read with every block that is written; with many labels, parsing takes as long as writing the block.
     attrs = json.loads(text)["attributes"]
-    json.loads(attrs[RECIPE])
+    if not is_recipe(json.loads(attrs[RECIPE])) or not isinstance(json.loads(attrs.get("software", "{}")), dict):
+        raise ValueError("of another form")
     return attrs
 
 
@@ -121,7 +132,7 @@ def software(path: Path) -> dict[str, str]:
 def _adopted(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(own_text(path, _ADOPTED))
-        if isinstance(found["recipe"], dict) and isinstance(found["software"], dict):
+        if is_recipe(found["recipe"]) and isinstance(found["software"], dict):
             return found
     except (FileNotFoundError, NotADirectoryError):
         return {}

@@ -16,7 +16,7 @@ import panel as pn
 import param
 
 from gbaexplore.analysis.areas import source_and_target
-from gbaexplore.basics.errors import UserError, printable
+from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA, BOUNDED, STATUS, STATUS_MEANINGS
 from gbaexplore.basics.places import place, reason
 from gbaexplore.basics.streams import say
@@ -330,7 +330,7 @@ def serve(store: str, study: Study | None, address: str, port: int, show: bool) 
             f"port {port} of {address} can't be had ({reason(error)}); choose another --port or --address"
         ) from None
     url = f"http://{address}:{server.port}/"
-    say(f"{printable(store)} is shown at {url} until Ctrl-C is pressed")
+    say(f"{store} is shown at {url} until Ctrl-C is pressed")
     if show:
         import webbrowser
 
