@@ -45,7 +45,8 @@ def describe(path: Path) -> str:
     lines += [f"settings    {', '.join(f'{key} {recipe[key]}' for key in settings)}"]
     software = json.loads(attrs.get("software", "{}"))
     lines += [f"made        {attrs.get('created', 'at an unknown time')} with {_pairs(software)}"]
-    lines += [f"revisions   {_pairs(recipe.get('revisions', recipe.get('code')))}", "history", *_history(history(path))]
+    revisions = recipe["revisions"] if "revisions" in recipe else recipe["code"]
+    lines += [f"revisions   {_pairs(revisions)}", "history", *_history(history(path))]
     return "\n".join(map(printable, lines))  # each, so that a name of two lines is one
 
 
