@@ -46,7 +46,7 @@ _FORM_NOW: Recipe = {
     "revisions": {...: int},
     "variants": {...: {"stimulus": {"sha256": str}, "made": {"code": {}, "asked": list, "neutral": [str]}}},
 }
-_FORM_EARLIER: Recipe = {"code": {...: str}}
+_FORM_EARLIER: Recipe = {"code": {}}
 
 
 def is_recipe(found: Any) -> bool:
