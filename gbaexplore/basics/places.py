@@ -73,8 +73,8 @@ def _path(text: str) -> Path:
         user = text[1:].partition("/")[0]
         raise UserError(f"{text}: there is no user {user} on this machine; for a file of that name, write ./{text}")
     path = Path(expanded)
-    # Path drops the dot of "./~", which would be another path when it is read again.
-    return path.absolute() if str(path).startswith("~") or _URL.match(str(path)) else path
+    # Path drops the dot of "./~", which would be another path when it is read again; and "s3:/a" would be a URL.
+    return path.absolute() if str(path).startswith("~") or ":" in str(path).partition("/")[0] else path
 
 
 def _of_file(url: re.Match[str]) -> bool:
@@ -87,7 +87,9 @@ def _path_of(url: str) -> Path:
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
         raise UserError(f"{url} is on the machine {parts.netloc}; expected file:///FOLDER, or just the path")
-    return _path(unquote(parts.path))
+    if parts.query or parts.fragment:
+        raise UserError(f"{url} has a ? or #, which end a path in a URL; expected %3F or %23, or just the path")
+    return _path(unquote(parts.path, errors="surrogateescape"))
 
 
 def remote(path: Path) -> bool:
@@ -129,10 +131,23 @@ def check_writable(path: Path) -> None:
             raise UserError(f"{above} is {what}; expected a folder for {path.name}: choose another place")
         if not os.access(above, os.W_OK | os.X_OK):
             raise _unwritable(above, "no permission", f"choose another place for {path.name}")
+        _check_names(above, path)
         folders = (above.resolve() / path.name).parents
     for folder in folders:
         if any(_seen(folder / name) for name in _OF_ZARR):
             raise UserError(f"{path} would be inside {folder}, which is a zarr store; choose a place outside of it")
+
+
+def _check_names(above: Path, path: Path) -> None:
+    """Raise UserError if a name is too long for the file system, or would be a URL for zarr."""
+    longest = os.pathconf(above, "PC_NAME_MAX")
+    if "::" in str(path.absolute()):
+        raise UserError(
+            f"{path.absolute()} has a :: in it, which makes it a URL for zarr; choose another name or place"
+        )
+    for name in (*path.parts[:-1], f".{path.name}.{2**22}.partial"):  # as it is called while it is written
+        if len(os.fsencode(name)) > longest:
+            raise UserError(f"{path} can't be written to: a name in it is too long; choose another name or place")
 
 
 def _seen(path: Path) -> bool:

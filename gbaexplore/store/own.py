@@ -20,7 +20,11 @@ def own_file(path: Path, name: str) -> Path:
         raise OSError(0, "is not a file of the store's own")
     if remote(path):
         return file
-    if not file.resolve().is_relative_to(path.resolve()):
+    try:
+        inside = file.resolve().is_relative_to(path.resolve())
+    except RuntimeError as error:
+        raise OSError(0, "is a link that points to itself") from error
+    if not inside:
         raise OSError(0, "is a link that leads out of the store")
     mode = os.stat(file).st_mode
     if not stat.S_ISREG(mode):

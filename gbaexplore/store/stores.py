@@ -104,7 +104,7 @@ def attributes(path: Path) -> dict[str, Any]:
     try:
         attrs = dict(_attributes(own_text(path, "zarr.json")))
         own_file(path, f"{STATUS}/zarr.json")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except Exception:  # of what anybody has written there, or of an object store's client: any
         found = "there is nothing there" if not made(path) else "it is something else, or of a later version"
         raise UserError(f"{path} is not a gbaexplore store: {found}; expected what `gbaexplore run` writes") from None
     return attrs
@@ -121,12 +121,14 @@ def _attributes(text: str) -> dict[str, Any]:
 
 def recipe(path: Path) -> dict[str, Any]:
     """Return a store's recipe; see `Study.recipe`."""
-    return _adopted(path).get("recipe") or json.loads(attributes(path)[RECIPE])
+    attrs = attributes(path)
+    return _adopted(path).get("recipe") or json.loads(attrs[RECIPE])
 
 
 def software(path: Path) -> dict[str, str]:
     """Return the versions of the software that made a store's numbers, or was proved to reproduce them."""
-    return _adopted(path).get("software") or json.loads(attributes(path).get("software", "{}"))
+    attrs = attributes(path)
+    return _adopted(path).get("software") or json.loads(attrs.get("software", "{}"))
 
 
 def _adopted(path: Path) -> dict[str, Any]:

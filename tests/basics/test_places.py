@@ -396,7 +396,7 @@ def test_a_folder_that_may_not_be_changed(folder, capsys, monkeypatch):
 
 
 def test_what_only_writing_tells(store):
-    """A folder where a file is to go, a name that no folder can have."""
+    """A folder where a file is to go; and, before, a name that no folder can have."""
     for name in ("three.png", "map.html"):
         Path(name).mkdir()
     with pytest.raises(UserError, match=r"three\.png can't be written to: Is a directory; choose another --out"):
@@ -405,7 +405,7 @@ def test_what_only_writing_tells(store):
         write(store, "map.html")
     with pytest.raises(UserError, match=r"can't be written to: Is a directory; choose another --out"):
         figures.make("three.py", store, Path())
-    with pytest.raises(UserError, match="can't be written to: File name too long; choose another folder"):
+    with pytest.raises(UserError, match="can't be written to: a name in it is too long"):
         gba.load_study("three.py").connectome.to_folder("x" * 300)
 
 
@@ -416,3 +416,61 @@ def test_a_url_that_can_only_be_read(folder, monkeypatch):
     monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "pipe_file", refuse)
     with pytest.raises(UserError, match="can't be written to: this can only be read; choose another --store"):
         gba.run(gba.load_study("three.py"), store="memory://read")
+
+
+# Odd ones, at every door.
+
+NOWHERE = [
+    "file:///tmp/a?b", "file:///tmp/a#b", "file://host/x", "n" * 300, "x/" + "n" * 300, "x/" + "n" * 240 + ".zarr",
+    "zip::x", "made.zarr/status", "made.zarr/inner", "made.zarr/inner.zarr", "made.zarr/zarr.json/x", "three.py/x",
+    "dangling/x", "loop.zarr", "loop.zarr/x", "pipe", "/dev/null", "/dev/zero", "/proc/self/mem", "", "a\0b", "s3://",
+]  # fmt: skip
+
+
+@pytest.fixture
+def odd(store):
+    for name, target in {"dangling": "nowhere", "loop.zarr": "loop.zarr"}.items():
+        Path(name).symlink_to(target)
+    os.mkfifo("pipe")
+    return store
+
+
+@pytest.mark.parametrize("where", NOWHERE)
+def test_what_can_not_be_a_store_is_one_line_at_every_door(odd, folder, monkeypatch, capsys, where):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for words in (
+        ("run", "three.py", "--store"), ("run", "three.py", "--dry-run", "--store"), ("figure", "three.py", "--store"),
+        ("info",), ("check",), ("check", "--repair"), ("diff", odd), ("plot",), ("explore", "--html", "o.html"),
+    ):  # fmt: skip
+        refused(capsys, folder, *words, where)
+    refused(capsys, folder, "diff", where, odd)
+    refused(capsys, folder, "export", where, "o.csv")
+    before = everything(folder)
+    for door in (
+        lambda: gba.run(gba.load_study("three.py"), store=where),
+        lambda: gba.open_study(where),
+        lambda: gba.replay(where, muEE=28.0, omegaEI=22.0),
+    ):
+        with pytest.raises(UserError) as error:
+            door()
+        assert str(error.value).isprintable()
+    assert everything(folder) == before
+
+
+@pytest.mark.parametrize("name", ["%20", "a%20b", "a#b", "a?b", "#", "a\nb", " ", "s3:", "file:", "a:b", "*", "\udce4"])
+def test_a_name_of_any_characters_is_that_name(folder, name):
+    ds = gba.run(gba.load_study("three.py"), store=name)
+    path = Path(".", name, "three.zarr").absolute()
+    assert sorted(os.listdir()) == sorted([name, "three.py", "wider.py"])
+    for given in (f"./{name}/three.zarr", path):
+        assert open_study(given).equals(ds)
+        assert gba.replay(given, muEE=28.0, omegaEI=22.0).status == "ok"
+        assert [main([word, str(given)]) for word in ("info", "check", "plot")] == [0, 0, 0]
+        assert main(["export", str(given), "o.csv"]) == 0
+        Path("o.csv").unlink()
+
+
+def test_a_url_of_a_file_with_any_bytes():
+    assert os.fsencode(place("file:///a%ff%23")) == b"/a\xff#"
