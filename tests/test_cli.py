@@ -229,6 +229,22 @@ def test_streams_that_are_full_closed_or_have_few_letters(tmp_path, shell, code,
     assert done.stderr.count(b"\n") == bool(message)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("args", ["", "--workers 1"])
+@pytest.mark.parametrize(
+    ("streams", "code"),
+    [(">&-", 0), ("2>&-", 0), ("2> /dev/full", 0), ("> /dev/full", 2), ("| true", 0), ("2>&1 | true", 0),
+     ("<&- >&- 2>&-", 0), ("> /dev/full 2>&1", 2)],
+)  # fmt: skip
+def test_a_run_goes_on_whatever_becomes_of_its_streams(folder, streams, code, args):
+    shell = f"set -o pipefail; {COMMAND[0]} run tiny.py {args} {streams}"
+    done = subprocess.run(["bash", "-c", shell], cwd=folder, capture_output=True, timeout=LONG_S)
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+    with xr.open_zarr(folder / "store" / "tiny.zarr", consolidated=False) as ds:
+        np.testing.assert_array_equal(ds.status, [1, 1, 2])
+
+
 def test_a_label_can_not_act_on_the_terminal(capsys):
     streams.say("a\x1b[2J\u202eb\nc", "d")
     assert capsys.readouterr().out == "a\\x1b[2J\\u202eb\\nc\nd\n"
