@@ -23,7 +23,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.errors import UserError, shown
 from gbaexplore.basics.time import whole_steps
 from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
@@ -158,7 +158,9 @@ class StreamingMeasure(Measure):
             return 0, n_steps
         what = f"the window of {type(self).__name__}"
         if not isinstance(self.window, (tuple, list)) or len(self.window) != 2:
-            raise UserError(f"{what} is {self.window!r}; expected (start, stop) in seconds, or None for the whole run")
+            raise UserError(
+                f"{what} is {shown(self.window)}; expected (start, stop) in seconds, or None for the whole run"
+            )
         first, stop = (whole_steps(t, dt, f"{what}: {t}") for t in self.window)
         if not 0 <= first < stop <= n_steps:
             raise UserError(

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.numbers import array
 from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
 from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
@@ -84,7 +85,7 @@ def checked_quantiles(given: Sequence[float], what: str) -> tuple[float, ...]:
     Raises:
         UserError: one is not between 0 and 1, or is given twice.
     """
-    found = tuple(float(q) for q in given)
+    found = tuple(array(given, what).ravel().tolist())
     if not all(0 < q < 1 for q in found) or len(set(found)) < len(found):
         raise UserError(f"{what} has {found}; expected different numbers between 0 and 1")
     return found

@@ -58,7 +58,8 @@ class Sensitivity(SolvedMeasure):
             what = type(self.measure).__name__ if isinstance(self.measure, Measure) else repr(self.measure)
             raise UserError(f"Sensitivity({what}, ...): expected a streaming measure, such as Peak()")
         names = self.parameters
-        if isinstance(names, str) or not names or len(set(names)) < len(names):
+        texts = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
+        if not texts or not names or len(set(names)) < len(names):
             raise UserError(
                 f'Sensitivity(parameters={names!r}): expected names of parameters, each once, such as ("muEE", '
                 '"amplitude")'

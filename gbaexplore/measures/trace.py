@@ -33,7 +33,8 @@ class Trace(StreamingMeasure):
     places_samples: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if whole_number(self.every, "every of Trace", least=1) > _MOST_EVERY:
+        object.__setattr__(self, "every", whole_number(self.every, "every of Trace", least=1))
+        if self.every > _MOST_EVERY:
             raise UserError(f"every of Trace = {self.every}; expected at most {_MOST_EVERY:,}")
         if self.areas is not None:
             listed = isinstance(self.areas, (list, tuple)) or getattr(self.areas, "ndim", 0) == 1

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, listing, text_of, unknown
+from gbaexplore.basics.errors import UserError, text_of, unknown
 from gbaexplore.basics.names import canonical
+from gbaexplore.basics.numbers import number
 from gbaexplore.basics.places import place
 from gbaexplore.basics.points import AMPLITUDE, SEED
 from gbaexplore.basics.time import whole_steps
@@ -141,13 +142,10 @@ class Replay:
                 raise UserError(f"no label for the axis {axis}; expected {axis}= one of {_all(known)}")
             return 0
         if isinstance(known[0], str):
-            if label not in known:
+            if not isinstance(label, str) or label not in known:
                 raise UserError(f'no label "{label}" on the axis {axis}; expected one of {_all(known)}')
             return known.index(label)
-        try:
-            wanted = float(label)
-        except (TypeError, ValueError, OverflowError):
-            raise UserError(f"{axis} = {listing([repr(label)])}; expected a number") from None
+        wanted = number(label, axis)
         nearest = int(np.abs(np.asarray(known) - wanted).argmin())
         if canonical(np.array([known[nearest]])) != canonical(np.array([wanted])):
             raise UserError(f"no value {label} on the axis {axis}; the nearest is {known[nearest]}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.errors import UserError, shown
 from gbaexplore.basics.names import AREA, STATUS_MEANINGS
 from gbaexplore.basics.numbers import number
 from gbaexplore.basics.points import AMPLITUDE, NOISE, SEED, checked_seed, coordinate_hashes
@@ -86,10 +86,11 @@ def one_point(
 
     check_parts(model=model, connectome=connectome, stimulus=stimulus)
     values = _checked(model, stimulus, parameters, precision)
+    dt = number(dt, "dt", "s")
     # As arrays, so that other values compile nothing anew.
     points = {name: np.array([value]) for name, value in values.items()}
     if model.normals_per_step(points):
-        points[NOISE] = coordinate_hashes({SEED: checked_seed(seed), **(at or {})})
+        points[NOISE] = coordinate_hashes(_coordinates(at, checked_seed(seed)))
     n_steps = whole_steps(duration, dt, "duration")
     traces = tuple(Trace(window=window, of=name, every=every) for name in model.observables)
     plan = make_plan(
@@ -115,6 +116,18 @@ def one_point(
         ds[name] = ((time, AREA), known, {"units": units, "long_name": f"{name} rate"})
     ds.attrs = {"status": STATUS_MEANINGS[results.status[0]], **values}
     return ds
+
+
+def _coordinates(at: Any, seed: int) -> dict[str, float | str]:
+    """Return the labels and numbers of a point of a study, with its seed."""
+    if at is not None and not isinstance(at, Mapping):
+        raise UserError(f"at = {shown(at)}; expected a point of a study, axis -> number or label")
+    found = {
+        str(axis): value if isinstance(value, str) else number(value, str(axis)) for axis, value in (at or {}).items()
+    }
+    if seed and found.get(SEED, seed) != seed:
+        raise UserError(f"seed = {seed}, and at has the seed {found[SEED]:g}; expected one of them")
+    return {SEED: seed, **found}
 
 
 def _checked(

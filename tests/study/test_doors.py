@@ -1,13 +1,35 @@
 """What users give as axes, seeds and settings: taken as what it says, or refused in a line that says what was found."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import dask.array as da
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import sparse
 
-from gbaexplore import Peak, ThresholdLinear, UserError
+from gbaexplore import (
+    AcrossSeeds,
+    CalibratedAmplitude,
+    Connectome,
+    Final,
+    Mean,
+    Peak,
+    Pulse,
+    Quantile,
+    Sensitivity,
+    Study,
+    ThresholdLinear,
+    Trace,
+    UserError,
+    Variance,
+    replay,
+    run,
+    simulate,
+)
 
 
 @pytest.mark.parametrize(
@@ -163,3 +185,118 @@ def test_combinations_of_labels_that_read_alike_are_refused(make_study, macaque,
     }
     with pytest.raises(UserError, match='two combinations of labels read "x=a y=b y=c"; leave "=" out of the labels'):
         make_study(axes=axes, model=None, connectome=None)
+
+
+class Quantity:
+    """As pint's and astropy's: it would lose its unit as a float."""
+
+    units = "pA/Hz"
+
+    def __float__(self):
+        return 28.0
+
+
+def taken(value):
+    """A number as users have it."""
+    return [np.float64(value), np.float16(value), np.array(value), jnp.float32(value), Decimal(str(value)),
+            Fraction(value).limit_denominator(10**6), xr.DataArray(value), np.array(value, object)]  # fmt: skip
+
+
+REFUSED = [
+    None, "28", b"28", True, np.True_, float("nan"), float("inf"), 10**400, 28j, [28.0], np.array([28.0]), {}, {28.0},
+    np.ones((1, 1)).view(np.matrix), sparse.csr_matrix([[28.0]]), pd.Series([28.0]), pd.NA, pd.NaT, np.ma.masked,
+    np.datetime64("2020-01-01"), np.timedelta64(1, "s"), Quantity(), np.array(None, object),
+]  # fmt: skip
+SMALL = Connectome("small", ("A", "B"), [0.0, 0.5], [[0.0, 0.2], [0.3, 0.0]])
+PULSE = Pulse(area="A", onset=0.01, duration=0.01, amplitude=20.0)
+
+
+def small(**parts):
+    given = dict(name="n", model=ThresholdLinear(), connectome=SMALL, axes={"muEE": [28.0, 30.0]}, stimulus=PULSE,
+                 measures=[Peak()], duration=0.04)  # fmt: skip
+    return Study(**{**given, **parts})
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("doors")
+    run(small(), store=folder)
+    return folder / "n.zarr"
+
+
+def single(**given):
+    return simulate(ThresholdLinear(), SMALL, PULSE, **{"duration": 0.04, **given})
+
+
+NUMBERS = {
+    "axis": (28.0, lambda v, _: small(axes={"muEE": [v]})),
+    "fixed": (28.0, lambda v, _: small(axes={}, fixed={"muEE": v})),
+    "onset": (0.01, lambda v, _: small(stimulus=Pulse("A", v, 0.01, 20.0))),
+    "every of Trace": (5, lambda v, _: small(measures=[Trace(every=v)]).compute()),
+    "window of Peak": (0.01, lambda v, _: small(measures=[Peak(window=(v, 0.03))]).compute()),
+    "simulate(muEE)": (28.0, lambda v, _: single(muEE=v)),
+    "simulate(amplitude)": (20.0, lambda v, _: single(amplitude=v)),
+    "simulate(dt)": (2e-4, lambda v, _: single(dt=v)),
+    "simulate(duration)": (0.04, lambda v, _: single(duration=v)),
+    "simulate(seed)": (1, lambda v, _: single(noise=0.1, seed=v)),
+    "simulate(every)": (5, lambda v, _: single(every=v)),
+    "simulate(window)": (0.03, lambda v, _: single(window=(0.01, v))),
+    "simulate(at)": (28.0, lambda v, _: single(noise=0.1, at={"muEE": v})),
+    "replay(muEE)": (28.0, lambda v, stored: replay(stored, muEE=v)),
+    "replay(every)": (5, lambda v, stored: replay(stored, muEE=28.0, every=v)),
+    "replay(window)": (0.01, lambda v, stored: replay(stored, muEE=28.0, window=(v, 0.03))),
+}
+
+
+@pytest.mark.parametrize("door", NUMBERS)
+def test_a_number_is_the_same_at_every_door(stored, door):
+    right, enter = NUMBERS[door]
+    for value in taken(right):
+        enter(value, stored)
+    for value in REFUSED:
+        if door == "simulate(at)" and isinstance(value, str):
+            continue  # a label
+        with pytest.raises(UserError) as error:
+            enter(value, stored)
+        assert str(error.value).isprintable(), value
+
+
+WINDOWS = {
+    "simulate": lambda w, _: single(window=w),
+    "replay": lambda w, stored: replay(stored, muEE=28.0, window=w),
+    "CalibratedAmplitude": lambda w, _: small(measures=[CalibratedAmplitude("A", 5.0, window=w)]).recipe(),
+    "Sensitivity": lambda w, _: small(measures=[Sensitivity(Peak(window=w), ("muIE",))]).recipe(),
+    "AcrossSeeds": lambda w, _: small(fixed={"noise": 0.1}, measures=[AcrossSeeds(Mean(window=w), 2)]).recipe(),
+    **{
+        kind.__name__: lambda w, _, kind=kind: small(measures=[kind(window=w)]).compute()
+        for kind in (Peak, Mean, Final, Trace, Variance, Quantile)
+    },
+}
+
+
+@pytest.mark.parametrize("door", WINDOWS)
+def test_a_window_is_the_same_at_every_door(stored, door):
+    WINDOWS[door]([0.01, 0.03], stored)
+    pair = np.array([0.01, 0.03])
+    for value in (pair, pair.view(np.matrix), pd.Series(pair), xr.DataArray(pair), sparse.csr_matrix(pair), "ab", 3,
+                  {0.01, 0.03}, {0.01: 1, 0.03: 2}, (0.01,), (1, 2, 3), (0.03, 0.01), (None, 0.03), True,
+                  (float("nan"), 0.03), ((0.01,), (0.03,)), slice(0.01, 0.03), (0.0, 1e300)):  # fmt: skip
+        with pytest.raises(UserError, match="window") as error:
+            WINDOWS[door](value, stored)
+        assert str(error.value).isprintable(), value
+
+
+def test_one_seed_of_a_point(macaque, pulse):
+    with pytest.raises(UserError, match="seed = 2, and at has the seed 3; expected one of them"):
+        single(noise=0.1, seed=2, at={"seed": 3})
+    same = [single(noise=0.1, **given) for given in (dict(seed=3), dict(at={"seed": 3}), dict(seed=3, at={"seed": 3}))]
+    assert same[0].equals(same[1])
+    assert same[0].equals(same[2])
+    with pytest.raises(UserError, match=r"at = \[1\]; expected a point of a study"):
+        single(noise=0.1, at=[1])
+
+
+@pytest.mark.parametrize("given", [0.5, None, "ab", [True], [float("nan")], 1j])
+def test_quantiles_are_numbers(given):
+    with pytest.raises(UserError, match=r"Quantile\(q=...\)"):
+        Quantile(q=given)
