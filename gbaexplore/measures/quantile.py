@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.errors import UserError, shown
 from gbaexplore.basics.numbers import array
 from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
 from gbaexplore.models.base import Model
@@ -85,10 +85,10 @@ def checked_quantiles(given: Sequence[float], what: str) -> tuple[float, ...]:
     Raises:
         UserError: one is not between 0 and 1, or is given twice.
     """
-    found = tuple(array(given, what).ravel().tolist())
-    if not all(0 < q < 1 for q in found) or len(set(found)) < len(found):
-        raise UserError(f"{what} has {found}; expected different numbers between 0 and 1")
-    return found
+    found = np.atleast_1d(array(given, what))
+    if found.ndim > 1 or not ((found > 0) & (found < 1)).all() or len(np.unique(found)) < len(found):
+        raise UserError(f"{what} has {shown(found.tolist())}; expected different numbers between 0 and 1")
+    return tuple(found.tolist())
 
 
 def _inserted(heights: list[Any], value: Any) -> list[Any]:
