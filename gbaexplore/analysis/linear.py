@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 def stationary_covariance(model: Model, connectome: Connectome, **parameters: float) -> xr.Dataset:
-    """Return how much noise makes the linearised network fluctuate: variance and covariance of its state.
+    """Return the stationary variance and covariance of the linearised network's state under noise.
 
-    It is the solution S of Lyapunov's equation A S + S A^T + Q = 0, where A is the model's jacobian and Q its
-    noise_covariance, for dt -> 0. It is that of the simulated network where this is linear: at a steady state well
-    above the thresholds (restE=20, restI=45, say), and not at the default one, which sits on them.
+    The covariance S solves Lyapunov's equation A S + S A^T + Q = 0, where A is the model's jacobian and Q its
+    noise_covariance, for dt -> 0. The simulated network agrees where it is linear: at a steady state well above the
+    thresholds (restE=20, restI=45, say), but not at the default one, which sits on them.
 
     Returns:
         variance (observable, area) and covariance (observable, area, other_observable, other_area), squared units
         of the observables.
 
     Raises:
-        UserError: an unknown parameter; a linearised network that grows; a model that does not say what its noise is.
+        UserError: an unknown parameter; an unstable linearised network; a model without noise_covariance.
 
     Source: Gardiner (2009), Stochastic Methods, section 4.5.6.
     """

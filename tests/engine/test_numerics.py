@@ -1,12 +1,15 @@
 """The simulator against an independent float64 integration, and the published numbers."""
 
+from dataclasses import dataclass
+
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import STRONG, WEAK
 from reference import peaks
 
-from gbaexplore import Peak, Pulse, Stimulus, ThresholdLinear
+from gbaexplore import ODEModel, Peak, Pulse, Stimulus, Study, ThresholdLinear, parameter
 
 MUEE = [28.0, 31.0, 33.7, 42.1, 51.5, 53.0]
 OMEGAEI = [19.0, 19.7, 22.5, 25.2, 26.0]
@@ -155,6 +158,35 @@ def test_ending_points_early_changes_no_bit(make_study, run_all, run_in_full, ma
     assert {1, 2} <= set(early["status"].ravel())
     for name in early:
         np.testing.assert_array_equal(early[name], full[name])
+
+
+@dataclass(frozen=True)
+class Released(ODEModel):
+    """Fast inhibition outlasted by slow excitation: what both drive begins when they are at 1/20 of their peaks."""
+
+    tau: float = parameter(0.1, units="s", doc="time constant", above=0)
+    observables = {"slow": "Hz", "fast": "Hz", "driven": "Hz"}
+
+    def derivative(self, x, p, net, stimulus):
+        driven = jnp.maximum(x.slow - 20 * x.fast, 0)
+        return {
+            "slow": (stimulus - x.slow) / p.tau,
+            "fast": (stimulus - x.fast) / (p.tau / 2),
+            "driven": (driven - x.driven) / p.tau,
+        }
+
+    def starts_at_rest(self, values):
+        return True
+
+
+def test_a_response_is_not_over_while_a_twentieth_of_it_can_drive_another(macaque, run_all, run_in_full):
+    """Every variable is down to a fifth of its peak, or has not moved, long before the last one rises at all."""
+    pulse = Pulse(area="V1", onset=0.1, duration=0.5, amplitude=100.0)
+    parts = dict(connectome=macaque, stimulus=pulse, measures=[Peak(of="driven")], duration=1.6)
+    study = Study(name="released", model=Released(), axes={"tau": [0.08, 0.1]}, **parts)
+    early, full = run_all(study), run_in_full(study)
+    assert (full["peak_rate"][:, macaque.index("V1")] > 0.5).all()
+    np.testing.assert_array_equal(early["peak_rate"], full["peak_rate"])
 
 
 @pytest.mark.parametrize("window", [(1.75, 3.0), (2.0, 3.0), (2.1234, 3.0), (1.75, 2.9998)])
