@@ -13,14 +13,14 @@ from gbaexplore.basics.errors import UserError
 def henrici_departure(matrix: np.ndarray) -> float:
     """Return Henrici's departure from normality, sqrt(||A||_F^2 - sum_k |lambda_k|^2), in A's units (1/s).
 
-    It is 0 for a normal matrix, and the Frobenius norm of the strictly upper part of any Schur form of A:
-    how strong the feed-forward structure between A's modes is, whatever its eigenvalues.
+    It is the Frobenius norm of the strictly upper part of any Schur form of A, and 0 for a normal matrix: the strength
+    of the feed-forward structure between A's modes, whatever its eigenvalues.
 
     Source: Henrici (1962), Numer. Math. 4:24-40; Trefethen & Embree (2005), Spectra and Pseudospectra, section 48.
     """
     from scipy.linalg import schur
 
-    # From the Schur form: the formula's difference of two large numbers would lose half of the digits.
+    # From the Schur form, because the formula's difference of two large numbers would lose half of the digits.
     triangle, _ = schur(_square(matrix), output="complex")
     return float(np.linalg.norm(np.triu(triangle, 1)))
 
@@ -37,13 +37,13 @@ def numerical_abscissa(matrix: np.ndarray) -> float:
 
 
 def transient_gain(matrix: np.ndarray) -> tuple[float, float]:
-    """Return the largest transient gain, max over t >= 0 of ||exp(At)||_2, and the time when it is reached.
+    """Return the largest transient gain, max over t >= 0 of ||exp(At)||_2, and the time at which it is reached.
 
-    The gain has no unit and is at least 1 (t = 0); the time is in the inverse of A's unit (s). The 2-norm is
-    over the whole state, all entries weighted alike. Where ||exp(AT)|| < 1 the maximum lies before T, as
-    ||exp(A(T+t))|| <= ||exp(AT)|| ||exp(At)||: so such a T is looked for, 0 to T is sampled at 400 times,
-    linearly and logarithmically, and the best one refined to 1e-8 of T. A matrix with a spectral abscissa of
-    0 or more has no such T: it gets (inf, inf).
+    The gain has no unit and is at least 1 (t = 0); the time is in the inverse of A's unit (s). The 2-norm weights all
+    entries of the state alike. If ||exp(AT)|| < 1, the maximum is before T, because ||exp(A(T+t))|| <= ||exp(AT)||
+    ||exp(At)||. So the function finds such a T, samples 0 to T at 400 times, linearly and logarithmically, and
+    refines the best one to 1e-8 of T. A matrix with a spectral abscissa of 0 or more has no such T: it gets
+    (inf, inf).
 
     Source: Trefethen & Embree (2005), Spectra and Pseudospectra, section 14.
     """
