@@ -326,7 +326,7 @@ def test_float64_is_not_lost_on_an_array_that_is_not():
             super().update(SINGLE * x)
 
     study_of(BrainPyModel(Scaled, ["r"]))
-    with pytest.raises(UserError, match="Scaled computes in float32 in a study of float64; expected arrays that are"):
+    with pytest.raises(UserError, match="Scaled computes in float32 in a study of float64; expected arrays made"):
         study_of(BrainPyModel(Scaled, ["r"]), precision="float64")
 
 
