@@ -375,7 +375,7 @@ def test_the_overview_without_the_shipped_areas_or_peaks(make):
     assert plots.overview(ds).axes[1].get_ylabel() == "peak(b) / peak(a)"
     assert one_line(plots.overview(ds.isel(area=[0])).axes[1].get_ylabel()).endswith("change of E, in a (Hz)")
     linear = make("linear", axes, measures=[SpectralAbscissa()])
-    assert "eigenvalues" in plots.overview(linear).axes[1].get_ylabel()
+    assert "spectral abscissa" in plots.overview(linear).axes[1].get_ylabel()
     only = make("courses", axes, measures=[Trace(window=(1.75, 3.0), every=100)])
     with pytest.raises(UserError, match=r"nothing to draw a map of among rate_change, status; expected .* Peak\(\)"):
         plots.overview(only.drop_vars([name for name in only.data_vars if name not in ("rate_change", "status")]))
