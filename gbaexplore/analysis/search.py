@@ -16,7 +16,7 @@ from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import COMPUTED, DIVERGED, STATUS, canonical
 from gbaexplore.basics.numbers import number, whole_number
 from gbaexplore.basics.points import NOISE, SEED
-from gbaexplore.store.recipe import explained, variant_name
+from gbaexplore.store.recipe import explained, variant_name, with_noise
 from gbaexplore.study.study import Study
 from gbaexplore.study.variants import Variant
 
@@ -253,7 +253,7 @@ class _Evaluated:
             raise UserError(
                 "known is no Dataset of points of a search; expected find_boundary(...).points, or its file"
             )
-        there = json.loads(recipe)
+        there = with_noise(json.loads(recipe))
         if "format" not in there:
             raise UserError(
                 "the known points were computed by an earlier gbaexplore, and do not say by which program; expected "

@@ -15,7 +15,10 @@ AMPLITUDE = "amplitude"
 VELOCITY = "velocity"
 SEED = "seed"
 NOISE = "noise key"
-"""A point's value that holds its `coordinate_hashes`; no parameter can have this name."""
+"""A point's value that holds the hash which keys its noise; no parameter can have this name."""
+
+SHARED, INDEPENDENT = "shared", "independent"
+"""Whose noise is one: that of all points of a seed, or nobody's but a point's own."""
 
 
 _LARGEST_SEED = 10**12 - 1  # points are told apart by 12 digits
@@ -45,6 +48,17 @@ def coordinate_hashes(coordinates: Mapping[str, Any]) -> np.ndarray:
         hashes = np.array([_hash(axis, value) for value in different.tolist()], dtype=np.uint64)
         total = total + hashes[at]
     return total
+
+
+def noise_hashes(noise: str, seed: Any, coordinates: Mapping[str, Any]) -> np.ndarray:
+    """Return one hash per point, or one for all points, which keys the noise.
+
+    Args:
+        seed: of points whose coordinates have none; the coordinates are as in `coordinate_hashes`.
+    """
+    if noise == SHARED:
+        return coordinate_hashes({SEED: coordinates.get(SEED, seed)})
+    return coordinate_hashes({SEED: seed, **coordinates})
 
 
 def reseeded(hashes: np.ndarray, seed: int) -> np.ndarray:

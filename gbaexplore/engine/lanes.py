@@ -13,6 +13,7 @@ from gbaexplore.basics.names import DIVERGED, OK
 from gbaexplore.basics.points import AMPLITUDE
 from gbaexplore.engine import delays
 from gbaexplore.engine.delays import Late
+from gbaexplore.engine.mapped import each
 from gbaexplore.engine.noise import normals
 from gbaexplore.engine.plan import SETTLED, Batch
 from gbaexplore.measures.base import Now, StreamingMeasure
@@ -100,7 +101,8 @@ class Sweep:
     def with_network(self, function: Any, **arriving: Any) -> Any:
         """Return function(*args, network) for a point as one for all lanes; `arriving` are (area, lanes)."""
         own = {"hierarchy": self.spread(self.network.hierarchy[:, None]), **arriving}
-        mapped = _each(lambda own, *args: function(*args, self.network._replace(**own)))
+        # Without noise JAX's own map keeps the layout of the shipped models, and the bits of stores that there are.
+        mapped = (each if self.batch.draws else _each)(lambda own, *args: function(*args, self.network._replace(**own)))
         return functools.partial(mapped, own)
 
     def start(self, point: Any) -> Any:
@@ -130,11 +132,39 @@ class Sweep:
             _batch_last, self.with_network(one, **arriving)(x, self.parameters(swept), stimulus, *normal)
         )
 
-    def normal(self, key: Any, step: Any) -> tuple[Any, ...]:
+    def normal(self, key: Any, common: Any, i: Any, step: Any) -> tuple[Any, ...]:
         """Return what a step gets of random numbers: ((draws, area, lanes),), or nothing."""
         if key is None:
             return ()
-        return (normals(key, step, self.batch.draws, self.areas).astype(self.batch.dtype),)
+
+        def own() -> Any:
+            return normals(key, step, self.batch.draws, self.areas)
+
+        if common is None:
+            return (own().astype(self.batch.dtype),)
+        alike, numbers = common
+
+        def spread() -> Any:
+            return jnp.broadcast_to(numbers[i][..., None], (self.batch.draws, self.areas, self.batch.lanes))
+
+        return (jax.lax.cond(alike, spread, own).astype(self.batch.dtype),)
+
+    def common_noise(self, c: _Lanes, key: Any, first: Any) -> Any:
+        """Return whether all lanes have one key, and then the numbers of a slice's steps, (step, draws, area).
+
+        They are made once instead of once a lane; lanes without a point follow the others.
+        """
+        if not self.batch.shared:
+            return None
+        alike = ((key == key[:, :1]).all(0) | (c.point >= self.count)).all()
+        shape = (self.batch.draws, self.areas, self.batch.slice_steps)
+
+        def made() -> Any:
+            steps = first + jnp.arange(self.batch.slice_steps, dtype=jnp.int32)
+            return normals(key[:, :1], steps, self.batch.draws, self.areas)
+
+        numbers = jax.lax.cond(alike, made, lambda: jnp.zeros(shape, jnp.float32))
+        return alike, jnp.moveaxis(numbers, -1, 0)
 
     def opened(self, x: Any) -> list[Any]:
         """Every measure's accumulator, from a first sample."""
@@ -215,6 +245,7 @@ class Sweep:
         swept = self.swept(c.point)
         amplitude = swept[AMPLITUDE][None, :]
         key = None if self.noise is None else self.noise[jnp.minimum(c.point, self.size - 1)].T
+        numbers = self.common_noise(c, key, common)
         constant = None if batch.stepwise else amplitude * tables.levels[:, tables.piece[at]]
 
         def one_step(i: Any, carry: Any, arriving: dict[str, Any]) -> Any:
@@ -222,7 +253,7 @@ class Sweep:
             stimulus = constant
             if batch.stepwise:
                 stimulus = amplitude * tables.levels[:, tables.piece[first + i - tables.first[0]]]
-            new = self.step(x, swept, stimulus, self.normal(key, common + i), arriving)
+            new = self.step(x, swept, stimulus, self.normal(key, numbers, i, common + i), arriving)
             sampled = self.updated(accs, new, common + i)
             if batch.ragged and batch.refill:
                 return _select(i < length, (new, sampled), carry)

@@ -1,8 +1,8 @@
-"""Random numbers of a point's own: they depend on its seed, its coordinates and the step, and on nothing else.
+"""Random numbers: they depend on a point's key (its seed's, or its own) and on the step, and on nothing else.
 
 The generator is counter-based, so there is no state to carry, and the numbers of a step are the same in any batch,
 on any worker, in any block and after any extension of the grid: Threefry 2x32 with 13 rounds (Salmon, Moraes, Dror &
-Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", SC'11), keyed by a hash of seed and coordinates.
+Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", SC'11), keyed by a hash.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def normals(key: Any, step: Any, draws: int, areas: int) -> Any:
     """Return standard normal numbers, float32, (draws, areas, lanes).
 
     Args:
-        key: (2, lanes) uint32. step: () int32, the step's number.
+        key: (2, lanes) uint32, or (2, 1) for all. step: int32, the step's number, () for all or (lanes,).
 
     They come in pairs, from 32 random bits each, by the method of Box & Muller (1958): 20 bits make the radius, so
     that none is beyond 5.4, and 12 the angle. Equally spaced angles leave every moment up to the 4,095th exact.
     """
-    shape = (-(-draws // 2), areas, key.shape[-1])
+    shape = (-(-draws // 2), areas, max(key.shape[-1], step.size))
     counter = lax.broadcasted_iota(jnp.uint32, shape, 0) * jnp.uint32(areas) + lax.broadcasted_iota(
         jnp.uint32, shape, 1
     )
@@ -57,7 +57,7 @@ def normals(key: Any, step: Any, draws: int, areas: int) -> Any:
         return threefry(first, second, counter, jnp.broadcast_to(step.astype(jnp.uint32), shape))[0]
 
     # A branch that is always taken: without it XLA computes the bits anew for each of their uses, at twice the time.
-    bits = lax.cond(step >= 0, words, lambda: jnp.zeros(shape, jnp.uint32))
+    bits = lax.cond(jnp.max(step) >= 0, words, lambda: jnp.zeros(shape, jnp.uint32))
     return jnp.concatenate(_box_muller(bits))[:draws]
 
 

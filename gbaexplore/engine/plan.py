@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gbaexplore.basics.points import SHARED
 from gbaexplore.engine.delays import Late, late_of
 from gbaexplore.measures.base import Run, StreamingMeasure
 from gbaexplore.measures.peak import Peak
@@ -49,6 +50,7 @@ class Batch(NamedTuple):
     closing: tuple[bool, ...]  # measures whose window ends before the last step
     stepwise: bool  # the stimulus may change at every step
     draws: int  # normal numbers for each area in every step
+    shared: bool  # all lanes have the same of them as a rule
     late: Late | None  # how what travels is kept, if anything does
 
     @property
@@ -94,6 +96,7 @@ def make_plan(
     n_steps: int,
     ceiling: float,
     precision: str,
+    noise: str = SHARED,
 ) -> Plan:
     """Return how to simulate points: which steps, in which slices, with which program.
 
@@ -102,6 +105,7 @@ def make_plan(
         pieces: the stimulus of amplitude 1.
         swept: every value that a swept parameter takes in the study (not only in one batch).
         fixed: all other parameters of the model.
+        noise: whose is one, which changes no bit here: see `points.noise_hashes`.
     """
     areas = connectome.areas
     model = model.prepared_for(len(areas), dt, precision)
@@ -149,6 +153,7 @@ def make_plan(
         closing=tuple(stop < end for _, stop in windows),
         stepwise=stepwise,
         draws=draws,
+        shared=bool(draws) and noise == SHARED,
         late=late,
     )
     return Plan(batch, _tables(batch, pieces, first, opening, [stop for _, stop in windows]))

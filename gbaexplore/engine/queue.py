@@ -94,6 +94,10 @@ def _at_velocity(plan: Plan, network: Network, velocity: float) -> Plan:
 def _queue(plan: Plan, key: str, network: Network, points: Mapping[str, np.ndarray], count: int, size: int) -> Results:
     """Return the measures of points that differ in nothing but numbers that lanes have of their own."""
     batch, tables = plan
+    order = np.arange(count)
+    if batch.shared and count:  # lanes of one seed side by side
+        order = np.argsort(points[NOISE][:count], kind="stable")
+        points = {name: np.resize(values, count)[order] for name, values in points.items()}
     with jax.enable_x64(batch.dtype == "float64"):
         kind = _Kind(batch, key, batch._replace(model=None, measures=()))  # type: ignore[arg-type]
         program = _program(kind, size, len(tables.first) - 1, jax.default_backend())
@@ -101,8 +105,9 @@ def _queue(plan: Plan, key: str, network: Network, points: Mapping[str, np.ndarr
         noise = keys(np.resize(points[NOISE], size)) if batch.draws else None
         net = jax.tree.map(lambda a: np.asarray(a, dtype=batch.dtype), network)
         values, status, slices = jax.device_get(program(padded, noise, np.int32(count), net, tables))
-    made = [{name: array[:count] for name, array in found.items()} for found in values]
-    return Results(made, status[:count], int(slices))
+    back = np.argsort(order)
+    made = [{name: array[back] for name, array in found.items()} for found in values]
+    return Results(made, status[back], int(slices))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class SimulatedTrials(Trials):
     """Trials that are simulated in batches."""
 
     programs: programs.Programs  # that have been looked at
+    noise: str  # whose is one: see `points.noise_hashes`
 
     def simulate(
         self, measure: StreamingMeasure, points: dict[str, np.ndarray], n_steps: int, ceiling: float, size: int
@@ -45,4 +46,5 @@ class SimulatedTrials(Trials):
             n_steps=n_steps,
             ceiling=ceiling,
             precision=self.precision,
+            noise=self.noise,
         )

@@ -7,7 +7,7 @@ FORMAT = 2
 
 REVISIONS: dict[str, int] = {
     "engine": 1,
-    "noise": 1,
+    "noise": 2,
     "delays": 2,
     "lanes": 1,
     "ThresholdLinear.jacobian": 1,

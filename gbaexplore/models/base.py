@@ -71,7 +71,8 @@ class Model(ABC):
         """Return how many independent standard normal numbers each area needs per step at these parameter values.
 
         Unless there are none, `step` gets them as `normal`, (numbers, area). White noise of amplitude s on a current
-        is s * normal / sqrt(dt). The numbers depend only on the point's seed and coordinates and on the step.
+        is s * normal / sqrt(dt). The numbers depend only on the step and the point's seed; with independent noise on
+        its coordinates too.
         """
         return 0
 

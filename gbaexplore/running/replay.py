@@ -12,7 +12,7 @@ from gbaexplore.basics.errors import UserError, text_of, unknown
 from gbaexplore.basics.names import canonical
 from gbaexplore.basics.numbers import number
 from gbaexplore.basics.places import place
-from gbaexplore.basics.points import AMPLITUDE, SEED
+from gbaexplore.basics.points import AMPLITUDE, INDEPENDENT, SEED
 from gbaexplore.basics.time import whole_steps
 from gbaexplore.engine import programs
 from gbaexplore.engine.plan import make_plan
@@ -117,6 +117,7 @@ class Replay:
         ds = one_point(
             self._programs, model, connectome, stimulus, values, window=window, every=every, dt=self.recipe["dt_s"],
             duration=self.recipe["duration_s"], precision=self.recipe["precision"], seed=seed, at=coordinates,
+            noise=self.recipe.get("noise", INDEPENDENT),
         )  # fmt: skip
         return ds.assign_attrs(rows | {axis: v for axis, v in point.items() if isinstance(v, str)})
 

@@ -10,7 +10,7 @@ import numpy as np
 from gbaexplore.basics.errors import UserError, shown
 from gbaexplore.basics.names import AREA, STATUS_MEANINGS
 from gbaexplore.basics.numbers import number
-from gbaexplore.basics.points import AMPLITUDE, NOISE, SEED, checked_seed, coordinate_hashes
+from gbaexplore.basics.points import AMPLITUDE, INDEPENDENT, NOISE, SEED, SHARED, checked_seed, noise_hashes
 from gbaexplore.basics.time import whole_steps
 from gbaexplore.engine.first_step import resting
 from gbaexplore.engine.plan import make_plan
@@ -53,8 +53,9 @@ def simulate(
         duration: of the run, s.
         precision: of the integration. Rates are float64 all the same: rest plus the simulated change, so
             that changes of 1e-6 Hz survive.
-        seed: of noise, if there is any.
-        at: a point of a study, axis -> number or label: with its seed and this the noise is the same as there.
+        seed: of noise, if there is any: that of all points of this seed in a study.
+        at: a point of a study with noise="independent", axis -> number or label: with its seed and this the noise is
+            the same as there.
         parameters: any of the model's, and "amplitude" of the stimulus.
 
     From where a rate has overflowed it is NaN, and the attribute `status` is "diverged".
@@ -62,7 +63,10 @@ def simulate(
     Raises:
         UserError: an unknown parameter or area, values or times that make no sense.
     """
-    given = dict(window=window, every=every, dt=dt, duration=duration, precision=precision, seed=seed, at=at)
+    noise = SHARED if at is None else INDEPENDENT
+    given = dict(
+        window=window, every=every, dt=dt, duration=duration, precision=precision, seed=seed, at=at, noise=noise
+    )
     return one_point(Programs(), model, connectome, stimulus, parameters, **given)  # type: ignore[arg-type]
 
 
@@ -80,6 +84,7 @@ def one_point(
     precision: Literal["float32", "float64"],
     seed: int,
     at: Mapping[str, float | str] | None,
+    noise: str,
 ) -> xr.Dataset:
     """Return what `simulate` does, with programs that may have been looked at before."""
     import xarray as xr
@@ -90,7 +95,7 @@ def one_point(
     # As arrays, so that other values compile nothing anew.
     points = {name: np.array([value]) for name, value in values.items()}
     if model.normals_per_step(points):
-        points[NOISE] = coordinate_hashes(_coordinates(at, checked_seed(seed)))
+        points[NOISE] = noise_hashes(noise, seed, _coordinates(at, checked_seed(seed)))
     n_steps = whole_steps(duration, dt, "duration")
     traces = tuple(Trace(window=window, of=name, every=every) for name in model.observables)
     plan = make_plan(
@@ -104,6 +109,7 @@ def one_point(
         n_steps=n_steps,
         ceiling=_HIGHEST,
         precision=precision,
+        noise=noise,
     )
     results = simulate_batch(plan, Network.of(connectome), points, 1, 1, key(programs.of(plan.batch)))
     rest = resting(plan.batch.model, Network.of(connectome), values)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.basics.points import SEED
+from gbaexplore.basics.points import INDEPENDENT, SEED
 from gbaexplore.identity.revisions import EARLIER, FORMAT
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def identity(recipe: Recipe) -> Recipe:
     """
     return {
         **{key: recipe[key] for key in ("name", "order", "dt_s", "duration_s", "ceiling", "precision", "revisions")},
+        "noise": recipe.get("noise"),
         # Each variant says what its labels stand for.
         "axes": {
             name: "" if isinstance(values, dict) and name not in tables(recipe) else values
@@ -182,7 +183,15 @@ def with_code(recipe: Recipe, other: Recipe) -> Recipe:
     for label, variant in recipe["variants"].items():
         theirs = other["variants"].get(label, variant)
         variants[label] = {**variant, "made": {**variant["made"], "code": theirs["made"]["code"]}}
-    return {**recipe, "revisions": other["revisions"], "variants": variants}
+    # Where nothing is random nothing is said of noise.
+    noise = other.get("noise") if None in (recipe.get("noise"), other.get("noise")) else recipe["noise"]
+    return {**recipe, "noise": noise, "revisions": other["revisions"], "variants": variants}
+
+
+def with_noise(recipe: Recipe) -> Recipe:
+    """Return a recipe that says whose noise is one: each point had its own before this could be chosen."""
+    drawn = any(variant.get("made", {}).get("code", {}).get("draws") for variant in recipe["variants"].values())
+    return {**recipe, "noise": INDEPENDENT} if drawn and "noise" not in recipe else recipe
 
 
 def upgraded(there: Recipe, wanted: Recipe, course: Callable[[str], str]) -> Recipe:
@@ -212,7 +221,7 @@ def upgraded(there: Recipe, wanted: Recipe, course: Callable[[str], str]) -> Rec
             made = {"code": code, "asked": ours["made"]["asked"], "neutral": neutral}
         variants[label] = {**variant, "stimulus": stimulus, "made": made}
     revisions = wanted["revisions"] if known else {}
-    return {**there, "format": FORMAT, "revisions": revisions, "variants": variants}
+    return with_noise({**there, "format": FORMAT, "revisions": revisions, "variants": variants})
 
 
 def tables(recipe: dict[str, Any]) -> dict[str, list[str]]:

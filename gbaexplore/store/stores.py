@@ -22,10 +22,11 @@ import numpy as np
 from gbaexplore.basics.errors import UserError, text_of
 from gbaexplore.basics.names import FAILED, PENDING, STATUS
 from gbaexplore.basics.places import for_zarr, place, remote
+from gbaexplore.basics.points import INDEPENDENT, SHARED
 from gbaexplore.store import earlier, lock
 from gbaexplore.store.making import CHECKSUMS, made
 from gbaexplore.store.own import own_file, own_text
-from gbaexplore.store.recipe import RECIPE, course_hash, explained, is_recipe, upgraded
+from gbaexplore.store.recipe import RECIPE, course_hash, explained, is_recipe, upgraded, with_noise
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -122,7 +123,7 @@ def _attributes(text: str) -> dict[str, Any]:
 def recipe(path: Path) -> dict[str, Any]:
     """Return a store's recipe; see `Study.recipe`."""
     attrs = attributes(path)
-    return _adopted(path).get("recipe") or json.loads(attrs[RECIPE])
+    return with_noise(_adopted(path).get("recipe") or json.loads(attrs[RECIPE]))
 
 
 def software(path: Path) -> dict[str, str]:
@@ -171,10 +172,12 @@ def check_same_recipe(path: Path, there: dict[str, Any], wanted: dict[str, Any])
     """Raise UserError, naming the differences, unless the recipe of the store at `path` and a study's agree."""
     found = explained(there, wanted)
     if found:
+        own_noise = (there.get("noise"), wanted.get("noise")) == (INDEPENDENT, SHARED)
+        hint = f'give it noise="{INDEPENDENT}", ' if own_noise else ""
         shown = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
         raise UserError(
             f"{path} holds another study's results ({shown}); expected the same study: "
-            "change the study's name, choose another --store, or remove the old one"
+            f"{hint}change the study's name, choose another --store, or remove the old one"
         )
 
 

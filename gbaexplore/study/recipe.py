@@ -70,6 +70,7 @@ def recipe(simulation: Simulation) -> dict[str, Any]:
         "duration_s": settings.duration,
         "ceiling": settings.ceiling,
         "precision": settings.precision,
+        **({"noise": settings.noise} if values.noisy else {}),
     }
     return json.loads(json.dumps(whole, default=_plain))
 

@@ -1,4 +1,4 @@
-"""Settings that hold for all points of a study: name, time, ceiling, precision."""
+"""Settings that hold for all points of a study: name, time, ceiling, precision, noise."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.numbers import number, whole_number
+from gbaexplore.basics.points import INDEPENDENT, SHARED
 from gbaexplore.basics.time import whole_steps
 
 _LONGEST_NAME = 200  # bytes: file systems allow 255, and temporary names beside the store are longer
@@ -27,6 +28,7 @@ class Settings:
     duration: float
     ceiling: float
     precision: Literal["float32", "float64"]
+    noise: Literal["shared", "independent"]
     block_points: int | None
 
     def __post_init__(self) -> None:
@@ -44,6 +46,10 @@ class Settings:
             vars(self)[what] = value
         if not isinstance(self.precision, str) or self.precision not in ("float32", "float64"):
             raise UserError(f'precision = {self.precision!r}; expected "float32" or "float64"')
+        if not isinstance(self.noise, str) or self.noise not in (SHARED, INDEPENDENT):
+            raise UserError(
+                f'noise = {self.noise!r}; expected "shared" (points of one seed have the same noise) or "independent"'
+            )
         if self.block_points is not None:
             vars(self)["block_points"] = whole_number(self.block_points, "block_points", least=1)
         if not 0 < self.n_steps <= _MOST_STEPS:

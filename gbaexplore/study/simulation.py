@@ -60,6 +60,7 @@ class Simulation:
             n_steps=self.settings.n_steps,
             ceiling=self.settings.ceiling,
             precision=self.settings.precision,
+            noise=self.settings.noise,
         )
 
     @property
@@ -158,6 +159,7 @@ class Simulation:
             n_steps=self.settings.n_steps,
             ceiling=self.settings.ceiling,
             precision=self.settings.precision,
+            noise=self.settings.noise,
             size=self.blocks.queue_points,
             programs=self.programs,
         )

@@ -59,6 +59,7 @@ class Study:
         duration: of the run, s.
         ceiling: a point has "diverged", and ends, when the model's first observable has risen by more, Hz.
         precision: "float32" or "float64", of states and results.
+        noise: "shared" by all points of one seed, or "independent": no two points have the same.
         block_points: approximate number of points that are written together; chosen from work and memory if None.
             It changes no result; a store keeps the blocks it was made with.
 
@@ -78,6 +79,7 @@ class Study:
     duration: float = 10.0
     ceiling: float = 500.0
     precision: Literal["float32", "float64"] = "float32"
+    noise: Literal["shared", "independent"] = "shared"
     block_points: int | None = None
 
     settings: Settings = field(init=False, repr=False)
@@ -91,11 +93,11 @@ class Study:
 
     def __post_init__(self) -> None:
         measures = measures_of(self.measures)
-        settings = Settings(self.name, self.dt, self.duration, self.ceiling, self.precision, self.block_points)
+        settings = Settings(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Settings)})
         grid = Grid.of(self.axes)
         variants = Variants(grid, self.model, self.connectome, self.stimulus)
         outputs = Outputs(measures, grid, variants.first, settings.dt, settings.n_steps)
-        values = Values(grid, variants, self.fixed, self.derived)
+        values = Values(grid, variants, self.fixed, self.derived, settings.noise)
         vars(self).update(dt=settings.dt, duration=settings.duration, ceiling=settings.ceiling, measures=measures)
         vars(self).update(settings=settings, grid=grid, outputs=outputs, values=values)
         for variant in variants:

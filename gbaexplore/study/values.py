@@ -16,7 +16,7 @@ import numpy as np
 from gbaexplore.basics.errors import UserError, text_of
 from gbaexplore.basics.names import canonical
 from gbaexplore.basics.numbers import number
-from gbaexplore.basics.points import AMPLITUDE, NOISE, SEED, coordinate_hashes
+from gbaexplore.basics.points import AMPLITUDE, NOISE, SEED, SHARED, noise_hashes
 from gbaexplore.models.checks import checked_values, parameter_values
 from gbaexplore.study.blocks import Block
 from gbaexplore.study.grid import Grid, mapping
@@ -35,6 +35,7 @@ class Values:
     variants: Variants
     fixed: Mapping[str, float]
     derived: Mapping[str, Callable[..., float]]
+    noise: str = SHARED
     _known: dict[tuple[str, ...], dict[str, tuple[list[str], np.ndarray]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -143,8 +144,8 @@ class Values:
         return found
 
     def point_hashes(self, coordinates: Mapping[str, Any], count: int) -> np.ndarray:
-        """Return one hash per point from its coordinates along all axes, (point,); it keys the point's noise."""
-        return np.resize(coordinate_hashes({SEED: self.fixed.get(SEED, 0.0), **coordinates}), count)
+        """Return one hash per point, (point,), from its coordinates along all axes; it keys the point's noise."""
+        return np.resize(noise_hashes(self.noise, self.fixed.get(SEED, 0.0), coordinates), count)
 
     def points_at(self, variant: Variant, at: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the same as `points` for points anywhere between the axes' values.

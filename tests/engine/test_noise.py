@@ -1,6 +1,10 @@
 """Noise: whose numbers they are, and what they do."""
 
+import hashlib
+import json
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +18,7 @@ from gbaexplore import (
     AcrossSeeds,
     Final,
     Mean,
+    Model,
     Network,
     Peak,
     Spectrum,
@@ -23,13 +28,16 @@ from gbaexplore import (
     UserError,
     Variance,
     analysis,
+    parameter,
     replay,
     run,
     simulate,
 )
 from gbaexplore.basics import points as points_of
 from gbaexplore.engine import noise
+from gbaexplore.running.runner import outstanding
 from gbaexplore.stimuli.silence import Silence
+from gbaexplore.store.making import CHECKSUMS
 
 # A steady state above the thresholds, where noise is not rectified, of a network that is stable there.
 LINEAR = dict(restE=20.0, restI=45.0, omegaEI=26.0)
@@ -106,6 +114,7 @@ def noisy(macaque):
             name="noisy",
             model=ThresholdLinear(update="simultaneous"),
             axes={"muEE": [36.0, 40.0, 44.0], "seed": np.arange(5)},
+            noise="independent",
             connectome=macaque,
             fixed={"noise": 0.05, **LINEAR},
             measures=[Final()],
@@ -116,16 +125,120 @@ def noisy(macaque):
     return make
 
 
-def test_the_same_bits_in_any_grid_block_or_batch(noisy, run_all):
-    whole = run_all(noisy())["final_rate"]
+@pytest.mark.parametrize("noise", ["independent", "shared"])
+def test_the_same_bits_in_any_grid_block_or_batch(noisy, run_all, noise):
+    whole = run_all(noisy(noise=noise))["final_rate"]
     assert len(np.unique(whole[..., 0])) == 15
-    other = run_all(noisy(axes={"seed": [7, 4, 1], "muEE": [44.0, 38.0, 36.0, 40.0]}))["final_rate"]
+    other = run_all(noisy(noise=noise, axes={"seed": [7, 4, 1], "muEE": [44.0, 38.0, 36.0, 40.0]}))["final_rate"]
     np.testing.assert_array_equal(other[1, [0, 2, 3]], whole[:, 4])
     np.testing.assert_array_equal(other[2, [0, 2, 3]], whole[:, 1])
-    in_parts = run_all(noisy(block_points=2))
+    in_parts = run_all(noisy(noise=noise, block_points=2))
     np.testing.assert_array_equal(in_parts["final_rate"], whole)
-    alone = run_all(noisy(axes={"muEE": [40.0]}, fixed={"noise": 0.05, "seed": 3, **LINEAR}))
+    alone = run_all(noisy(noise=noise, axes={"muEE": [40.0]}, fixed={"noise": 0.05, "seed": 3, **LINEAR}))
     np.testing.assert_array_equal(alone["final_rate"][0], whole[1, 3])
+
+
+@dataclass(frozen=True)
+class Added(Model):
+    """The sum of a point's random numbers, and a little of what it has without."""
+
+    gain: float = parameter(1.0, units="1", doc="what the numbers are multiplied with")
+    observables = {"x": "Hz"}
+
+    def start(self, p, net):
+        return Sum(0 * net.hierarchy)
+
+    def rest(self, p, net):
+        return {"x": 0 * net.hierarchy}
+
+    def normals_per_step(self, values):
+        return 3
+
+    def step(self, x, p, net, stimulus, dt, normal):
+        first, second, third = p.gain * normal
+        return Sum(x.x + first + second * normal[0] + third)
+
+
+class Sum(NamedTuple):
+    x: Any
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_lanes_of_one_seed_have_the_bits_that_lanes_of_many_have(noisy, precision, run_all):
+    """The numbers of one seed are made once for all lanes, of others lane by lane."""
+    parts = dict(model=Added(), fixed={}, noise="shared", measures=[Final(), Mean()], precision=precision)
+    gains = np.linspace(0.1, 7.3, 130)
+    many = run_all(noisy(axes={"seed": np.arange(9), "gain": gains[::13]}, **parts))
+    for i in (0, 3, 8):
+        one = run_all(noisy(axes={"gain": gains}, **{**parts, "fixed": {"seed": i}}))
+        for name in ("final_rate", "mean_rate"):
+            np.testing.assert_array_equal(one[name][::13], many[name][i])
+
+
+def test_points_of_one_seed_share_their_noise(noisy, run_all, macaque):
+    """What differs between them then hangs on their parameters alone."""
+    twins = {"one": macaque, "other": macaque}
+    shared = run_all(noisy(axes={"twin": twins, "seed": [0, 1]}, connectome=None, noise="shared"))["final_rate"]
+    np.testing.assert_array_equal(shared[0], shared[1])
+    assert (shared[0, 0] != shared[0, 1]).any()
+    own = run_all(noisy(axes={"twin": twins, "seed": [0, 1]}, connectome=None))["final_rate"]
+    assert (own[0] != own[1]).any()
+
+
+def test_a_point_alone_has_the_noise_of_its_study(noisy, run_all, macaque):
+    parts = dict(every=1, duration=0.1, seed=3, muEE=40.0, noise=0.05, **LINEAR)
+    model = ThresholdLinear(update="simultaneous")
+    for kind, at in (("shared", None), ("independent", {"muEE": 40.0})):
+        whole = run_all(noisy(noise=kind, measures=[Trace(every=1)]))["rate_change"]
+        alone = simulate(model, macaque, Silence(), at=at, **parts)
+        np.testing.assert_allclose(alone.E.values, 20.0 + whole[1, 3].astype(np.float64), rtol=1e-6)
+
+
+def test_replay_has_the_noise_of_the_store(noisy, tmp_path):
+    for kind in ("shared", "independent"):
+        ds = run(noisy(name=kind, noise=kind), store=tmp_path)
+        again = replay(tmp_path / f"{kind}.zarr", muEE=40.0, seed=2, every=1)
+        np.testing.assert_allclose(again.E[-1], ds.final_rate.sel(muEE=40, seed=2), rtol=1e-6)
+
+
+def test_a_store_made_before_noise_was_shared_has_independent_noise(noisy, tmp_path):
+    ds = run(noisy(), store=tmp_path).load()
+    path = tmp_path / "noisy.zarr"
+    of_before(path)
+    assert not outstanding(noisy(), path).points
+    with pytest.raises(UserError, match=r'noise: "independent" there, "shared" here.*give it noise="independent"'):
+        run(noisy(noise="shared"), store=tmp_path)
+    again = replay(path, muEE=40.0, seed=2, every=1)
+    np.testing.assert_allclose(again.E[-1], ds.final_rate.sel(muEE=40, seed=2), rtol=1e-6)
+
+
+def of_before(path):
+    """Take out of a store what it says of whose noise is one."""
+    file = path / "zarr.json"
+    metadata = json.loads(file.read_text())
+    recipe = json.loads(metadata["attributes"]["gbaexplore_recipe"])
+    assert recipe.pop("noise") == "independent"
+    metadata["attributes"]["gbaexplore_recipe"] = json.dumps(recipe)
+    file.write_text(json.dumps(metadata))
+    checksums = json.loads((path / CHECKSUMS).read_text())
+    checksums["zarr.json"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    (path / CHECKSUMS).write_text(json.dumps(checksums))
+
+
+@pytest.mark.parametrize("noise", ["shared", "independent"])
+def test_a_store_without_noise_can_get_some(noisy, tmp_path, noise):
+    parts = dict(noise=noise, fixed=LINEAR)
+    run(noisy(axes={"noise": [0.0]}, **parts), store=tmp_path)
+    grown = run(noisy(axes={"noise": [0.0, 0.05]}, **parts), store=tmp_path).load()
+    once = run(noisy(axes={"noise": [0.0, 0.05]}, **parts), store=tmp_path / "other")
+    np.testing.assert_array_equal(grown.final_rate, once.final_rate)
+    assert run(noisy(axes={"noise": [0.0, 0.05]}, **parts), store=tmp_path).final_rate.equals(grown.final_rate)
+
+
+@pytest.mark.parametrize("noise", ["common", None, 1])
+def test_noise_is_shared_or_independent(noisy, noise):
+    with pytest.raises(UserError, match=f'noise = {noise!r}; expected "shared" .* or "independent"'):
+        noisy(noise=noise)
 
 
 @pytest.mark.slow

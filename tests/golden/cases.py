@@ -176,7 +176,8 @@ def threshold_linear_noise() -> gba.Study:
     """Noise above the thresholds and on them; axes, labels and seeds tell its numbers apart."""
     return small(
         axes={"seed": [0, 1, 7], "rest": {"on": gba.ThresholdLinear(), "above": gba.ThresholdLinear(**ABOVE)}},
-        model=None, fixed={"noise": 0.1}, measures=[gba.Mean(), gba.Trace(every=40, areas=("V1", "24c"))],
+        noise="independent", model=None, fixed={"noise": 0.1},
+        measures=[gba.Mean(), gba.Trace(every=40, areas=("V1", "24c"))],
     )  # fmt: skip
 
 
@@ -185,7 +186,7 @@ def threshold_linear_noise_float64() -> gba.Study:
     """No stimulus; noise of amplitude 0 among others; a seed for all points."""
     return small(
         axes={"noise": [0.0, 0.1]}, fixed={"seed": 3.0, **ABOVE}, stimulus=None, precision="float64",
-        measures=[gba.Final(), gba.Peak(of="I")],
+        noise="independent", measures=[gba.Final(), gba.Peak(of="I")],
     )  # fmt: skip
 
 
@@ -217,6 +218,23 @@ def delayed_float64() -> gba.Study:
 
 @case
 def delayed_noise() -> gba.Study:
+    return small(
+        model=gba.DelayedThresholdLinear(**ABOVE), axes={"velocity": [1.5, 3.5], "seed": [0, 1]}, fixed={"noise": 0.1},
+        noise="independent", measures=[gba.Mean(), gba.Final(of="I")],
+    )  # fmt: skip
+
+
+@case
+def shared_noise() -> gba.Study:
+    """Lanes of one seed, and a last batch of both."""
+    return small(
+        axes={"muEE": np.linspace(20.0, 40.0, 70), "seed": [0, 7]}, fixed={"noise": 0.1, **ABOVE},
+        measures=[gba.Mean(), gba.Final(of="I")],
+    )  # fmt: skip
+
+
+@case
+def shared_noise_delayed() -> gba.Study:
     return small(
         model=gba.DelayedThresholdLinear(**ABOVE), axes={"velocity": [1.5, 3.5], "seed": [0, 1]}, fixed={"noise": 0.1},
         measures=[gba.Mean(), gba.Final(of="I")],
@@ -317,7 +335,7 @@ def own_model() -> gba.Study:
 def own_model_noise() -> gba.Study:
     models = {method: Shaken(method=method) for method in ("euler", "heun")}
     return small(
-        model=None, axes={"method": models, "strength": [0.1, 2.0]},
+        noise="independent", model=None, axes={"method": models, "strength": [0.1, 2.0]},
         measures=[gba.Mean(), gba.Mean(of="y", suffix="_y"), gba.SpectralAbscissa()],
     )  # fmt: skip
 
@@ -417,7 +435,7 @@ def brainpy_float64() -> gba.Study:
 
 def shaken(measures: Any, **parts: Any) -> gba.Study:
     """One cycle of the whole network with noise, long enough for estimates to settle."""
-    given = dict(axes={"noise": [0.05, 0.2]}, fixed=ABOVE, connectome=TWO, duration=0.6)
+    given = dict(noise="independent", axes={"noise": [0.05, 0.2]}, fixed=ABOVE, connectome=TWO, duration=0.6)
     return small(measures=measures, **given | parts)
 
 
@@ -448,7 +466,7 @@ def quantiles_of_steps() -> gba.Study:
 def across_seeds() -> gba.Study:
     """One of the points diverges with some of the seeds."""
     return small(
-        axes={"muEE": [33.7, 51.5]}, fixed={"noise": 0.6, **ABOVE}, ceiling=60.0,
+        noise="independent", axes={"muEE": [33.7, 51.5]}, fixed={"noise": 0.6, **ABOVE}, ceiling=60.0,
         measures=[gba.AcrossSeeds(gba.Peak(), seeds=6, quantiles=(0.25, 0.5, 0.9))],
     )  # fmt: skip
 
@@ -458,7 +476,7 @@ def across_seeds_by_parts() -> gba.Study:
     """More simulations than are made at once, so that moments are merged."""
     return small(
         axes={"muEE": np.linspace(20.0, 50.0, 40), "omegaEI": np.linspace(19.0, 26.0, 35)},
-        fixed={"noise": 0.3, **ABOVE}, connectome=TWO, duration=0.05,
+        noise="independent", fixed={"noise": 0.3, **ABOVE}, connectome=TWO, duration=0.05,
         measures=[gba.AcrossSeeds(gba.Mean(of="I"), seeds=4)],
     )  # fmt: skip
 

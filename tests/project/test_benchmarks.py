@@ -99,9 +99,11 @@ NAMES = {
     """,
     "noise_delays": """
         step of ThresholdLinear, # points, one core
-        step of ThresholdLinear with noise #, # points, one core
+        step of ThresholdLinear with noise #, shared, # points, one core
+        step of ThresholdLinear with noise #, independent, # points, one core
         step of DelayedThresholdLinear at # m/s, # points, one core
-        step, with noise / without
+        step, with shared noise / without
+        step, with independent noise / without
         step, with delays / without
     """,
     "brainpy": """
