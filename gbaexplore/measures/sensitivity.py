@@ -83,6 +83,7 @@ class Sensitivity(SolvedMeasure):
                 (*made[of].dims, self.dimension),
                 f"{made[of].units} per {self.dimension}_units",
                 f"derivative of the {made[of].long_name}",
+                comment=made[of].comment,
             )
             for name, of in self._differentiated(model).items()
         }

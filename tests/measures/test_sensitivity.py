@@ -311,6 +311,7 @@ def test_it_is_a_labelled_variable_with_units(macaque, tmp_path):
     assert set(ds.data_vars) == {"d_peak_rate", "status"}  # a time counted in steps has no derivative
     assert ds.d_peak_rate.dims == ("tau", "area", "parameter")
     assert ds.d_peak_rate.attrs["units"] == "Hz per parameter_units"
+    assert ds.d_peak_rate.attrs["comment"] == "from the start of the window"
     assert ds.d_peak_rate.sel(parameter="tau").parameter_units.item() == "s"
     assert ds.parameter_units.values.tolist() == ["s", "Hz", "Hz", "Hz"]
 
