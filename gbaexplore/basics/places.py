@@ -97,11 +97,6 @@ def remote(path: Path) -> bool:
     return not isinstance(path, Path)
 
 
-def for_zarr(path: Path) -> Any:
-    """Return a path in the form that zarr and xarray expect."""
-    return str(path) if remote(path) else path
-
-
 def real(path: Path) -> Path:
     """Return the target of a symbolic link; any other path unchanged, even below a link.
 

@@ -87,7 +87,8 @@ def checked_quantiles(given: Sequence[float], what: str) -> tuple[float, ...]:
     """
     found = np.atleast_1d(array(given, what))
     if found.ndim > 1 or not ((found > 0) & (found < 1)).all() or len(np.unique(found)) < len(found):
-        raise UserError(f"{what} has {shown(tuple(found.ravel().tolist()))}; expected different numbers between 0 and 1")
+        found_text = shown(tuple(found.ravel().tolist()))
+        raise UserError(f"{what} has {found_text}; expected different numbers between 0 and 1")
     return tuple(found.tolist())
 
 

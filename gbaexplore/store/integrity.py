@@ -13,7 +13,6 @@ import numpy as np
 
 from gbaexplore.basics.errors import printable, text_of
 from gbaexplore.basics.names import MISSING, OK, PENDING, STATUS
-from gbaexplore.basics.places import for_zarr
 from gbaexplore.store import lock, making, stores
 
 
@@ -44,7 +43,7 @@ def check(path: Path) -> list[Finding]:
         return found
     import zarr
 
-    group = zarr.open_group(for_zarr(path), mode="r")
+    group = zarr.open_group(stores.zarr_store(path), mode="r")
     arrays: dict[str, Any] = {name: group[name] for name in stores.variables(path)}
     status = arrays[STATUS]
     axes = {name: np.asarray(group[name]) for name in status.metadata.dimension_names or ()}
@@ -122,5 +121,5 @@ def repair(path: Path, findings: list[Finding]) -> int:
     with making.locked(path), lock.without_writers(path):
         for finding in findings:
             for file in finding.remove:
-                file.unlink(missing_ok=True)
+                making.remove(file)
     return sum(not finding.remove for finding in findings)

@@ -162,7 +162,15 @@ def _sweep(folder: Path, pattern: str) -> None:
     """Remove files that a killed process left unfinished."""
     for orphan in folder.glob(pattern):
         if orphaned(orphan):
-            shutil.rmtree(orphan, ignore_errors=True) if orphan.is_dir() else orphan.unlink(missing_ok=True)
+            remove(orphan)
+
+
+def remove(file: Path) -> None:
+    """Remove a file, or what is in its place; a folder as far as it can be."""
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file, ignore_errors=True)
+    else:
+        file.unlink(missing_ok=True)
 
 
 def orphaned(file: Path) -> bool:

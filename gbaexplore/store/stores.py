@@ -21,7 +21,7 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError, text_of
 from gbaexplore.basics.names import FAILED, PENDING, STATUS
-from gbaexplore.basics.places import for_zarr, place, remote
+from gbaexplore.basics.places import place, remote
 from gbaexplore.basics.points import INDEPENDENT, SHARED
 from gbaexplore.store import earlier, lock
 from gbaexplore.store.making import CHECKSUMS, made
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
 # In an array's folder, because zarr warns about unknown files in a group's folder.
 _ADOPTED = f"{STATUS}/recipe.json"
 _INPUTS = {"connectomes": "connectome", "stimuli": "stimulus"}  # zarr group -> its key in a recipe
+
+
+def zarr_store(path: Path) -> Any:
+    """Return a store in the form that zarr and xarray expect."""
+    if remote(path):
+        return str(path)
+    from gbaexplore.store.files import Files
+
+    return Files(path)
 
 
 def input_name(kind: str, identity: Any) -> str:
@@ -52,7 +61,7 @@ def read_input(path: Path, kind: str, label: str) -> xr.Dataset:
     made = json.loads(attributes(path)[RECIPE])["variants"][label]
     group = input_name(kind, made[_INPUTS[kind]])
     try:
-        return xr.open_zarr(for_zarr(path), group=group, consolidated=False, chunks=None).load()
+        return xr.open_zarr(zarr_store(path), group=group, consolidated=False, chunks=None).load()
     except Exception as error:  # of zarr, in many ways
         raise UserError(
             f'{path} is damaged: the {_INPUTS[kind]} of "{label}" can\'t be read ({text_of(error, 100)}); expected it '
@@ -243,7 +252,7 @@ def _status(path: Path, block: Any) -> np.ndarray:
     import zarr
 
     try:
-        return np.asarray(zarr.open_array(for_zarr(path / STATUS), mode="r")[block])
+        return np.asarray(zarr.open_array(zarr_store(path), path=STATUS, mode="r")[block])
     except (ValueError, RuntimeError) as error:  # a checksum that is wrong, bytes that can't be unpacked
         raise UserError(
             f"{path} is damaged (its status: {text_of(error, 100)}); `gbaexplore check {path} --repair` "
@@ -255,7 +264,7 @@ def block_shape(path: Path) -> tuple[int, ...]:
     """Return the shape of a store's blocks."""
     import zarr
 
-    return zarr.open_array(for_zarr(path / STATUS), mode="r").chunks
+    return zarr.open_array(zarr_store(path), path=STATUS, mode="r").chunks
 
 
 def unfinished(path: Path, block: tuple[slice, ...] | Any = ...) -> np.ndarray:
@@ -280,7 +289,7 @@ def write_block(
         which = np.ones([s.stop - s.start for s in block], dtype=bool)
     # A chunk of nothing but its fill value must be written too, or it reads as never computed.
     with zarr.config.set({"array.write_empty_chunks": True}):
-        group = zarr.open_group(for_zarr(path), mode="r+")
+        group = zarr.open_group(zarr_store(path), mode="r+")
         for name in [*(n for n in arrays if n != STATUS), STATUS]:
             array: Any = group[name]
             _check_whole_chunks(name, array, block)
@@ -323,8 +332,8 @@ def open_study(path: str | Path) -> xr.Dataset:
         # Other people's tools leave files of their own in any folder: .DS_Store, ._zarr.json, Thumbs.db.
         warnings.filterwarnings("ignore", "Object at .* is not recognized as a component of a Zarr hierarchy")
         if earlier.made(path):
-            return as_opened(earlier.as_of_today(xr.open_zarr(for_zarr(path), consolidated=False, chunks={})))
-        return as_opened(xr.open_zarr(for_zarr(path), consolidated=False, chunks=None))
+            return as_opened(earlier.as_of_today(xr.open_zarr(zarr_store(path), consolidated=False, chunks={})))
+        return as_opened(xr.open_zarr(zarr_store(path), consolidated=False, chunks=None))
 
 
 def as_opened(ds: xr.Dataset) -> xr.Dataset:

@@ -11,7 +11,7 @@ import shutil
 import numpy as np
 import pytest
 
-from gbaexplore import Peak, Pulse, Study, ThresholdLinear, UserError, open_study, replay
+from gbaexplore import Peak, Pulse, Study, ThresholdLinear, UserError, open_study, plots, replay
 from gbaexplore import run as compute
 from gbaexplore.basics.errors import redacted
 from gbaexplore.cli import main
@@ -207,3 +207,35 @@ def test_nothing_that_a_store_says_acts_on_the_terminal(store, made, tmp_path, m
         for line in (said.out + said.err).split("\n"):
             assert line.isprintable(), (args, line)
             assert not line.startswith("  failed: fake"), args
+
+
+def in_its_place(file, kind):
+    file.unlink()
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to({"device": "/dev/zero", "loop": file.name}[kind])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "loop"])
+@pytest.mark.parametrize("name", ["status/c/0/0", "peak_rate/c/0/0/0"])
+def test_a_chunk_that_is_no_file_is_told_and_mended(store, made, study, tmp_path, capsys, name, kind):
+    in_its_place(store / name, kind)
+    readers = [
+        lambda: open_study(store).load(),
+        lambda: diff(store, made),
+        lambda: export(store, tmp_path / "o.csv"),
+        lambda: plots.store(store, tmp_path / "o.png"),
+    ]
+    if name.startswith("status"):
+        readers += [lambda: info.describe(store), lambda: compute(study, store=store)]
+    for read in readers:
+        with pytest.raises(UserError, match=name):
+            read()
+    assert main(["check", str(store)]) == 1
+    assert name in capsys.readouterr().out
+    assert main(["check", str(store), "--repair"]) == 0
+    compute(study, store=store)
+    assert open_study(store).load().equals(open_study(made).load())
