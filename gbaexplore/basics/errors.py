@@ -115,4 +115,8 @@ def one_line(error: BaseException) -> str:
     text = text_of(error)
     if type(error).__name__ == "TracerBoolConversionError" or "truth value of an array" in text:
         text = "if, and, or, not and while can't decide over arrays; use jnp.where, jnp.maximum or jnp.logical_and"
+    if type(error).__name__ == "TypePromotionError":
+        text = (
+            "JAX is set to forbid operands of different dtypes; unset JAX_NUMPY_DTYPE_PROMOTION, or set it to standard"
+        )
     return f"{type(error).__name__}: {text}{raised_at(error)}"

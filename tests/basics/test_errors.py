@@ -4,6 +4,8 @@ import pickle
 import sys
 import traceback
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 from gbaexplore import UserError
@@ -53,6 +55,12 @@ def test_what_can_not_be_written_is_said_with_its_reason_and_a_fix(error, why):
 def test_other_errors_pass(tmp_path):
     with pytest.raises(KeyError), writing(tmp_path / "x", "choose another"):
         raise KeyError("nothing to do with the place")
+
+
+def test_strict_promotion_is_a_matter_of_settings():
+    with jax.numpy_dtype_promotion("strict"), pytest.raises(Exception, match="promotion") as caught:
+        jnp.float32(1) + jnp.int32(1)
+    assert "unset JAX_NUMPY_DTYPE_PROMOTION" in one_line(caught.value)
 
 
 @pytest.mark.parametrize("folder", ["my-site-packages-talk", f"mnt{sys.base_prefix}/dist-packages"])

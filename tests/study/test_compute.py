@@ -5,7 +5,20 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from gbaexplore import Mean, Peak, Pulse, Spectrum, Study, ThresholdLinear, UserError, run
+from gbaexplore import (
+    AcrossSeeds,
+    CalibratedAmplitude,
+    DelayedThresholdLinear,
+    Mean,
+    Peak,
+    Pulse,
+    Sensitivity,
+    Spectrum,
+    Study,
+    ThresholdLinear,
+    UserError,
+    run,
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +75,32 @@ def test_more_results_than_memory_are_refused(make_study, monkeypatch):
     monkeypatch.setattr("gbaexplore.study.computed.np.empty", full)
     with pytest.raises(UserError, match=r"take 0.0 GiB, more than there is memory; .*gbaexplore.run\(study\)"):
         study.compute()
+
+
+SLOW = {"velocity": lambda muEE: 3.0 if muEE <= 30 else 0.6}
+RANDOM = {"noise": lambda muEE: (0.05 if muEE < 29 else 0.0) if muEE <= 30 else 0.3}
+
+
+@pytest.mark.parametrize(
+    ("model", "derived", "measure"),
+    [
+        (DelayedThresholdLinear(), SLOW, Peak()),
+        (DelayedThresholdLinear(), SLOW, CalibratedAmplitude("V1", 5.0)),
+        (DelayedThresholdLinear(), SLOW | RANDOM, AcrossSeeds(Mean(), 3)),
+        (ThresholdLinear(), RANDOM, Sensitivity(Peak(), ("muIE", "amplitude"))),
+        (ThresholdLinear(), {"restE": lambda muEE: 10.0 if muEE <= 30 else 12.0}, CalibratedAmplitude("V1", 5.0)),
+    ],
+)
+def test_points_outside_the_grid_are_what_a_grid_of_them_gives(make_study, model, derived, measure):
+    """With delays, noise and rest of their own, which no point of the grid has."""
+    pulse, there = Pulse(area="V1", onset=0.05, duration=0.1, amplitude=20.0), [29.0, 36.0]
+
+    def study(values):
+        parts = dict(axes={"muEE": values}, derived=derived, model=model, measures=[measure], stimulus=pulse)
+        return make_study(duration=0.3, **parts)
+
+    grid, expected = study([28.0, 30.0]), study(there).compute()
+    (variant,) = grid.variants()
+    grid.prepare(variant)
+    for name, values in grid.run_points(variant, grid.points_at(variant, {"muEE": np.array(there)}), 2).items():
+        np.testing.assert_array_equal(values, expected[name].values, err_msg=name)
