@@ -26,7 +26,7 @@ class Files(LocalStore):
     def _check(self, key: str) -> None:
         try:
             mode = os.stat(self.root / key).st_mode
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             raise self._damaged(key, f"can't be read ({error.strerror})") from None

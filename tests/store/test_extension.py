@@ -5,12 +5,15 @@ import sys
 import numpy as np
 import pytest
 
-from gbaexplore import Peak, UserError, open_study, run
+from gbaexplore import Peak, UserError, open_study, replay, run
 from gbaexplore.basics.names import DIVERGED
+from gbaexplore.cli import main
 from gbaexplore.running import runner
 from gbaexplore.running.forecast import forecast
 from gbaexplore.store import making, stores
 from gbaexplore.store import regrid as extensions
+from gbaexplore.store.diff import diff
+from gbaexplore.study import grid
 
 MANY = np.linspace(28, 34, 1500)
 SHORT = dict(measures=[Peak(window=(1.75, 2.3))])
@@ -218,3 +221,25 @@ def test_a_second_run_is_told_who_holds_the_store(make_study, tmp_path):
     assert (tmp_path / ".small.zarr.lock").exists(), "a dead process' lock"
     assert runner.execute(study, tmp_path).computed == 1
     assert sorted(os.listdir(tmp_path)) == ["small.zarr"]
+
+
+def test_a_store_of_an_axis_in_no_order(make_study, tmp_path, monkeypatch):
+    """As earlier versions made them: it is opened and replayed as it is, and in order from the next run on."""
+    monkeypatch.chdir(tmp_path)
+    path, values = tmp_path / "small.zarr", [32.0, 28.0, 30.0]
+    with monkeypatch.context() as patch:
+        patch.setattr(grid, "_numbers", lambda axis, values: np.array(values))
+        runner.execute(make_study(axes={"muEE": values}, **SHORT), tmp_path)
+    there, fresh = open_study(path).load(), make_study(axes={"muEE": values}, **SHORT).compute()
+    assert there.muEE.values.tolist() == values
+    identical(there.sortby("muEE"), fresh)
+    course = replay(path, muEE=28.0, window=(1.75, 2.3), every=1)
+    peak = (course.E - course.E.isel(time=0)).max("time")
+    np.testing.assert_allclose(peak, there.peak_rate.sel(muEE=28.0), atol=1e-4)
+    assert [main([word, str(path)]) for word in ("info", "check", "plot")] == [0, 0, 0]
+    assert diff(path, path) == []
+    assert forecast(make_study(axes={"muEE": values}, **SHORT), tmp_path).to_do == 0
+    report = runner.execute(make_study(axes={"muEE": values}, **SHORT), tmp_path)
+    assert (report.computed, report.carried.carried) == (0, 3)
+    identical(open_study(path).load(), fresh)
+    assert runner.execute(make_study(axes={"muEE": [*values, 29.0]}, **SHORT), tmp_path).computed == 1
