@@ -13,7 +13,7 @@ import numpy as np
 
 from gbaexplore.analysis.mesh import Edge, Mesh, Point
 from gbaexplore.basics.errors import UserError, unknown
-from gbaexplore.basics.names import COMPUTED, DIVERGED, STATUS, canonical
+from gbaexplore.basics.names import COMPUTED, DIVERGED, OK, STATUS, canonical
 from gbaexplore.basics.numbers import number, whole_number
 from gbaexplore.basics.points import NOISE, SEED
 from gbaexplore.store.recipe import explained, variant_name, with_noise
@@ -28,6 +28,7 @@ CRITERION, CURVE, CORNERS = "criterion", "curve", "corners"
 
 _SHARE = 1e-3  # of an axis' range: its tolerance where none is given
 _MOST_START = 1000
+_OTHERS = 12  # times that a criterion is asked with other numbers where there are none
 _ASKED = 256  # points in a batch: enough to keep lanes busy, few enough to choose well
 
 
@@ -86,7 +87,8 @@ def find_boundary(
             how they are spaced.
         of: "diverged", or a function of a Dataset of points (along `point`) that returns a value for each: True or
             False, or a number, which is looked at for where it turns positive. A number is better than a yes or no: it
-            says how far off the boundary is. Infinite ones count for their sign.
+            says how far off the boundary is. Infinite ones count for their sign. At points that diverged, measures
+            are NaN: True or False that depends on them is refused, as in `ds.peak_rate > 100` alone.
         tolerance: how far off the boundary may be along an axis, in its unit, as {"muEE": 0.01}. Everywhere, the true
             boundary is expected within it of the one returned, along the axis that crosses it best in tolerances. An
             axis that is left out gets the smallest share of its range that is given of another; without any, 1/1000.
@@ -295,6 +297,7 @@ def _criterion(of: Callable[[xr.Dataset], xr.DataArray], part: xr.Dataset) -> np
             'select the others, as in lambda ds: ds.peak_rate.sel(area="V1") - 100'
         )
     if found.dtype.kind == "b":
+        _check_known(of, part, found.values)
         return np.where(found.values, np.inf, -np.inf)
     values = found.values.astype(np.float64)
     if np.isnan(values).any():
@@ -303,6 +306,30 @@ def _criterion(of: Callable[[xr.Dataset], xr.DataArray], part: xr.Dataset) -> np
             "they are: give them one, as in .fillna(np.inf)"
         )
     return values
+
+
+def _check_known(of: Callable[[xr.Dataset], xr.DataArray], part: xr.Dataset, found: np.ndarray) -> None:
+    """Raise UserError if True or False depends on a value that a point lacks because it diverged or is undefined.
+
+    A comparison with NaN is False without a word. So the criterion is asked again with other numbers in its place.
+    """
+    lacks = ~np.isin(part[STATUS].values, (OK,))
+    rng = np.random.default_rng(0)
+    for _ in range(_OTHERS if lacks.any() else 0):
+        other = part.copy()
+        for name, array in part.data_vars.items():
+            missing = np.isnan(array.values) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
+            missing[~lacks] = False
+            values = array.values.copy()
+            values[missing] = rng.choice([-1.0, 1.0], missing.sum()) * 10 ** rng.uniform(-30, 30, missing.sum())
+            other[name] = array.copy(data=values)
+        differs = (of(other).values != found) & lacks
+        if differs.any():
+            raise UserError(
+                f"the criterion compares values that {differs.sum()} points lack, as they diverged or are undefined: "
+                "NaN is False without a word; expected to know on which side they are: say so by status, as in "
+                "(ds.peak_rate > 100) | (ds.status == 2), or measure when they diverged, with gba.Divergence"
+            )
 
 
 # The boundary as curves.

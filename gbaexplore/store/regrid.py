@@ -213,5 +213,5 @@ def carried(
     # Only labels that both grids have; all of `which` lies in their product.
     chosen = which[np.ix_(*both)]
     old = tuple(part[part >= 0] for part in parts)
-    group = zarr.open_group(path, mode="r")
+    group = zarr.open_group(stores.zarr_store(path), mode="r")
     return {name: np.asarray(group[name].oindex[old])[chosen] for name in stores.variables(path)}  # type: ignore[union-attr]

@@ -390,3 +390,46 @@ def _distances(curves, x, y):
         for i in np.flatnonzero((low <= y) & (y <= high)):
             part = 0.5 if high[i] == low[i] else (y - height[i]) / (height[i + 1] - height[i])
             yield abs(at[i] + part * (at[i + 1] - at[i]) - x)
+
+
+MISSING = {
+    "peak": lambda ds: ds.peak_rate.sel(area="V1", drop=True) > 5,
+    "not above": lambda ds: ~(ds.peak_rate.sel(area="V1", drop=True) > 5),
+    "share": lambda ds: ds.peak_rate.sel(area="24c", drop=True) > 0.01 * ds.peak_rate.sel(area="V1", drop=True),
+    "difference": lambda ds: ds.peak_rate.sel(area="24c", drop=True) - ds.peak_rate.sel(area="V1", drop=True) > 0,
+    "all": lambda ds: (ds.peak_rate < 300).all("area"),
+    "is there": lambda ds: ds.peak_rate.sel(area="V1", drop=True).notnull(),
+}
+SAID = {
+    "peak": lambda ds: MISSING["peak"](ds) | (ds.status == 2),
+    "bounded and": lambda ds: MISSING["share"](ds) & (ds.status == 1),
+    "number": lambda ds: ds.peak_rate.sel(area="V1", drop=True).fillna(np.inf) - 5,
+    "when": lambda ds: ds.diverged_at < 0.2,
+}
+
+
+@pytest.fixture(scope="module")
+def diverging():
+    pulse = gba.Pulse(area="V1", onset=0.02, duration=0.1, amplitude=40.0)
+    return Study(
+        name="d",
+        model=gba.ThresholdLinear(),
+        connectome=gba.load_connectome("macaque29"),
+        stimulus=pulse,
+        axes={"muEE": [28.0, 70.0], "omegaEI": [17.0, 22.0]},
+        measures=[Peak(), gba.Divergence()],
+        duration=0.3,
+    )
+
+
+@pytest.mark.parametrize("of", MISSING)
+def test_a_criterion_of_what_points_that_diverged_lack_is_refused(diverging, of):
+    with pytest.raises(UserError, match=r"points lack, as they diverged .*ds.status == 2.*gba.Divergence"):
+        find_boundary(diverging, MISSING[of], start=4, most=1)
+
+
+@pytest.mark.parametrize("of", SAID)
+def test_a_criterion_that_says_on_which_side_they_are_is_taken(diverging, of):
+    points = find_boundary(diverging, SAID[of], start=4, most=1).points
+    assert (points.status == 2).any()
+    assert (points.status == 1).any()
