@@ -152,10 +152,12 @@ def _spread(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def _tolerances(study: Study, given: Mapping[str, float]) -> np.ndarray:
-    for name, value in given.items():
+    for name in given:
         if name not in study.numeric:
             raise UserError(unknown(f'tolerance of "{name}"', name, study.numeric, "Axes of numbers"))
-        if number(value, f"the tolerance of {name}") <= 0:
+    given = {name: number(value, f"the tolerance of {name}") for name, value in given.items()}
+    for name, value in given.items():
+        if value <= 0:
             raise UserError(f"the tolerance of {name} is {value}; expected a number above 0")
     ranges = {name: float(np.ptp(values)) for name, values in study.numeric.items()}
     share = min((value / ranges[name] for name, value in given.items()), default=_SHARE)

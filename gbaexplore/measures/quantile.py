@@ -36,6 +36,8 @@ class Quantile(StreamingMeasure):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "q", checked_quantiles(self.q, "Quantile(q=...)"))
+        if not self.q:
+            raise UserError("Quantile(q=()): expected at least one quantile, such as 0.5")
 
     def steps(self, dt: float, n_steps: int) -> tuple[int, int]:
         first, stop = super().steps(dt, n_steps)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -433,3 +434,10 @@ def test_a_criterion_that_says_on_which_side_they_are_is_taken(diverging, of):
     points = find_boundary(diverging, SAID[of], start=4, most=1).points
     assert (points.status == 2).any()
     assert (points.status == 1).any()
+
+
+def test_a_tolerance_is_any_number():
+    one, other = (
+        find_boundary(shapes("circle"), CRITERIA["number"], tolerance={"x": v}) for v in (0.5, Decimal("0.5"))
+    )
+    assert one.curves.identical(other.curves)

@@ -296,7 +296,7 @@ def test_one_seed_of_a_point(macaque, pulse):
         single(noise=0.1, at=[1])
 
 
-@pytest.mark.parametrize("given", [[[0.5]], None, "ab", [True], [float("nan")], 1j])
+@pytest.mark.parametrize("given", [[[0.5]], [], None, "ab", [True], [float("nan")], 1j])
 def test_quantiles_are_numbers(given):
     with pytest.raises(UserError, match=r"Quantile\(q=...\)"):
         Quantile(q=given)

@@ -7,10 +7,12 @@ import os
 import random
 import warnings
 from collections.abc import Hashable
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import sparse
 
 import gbaexplore as gba
 from gbaexplore import UserError, analysis, cli, designs
@@ -21,6 +23,16 @@ STUDY = gba.Study(
     name="fuzzed", model=gba.ThresholdLinear(), connectome=NET, axes={"muEE": [28.0, 30.0], "omegaEI": [19.0, 20.0]},
     measures=[gba.Peak()], stimulus=PULSE, duration=0.02,
 )  # fmt: skip
+
+
+class Quantity:
+    """As pint's and astropy's."""
+
+    units = "Hz"
+
+    def __float__(self):
+        return 1.0
+
 
 WRONG = {
     "None": None,
@@ -46,7 +58,7 @@ WRONG = {
     "labels": {"a": 1},
     "set": {1, 2},
     "generator": (x for x in (1, 2)),
-    "object": object(),
+    "an object": object(),
     "class": gba.Peak,
     "function": len,
     "array": np.zeros((2, 3)),
@@ -59,6 +71,17 @@ WRONG = {
     "series": pd.Series(["a"]),
     "dataset": xr.Dataset(),
     "study": STUDY,
+    "10**400": 10**400,
+    "NaT": pd.NaT,
+    "sparse": sparse.csr_matrix([[1.0]]),
+    "decimal": Decimal("1.5"),
+    "quantity": Quantity(),
+    "object": np.array([None, 1.0], object),
+    "pair": (0.03, 0.01),
+    "letters": "a\u202e\x07",
+    "long name": "n" * 300,
+    "url": "file:///tmp/x?y#z",
+    "two colons": "zip::x.zarr",
 }
 
 
@@ -128,6 +151,11 @@ def _doors():
             yield name, getattr(analysis, name)
     for words in (("run", "--dry-run"), ("info",), ("check",), ("figure",)):
         yield f"gbaexplore {words[0]}", lambda v, w=words: _command(*w, v)
+    for name in ("store", "window", "every", "study", "muEE"):
+        yield f"replay({name})", lambda v, n=name: gba.replay(**{"store": "none.zarr", n: v})
+    yield "Quantile(q)", lambda v: study(measures=[gba.Quantile(q=v)])
+    yield "Sensitivity(parameters)", lambda v: study(measures=[gba.Sensitivity(gba.Peak(), v)])
+    yield "AcrossSeeds(quantiles)", lambda v: study(measures=[gba.AcrossSeeds(gba.Peak(), 2, v)], fixed={"noise": 0.1})
     yield "find_boundary(of)", lambda v: gba.find_boundary(STUDY, v, most=1)
     yield "find_boundary(tolerance)", lambda v: gba.find_boundary(STUDY, tolerance={"muEE": v}, most=1)
     yield "find_boundary(start)", lambda v: gba.find_boundary(STUDY, start=v, most=1)
