@@ -298,5 +298,5 @@ def test_one_seed_of_a_point(macaque, pulse):
 
 @pytest.mark.parametrize("given", [[[0.5]], [], None, "ab", [True], [float("nan")], 1j])
 def test_quantiles_are_numbers(given):
-    with pytest.raises(UserError, match=r"Quantile\(q=...\)"):
+    with pytest.raises(UserError, match=r"Quantile\(q="):
         Quantile(q=given)
