@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test check bench docs clean
+.PHONY: run test check bench bench-peers docs clean
 
 run: $(INSTALLED)
 	$(BIN)/gbaexplore run studies/gba_grid.py
@@ -20,6 +20,15 @@ check: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/run.py
 
+# Other simulators on the same work, each in an environment of its own.
+bench-peers: $(INSTALLED) .venv-peers-tvboptim/.installed .venv-peers-neurolib/.installed .venv-peers-cubnm/.installed
+	$(BIN)/python benchmarks/peers/peers.py
+
+.venv-peers-%/.installed: benchmarks/peers/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
 
@@ -32,4 +41,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) site build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-peers-* site build dist .pytest_cache .mypy_cache .ruff_cache

@@ -165,14 +165,13 @@ class Connectome:
         import xarray as xr
 
         areas = np.array(self.areas, dtype=object)
-        ds = xr.Dataset(coords={"area": areas, "target": areas, "source": areas}, attrs={"name": self.name})
-        ds["hierarchy"] = ("area", self.hierarchy.copy(), {"long_name": "hierarchy", "units": "1"})
+        found: dict[str, Any] = {"hierarchy": ("area", self.hierarchy.copy(), {"long_name": "hierarchy", "units": "1"})}
         for field, doc in _MATRICES.items():
             values = getattr(self, field)
             if values is not None:
                 units = "mm" if field == "wiring_mm" else "1"
-                ds[field] = (("target", "source"), values.copy(), {"long_name": doc, "units": units})
-        return ds
+                found[field] = (("target", "source"), values.copy(), {"long_name": doc, "units": units})
+        return xr.Dataset(found, {"area": areas, "target": areas, "source": areas}, {"name": self.name})
 
     def to_folder(self, path: str | Path) -> Path:
         """Write the connectome to a folder, from which `load_connectome` reads an equal one; return the folder.

@@ -93,9 +93,12 @@ def inputs(simulation: Simulation) -> dict[str, xr.Dataset]:
     settings, found = simulation.settings, {}
     for variant in simulation.values.variants:
         connectome, stimulus = variant.connectome, variant.stimulus
-        found[input_name("connectomes", _described(connectome))] = connectome.to_dataset()
-        course = dataset_of(stimulus, connectome, settings.dt, settings.n_steps)
-        found[input_name("stimuli", json.loads(json.dumps(_stimulus(settings, variant), default=_plain)))] = course
+        network = input_name("connectomes", _described(connectome))
+        if network not in found:
+            found[network] = connectome.to_dataset()
+        course = input_name("stimuli", json.loads(json.dumps(_stimulus(settings, variant), default=_plain)))
+        if course not in found:
+            found[course] = dataset_of(stimulus, connectome, settings.dt, settings.n_steps)
     return found
 
 
