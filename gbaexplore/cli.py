@@ -48,8 +48,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         streams.complain("gbaexplore: interrupted; finished blocks are kept: the same command goes on from there")
         return _ended(130)
-    except streams.NobodyReads:
-        return 0
 
 
 def _ended(code: int) -> int:

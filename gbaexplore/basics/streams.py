@@ -9,10 +9,6 @@ import sys
 from gbaexplore.basics.errors import UserError, printable
 
 
-class NobodyReads(Exception):
-    """The reader of standard output is gone, as in `gbaexplore info ... | head`."""
-
-
 def prepare() -> None:
     """Make the three streams usable, however the program was started.
 
@@ -33,8 +29,10 @@ def prepare() -> None:
 def say(*lines: object) -> None:
     """Print each value as one line to standard output, made `printable` because it may contain labels from stores.
 
+    Once its reader is gone, as in `gbaexplore check ... | head`, lines are dropped; the command's work and exit code
+    stay the same.
+
     Raises:
-        NobodyReads: its reader is gone.
         UserError: it can't be written to.
     """
     flush("".join(f"{printable(line)}\n" for line in lines))
@@ -48,7 +46,7 @@ def flush(text: str = "") -> None:
     except OSError as error:
         drop(sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
-            raise NobodyReads from None
+            return
         raise UserError(f"standard output can't be written to: {error.strerror}; give it another place") from None
 
 

@@ -130,6 +130,17 @@ def test_labels_and_metadata_are_never_read_wrong(store, damage):
     assert integrity.check(path) == []
 
 
+def test_a_reader_that_is_gone_changes_no_work_and_no_exit_code(store, monkeypatch):
+    _, path = store
+    (path / "peak_rate/c/0/0/0/0").write_bytes(b"not a chunk")
+    for option, code in (([], 1), (["--repair"], 0), ([], 0)):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open(writing, "w") as out:
+            monkeypatch.setattr("sys.stdout", out)
+            assert main(["check", str(path), *option]) == code
+
+
 def test_damaged_metadata_is_not_run_upon(store, capsys):
     study, path = store
     (path / "muEE" / "zarr.json").write_text("{}")
