@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import numpy as np
 import pytest
 
-from gbaexplore import Explorer, ThresholdLinear, UserError, open_study, replay, run
+from gbaexplore import Explorer, Peak, ThresholdLinear, open_study, replay, run
 from gbaexplore.basics.errors import printable
 from gbaexplore.basics.names import OK, UNDEFINED
 from gbaexplore.measures.base import Variable
@@ -36,8 +36,8 @@ MODEL = """(name) => {
 
 # Whether the map is drawn: what comes from then on is seen to, clicks too.
 DRAWN = """() => (window.Bokeh?.documents ?? []).some((d) => {
-  const map = d.get_model_by_name('map')
-  return map != null && Bokeh.index.find_one(map)?.has_finished()
+  const found = ['map', 'scatter', 'curves', 'course V1'].map((name) => d.get_model_by_name(name))
+  return found.some((one) => one != null && Bokeh.index.find_one(one)?.has_finished())
 })"""
 
 # A box is ticked and the point pinned, one directly after the other.
@@ -66,7 +66,7 @@ one_file.write(*sys.argv[1:])
 @pytest.fixture(scope="module")
 def make(request):
     """A function that makes a small study: part of the map, both feedbacks, across the boundary of divergence."""
-    from gbaexplore import Peak, Pulse, Study, load_connectome
+    from gbaexplore import Pulse, Study, load_connectome
 
     macaque = load_connectome("macaque29")
 
@@ -128,8 +128,8 @@ def visit(browser):
     """Open pages; at the end none may have said an error."""
     errors, contexts = [], []
 
-    def visit(url, offline=False):
-        context = browser.new_context(viewport={"width": 1500, "height": 1000}, offline=offline)
+    def visit(url, offline=False, width=1500, **how):
+        context = browser.new_context(viewport={"width": width, "height": 1000}, offline=offline, **how)
         context.set_default_timeout(1000 * LONG_S)
         contexts.append(context)
         page = context.new_page()
@@ -144,6 +144,39 @@ def visit(browser):
     for context in contexts:
         context.close()
     assert errors == []
+
+
+WIDTHS = (1440, 1024, 640, 390)
+
+# Parts of the page that reach beyond its right side, in whatever shadow.
+BEYOND = """() => {
+  const roots = [document]
+  const beyond = []
+  for (const root of roots)
+    for (const one of root.querySelectorAll('*')) {
+      if (one.shadowRoot) roots.push(one.shadowRoot)
+      const box = one.getBoundingClientRect()
+      const seen = box.width > 0 && box.height > 0 && one.checkVisibility({visibilityProperty: true})
+      if (one.tagName === 'CANVAS' && seen && box.right > innerWidth + 1) beyond.push(one.className)
+    }
+  return [...beyond, ...(document.documentElement.scrollWidth > innerWidth ? ['the page'] : [])]
+}"""
+
+# The box of a figure on the page.
+BOX = """(name) => {
+  const figure = Bokeh.documents.map((d) => d.get_model_by_name(name)).find((m) => m != null)
+  const box = Bokeh.index.find_one(figure).el.getBoundingClientRect()
+  return [box.left, box.top, box.width, box.height]
+}"""
+
+TICKS = """([values, log]) => {
+  const code = Bokeh.documents.flatMap((d) => [...d._all_models.values()])
+    .find((m) => m.type === 'CustomJSTicker').major_code
+  const found = new Function('cb_data', 'log', code)({start: values[0], end: values[1]}, log)
+  const words = new Function('ticks', 'index', 'log', Bokeh.documents.flatMap((d) => [...d._all_models.values()])
+    .find((m) => m.type === 'CustomJSTickFormatter').code)
+  return found.map((_, index) => words(found, index, log))
+}"""
 
 
 def data(page, name):
@@ -164,17 +197,18 @@ def is_shown(page, expected):
     return np.allclose(shown(page), expected.where(expected > 0), rtol=1e-6, equal_nan=True)
 
 
-def click(page, muEE, omegaEI):
+def click(page, muEE, omegaEI, figure="map"):
     """Click where a point of the grid is drawn."""
     x, y = page.evaluate(
-        """([x, y]) => {
-          const figure = Bokeh.documents.map((d) => d.get_model_by_name('map')).find((m) => m != null)
+        """([x, y, name]) => {
+          const figure = Bokeh.documents.map((d) => d.get_model_by_name(name)).find((m) => m != null)
           const view = Bokeh.index.find_one(figure)
+          view.el.scrollIntoView({block: 'center'})
           const frame = view.frame ?? view.plot_view.frame
           const box = view.canvas_view.el.getBoundingClientRect()
           return [box.x + frame.x_scale.compute(x), box.y + frame.y_scale.compute(y)]
         }""",
-        [muEE, omegaEI],
+        [muEE, omegaEI, figure],
     )
     page.mouse.click(x, y)
 
@@ -208,7 +242,7 @@ def test_the_map_is_the_store(visit, address, store):
     ratio = (peak.sel(area="24c") / peak.sel(area="V1")).transpose("omegaEI", "muEE")
     np.testing.assert_allclose(shown(page), ratio, rtol=1e-6)
     assert says(page, "192 points: ")
-    page.get_by_label("map of").select_option(label="peak_rate")
+    page.get_by_label("variable").select_option(label="peak_rate")
     page.get_by_label("area", exact=True).select_option(label="8m")
     page.get_by_label("feedback").select_option(label="off")
     expected = ds.peak_rate.where(ds.status == 1).sel(feedback="off", area="8m").transpose("omegaEI", "muEE")
@@ -219,7 +253,7 @@ def test_what_a_user_has_in_hand_stays(visit, address, store):
     """A list that is open while the map changes: what is chosen in it counts."""
     page = visit(address)
     area = page.get_by_label("area", exact=True).element_handle()
-    page.get_by_label("map of").select_option(label="peak_rate")
+    page.get_by_label("variable").select_option(label="peak_rate")
     ds = open_study(store)
     peak = ds.peak_rate.where(ds.status == 1).sel(feedback="on").transpose("area", "omegaEI", "muEE")
     until(page, lambda: is_shown(page, peak.sel(area="24c")))
@@ -233,7 +267,7 @@ def test_hover_and_boundaries_are_labelled(visit, address):
         """() => {
           const figure = Bokeh.documents.map((d) => d.get_model_by_name('map')).find((m) => m != null)
           const hover = figure.toolbar.tools.find((tool) => tool.type === 'HoverTool')
-          const legend = figure.center.find((item) => item.type === 'Legend')
+          const legend = figure.below.find((item) => item.type === 'Legend')
           const items = legend.items.filter((item) => item.visible).map((item) => item.label.value)
           return [hover.tooltips.map(([label]) => label), items, figure.below[0].axis_label.text]
         }"""
@@ -244,6 +278,112 @@ def test_hover_and_boundaries_are_labelled(visit, address):
     assert across == "muEE (pA/Hz)"
     border = next(lines for lines in data(page, "map") if lines.get("xs"))
     assert all(31 <= x <= 53 for curve in border["xs"] for x in curve)
+
+
+def test_ticks_are_short_and_differ(visit, address):
+    page = visit(address)
+    for (low, high), log, expected in [
+        ((np.log10(3e-4), np.log10(0.02)), True, ["5e-4", "0.001", "0.002", "0.005", "0.01", "0.02"]),
+        ((np.log10(19.9), np.log10(20.1)), True, ["19.9", "19.95", "20", "20.05", "20.1"]),
+        ((-7.2, 1.1), True, ["1e-7", "1e-5", "0.001", "0.1", "10"]),
+        ((0.0, 4e-4), False, ["0", "1e-4", "2e-4", "3e-4", "4e-4"]),
+    ]:
+        assert page.evaluate(TICKS, [[low, high], log]) == expected
+
+
+def test_the_page_is_as_wide_as_the_browser(visit, address):
+    shapes = []
+    for width in WIDTHS:
+        page = visit(address, width=width)
+        assert page.evaluate(BEYOND) == [], width
+        left, top, wide, high = page.evaluate(BOX, "map")
+        shapes.append(round(wide / high, 2))
+        course_left, _, course_wide, _ = page.evaluate(BOX, "course V1")
+        assert (course_left > left + wide / 2) is (width == 1440), "three columns where there is room"
+        assert (left > 200) is (width > 900), "one column where there is little"
+        assert course_wide > 300
+        button = page.get_by_text("Pin this point").bounding_box()
+        assert button["y"] < top or width > 900, "controls above"
+        if width == 390:
+            click(page, 33.0, 20.0)
+            until(page, lambda page=page: says(page, "muEE 33, omegaEI 20, feedback on: peaks V1"))
+    assert max(shapes) - min(shapes) < 0.03, "the map keeps its proportions"
+
+
+def test_light_and_dark(visit, address):
+    shades = {}
+    for scheme in ("light", "dark"):
+        page = visit(address, color_scheme=scheme)
+        picture = page.get_by_text("small", exact=True).first.evaluate("(one) => getComputedStyle(one).color")
+        shades[scheme] = max(map(int, picture.removeprefix("rgb(").removesuffix(")").split(",")[:3]))
+    assert shades["light"] < 100 < 200 < shades["dark"], "words in contrast to the page"
+
+
+def test_the_tab_is_named_and_arrow_keys_move_the_point(visit, address):
+    page = visit(address)
+    until(page, lambda: page.title().startswith("small: 192 points: "))
+    until(page, lambda: len(lines(page, "24c")["ys"]) == 1)
+    assert says(page, "here: muEE 43, omegaEI 23, feedback on: "), "the time courses of a first point, at once"
+    for key, words in (
+        ("ArrowRight", "here: muEE 45, omegaEI 23, feedback on: "),
+        ("ArrowDown", "here: muEE 45, omegaEI 22, feedback on: "),
+        ("ArrowLeft", "here: muEE 43, omegaEI 22, feedback on: "),
+    ):
+        page.keyboard.press(key)
+        until(page, lambda words=words: says(page, words))
+    page.get_by_label("variable").focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_timeout(500)
+    assert says(page, "here: muEE 43, omegaEI 22, feedback on: "), "a list has keys of its own"
+
+
+@pytest.fixture(scope="module")
+def kinds(make, tmp_path_factory):
+    """A function that computes a store of one kind and returns its path."""
+    from gbaexplore import Connectome, Pulse
+    from gbaexplore.designs import latin_hypercube
+
+    three = Connectome("three", ("V1", "V4", "24c"), np.linspace(0, 1, 3), 0.2 * (1 - np.eye(3)))
+    folder = tmp_path_factory.mktemp("kinds")
+    axes = {
+        "table": {"row": latin_hypercube(12, {"muEE": (20.0, 28.0), "omegaEI": (19.0, 23.0)})},
+        "axis": {"muEE": [20.0, 24.0, 28.0]},
+        "single": {"muEE": [24.0]},
+    }
+
+    def compute(kind):
+        pulse = Pulse("V1", 0.05, 0.1, 40.0)
+        measures = [Final()] if kind == "single" else [Peak()]
+        study = make(
+            name=kind, axes=axes[kind], connectome=three, stimulus=pulse, measures=measures, duration=0.3, dt=1e-3
+        )
+        return runner.execute(study, folder).path
+
+    return compute
+
+
+@pytest.mark.parametrize(
+    ("kind", "figure", "words"),
+    [("table", "scatter", ""), ("axis", "curves", "here: muEE 28: peaks V1"), ("single", "curves", "here: muEE 24: ")],
+)
+def test_stores_of_every_kind_are_shown(visit, kinds, kind, figure, words):
+    path, point = kinds(kind), None
+    with served(path) as url:
+        for width in WIDTHS:
+            page = visit(url, width=width)
+            until(page, lambda page=page: len(lines(page, "V1")["ys"]) == 1)
+            assert page.evaluate(BEYOND) == [], width
+            assert data(page, figure)
+        ds = open_study(path)
+        if kind == "axis":  # on the curve
+            peak = ds.peak_rate.sel(muEE=28.0)
+            point = 28.0, float(peak.sel(area="24c") / peak.sel(area="V1"))
+        if kind == "table":
+            far = int(ds.muEE.argmax())
+            point, words = (float(ds.muEE[far]), float(ds.omegaEI[far])), f"here: row {far}: peaks V1"
+        if point is not None:
+            click(page, *point, figure=figure)
+        until(page, lambda: says(page, words))
 
 
 def test_any_two_axes(visit, address, store):
@@ -302,7 +442,7 @@ def test_clicks_in_quick_succession_all_count(visit, address):
     click(page, 33.0, 20.0)
     until(page, lambda: len(lines(page, "24c")["ys"]) == 1)
     for name in ("A", "B"):
-        page.evaluate(CHOOSE_AND_PIN, "logarithmic colours")
+        page.evaluate(CHOOSE_AND_PIN, "logarithmic values")
         until(page, lambda name=name: name in lines(page, "24c")["name"])
         click(page, 35.0, 24.0)
         until(page, lambda: len(lines(page, "24c")["ys"]) == 2)
@@ -351,7 +491,7 @@ def test_one_page_without_a_server(visit, store, tmp_path):
     subprocess.run([COMMAND, "explore", store, "--html", file], check=True)
     page = visit(file.as_uri(), offline=True)
     ds = open_study(store)
-    page.get_by_label("map of").select_option(label="peak_rate")
+    page.get_by_label("variable").select_option(label="peak_rate")
     page.get_by_label("area").select_option(label="8m")
     page.get_by_label("feedback").select_option(label="off")
     expected = ds.peak_rate.where(ds.status == 1).sel(feedback="off", area="8m").transpose("omegaEI", "muEE")
@@ -378,10 +518,7 @@ def test_a_page_without_a_server_shows_values_of_undefined_points(visit, store, 
     np.testing.assert_array_equal(data(page, "map")[0]["cover"][0], state.where(~known, OK).values.ravel())
 
 
-def test_what_it_can_not_show(make, macaque, tmp_path):
-    run(make(axes={"muEE": [31.0, 33.0]}, connectome=macaque), store=tmp_path)
-    with pytest.raises(UserError, match="has 1 axes of more than one label; expected two for a map"):
-        Explorer(tmp_path / "small.zarr")
+def test_what_is_no_store(tmp_path):
     done = subprocess.run([COMMAND, "explore", tmp_path / "none.zarr"], capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "is not a gbaexplore store" in done.stderr
@@ -393,7 +530,7 @@ def test_a_notebook_shows_it(store):
     notebook = nbformat.v4.new_notebook(cells=cells)
     nbclient.NotebookClient(notebook, timeout=LONG_S).execute()
     shown = [output.get("data", {}) for output in notebook.cells[0].outputs]
-    assert any("text/html" in data and "map of" in data["text/html"] for data in shown)
+    assert any("text/html" in data and "variable" in data["text/html"] for data in shown)
 
 
 def test_the_lines_of_python_draw_the_view(store):
@@ -473,7 +610,7 @@ class Loud(Final):
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     """A store in which every label, name and unit would act on a page that took it for more than text."""
-    from gbaexplore import Connectome, Peak, Pulse, Study
+    from gbaexplore import Connectome, Pulse, Study
 
     areas = ("V1", *(word for word in WORDS.values() if word.isprintable()))
     other = Connectome("other", areas, np.linspace(0, 1, 5), 0.2 * (1 - np.eye(5)))
@@ -512,7 +649,7 @@ def test_labels_are_text_on_the_page(visit, hostile):
             view = {"point": {"muEE": 5, "omegaEI": 20, "feedback": label}, "areas": list(WORDS.values())[:4]}
             page = visit(f"{url}?{urlencode({'view': json.dumps(view)})}")
             until(page, lambda page=page, label=label: says(page, f"feedback {printable(label)}: peaks"))
-            page.get_by_label("map of").select_option(label="final_rate")
+            page.get_by_label("variable").select_option(label="final_rate")
             until(page, lambda page=page: len(data(page, "profile")[0]["ys"]) == 1)
             click(page, 6.0, 20.0)
             page.get_by_label("up").select_option(label="feedback")
@@ -524,7 +661,7 @@ def test_labels_are_text_in_one_page(visit, hostile, tmp_path):
     file = tmp_path / "page.html"
     subprocess.run([COMMAND, "explore", hostile, "--html", file], check=True)
     page = visit(file.as_uri(), offline=True)
-    page.get_by_label("map of").select_option(label="final_rate")
+    page.get_by_label("variable").select_option(label="final_rate")
     for label in WORDS.values():
         page.get_by_label("feedback").select_option(label=label)
         click(page, 6.0, 20.0)

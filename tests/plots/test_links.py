@@ -9,7 +9,7 @@ from gbaexplore.plots.explorer import links
 from gbaexplore.plots.explorer.courses import Courses
 from gbaexplore.running import runner
 
-OFFERED = {"variable": ["peak_rate"], "x": ["muEE"], "y": ["muEE"], "population": ["E", "I"], "areas": ["V1", "24c"]}
+OFFERED = {"variable": ["peak_rate"], "x": ["muEE"], "y": ["muEE"], "observable": ["E", "I"], "areas": ["V1", "24c"]}
 POINT = {"muEE": 28, "feedback": "on"}
 
 
@@ -29,6 +29,7 @@ def test_what_fits_is_read(courses):
     assert read.pop("point") == {"muEE": 30.0, "feedback": "on"}, "labels as the store has them"
     assert read == {name: value for name, value in view.items() if name != "other"}
     assert links.read('{"point": null}', OFFERED, courses) == {"point": None}
+    assert links.read('{"population": "I"}', OFFERED, courses) == {"observable": "I"}, "a link of an earlier page"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_what_fits_is_read(courses):
         ("9" * 5000, r"found 9{80}\.\.\.; expected"),
         ("[1]", r"found \[1\]; expected"),
         ({"variable": ["peak_rate"]}, r"no variable \['peak_rate'\]"),
-        ({"population": None}, "no population None; Known: E, I"),
+        ({"observable": None}, "no observable None; Known: E, I"),
         ({"x": "muee"}, 'no x muee; did you mean "muEE"?'),
         ({"log": 1}, "log = 1; expected true or false"),
         ({"at": {"area": "x"}}, "expected whole numbers"),

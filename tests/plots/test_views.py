@@ -1,10 +1,29 @@
-"""What the explorer's map holds, without a browser."""
+"""What the explorer draws of each kind of store, without a browser."""
+
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+import pytest
 import xarray as xr
 
+from gbaexplore import (
+    Connectome,
+    Explorer,
+    Mean,
+    ODEModel,
+    Peak,
+    Pulse,
+    Sensitivity,
+    SpectralAbscissa,
+    Study,
+    ThresholdLinear,
+    open_study,
+    parameter,
+)
 from gbaexplore.basics.names import DIVERGED, OK, UNDEFINED
 from gbaexplore.plots.explorer import charts, views
+from gbaexplore.running import runner
 
 
 def test_a_state_covers_only_points_without_a_value():
@@ -21,3 +40,147 @@ def test_a_state_covers_only_points_without_a_value():
     np.testing.assert_array_equal(chart.cells.data["state"][0], status, "what a mouse is told stays")
     chart.show(views.plane(ds.isel(b=[0, 0]).assign_coords(b=[1.0, 2.0]), "found", "a", "b", {}, log=False), log=False)
     assert [item.label.value for item in chart.figure.legend[0].items if item.visible] == []
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A function that computes a small study of three areas and returns its store."""
+    folder = tmp_path_factory.mktemp("kinds")
+    network = Connectome("three", ("V1", "V4", "24c"), np.linspace(0, 1, 3), 0.2 * (1 - np.eye(3)))
+
+    def compute(name, axes, **parts):
+        given = {"model": ThresholdLinear(), "connectome": network, "measures": [Peak()], "duration": 0.2, "dt": 1e-3}
+        pulse = Pulse(area="V1", onset=0.05, duration=0.1, amplitude=40.0)
+        study = Study(name=name, axes=axes, **{**given, "stimulus": pulse, **parts})
+        return study, runner.execute(study, folder).path
+
+    return compute
+
+
+def test_a_table_is_a_scatter_of_any_two_columns(stored):
+    rows = pd.DataFrame({"muEE": [28.0, 20.0, 24.0, 30.0], "omegaEI": [20.0, 21.0, 23.0, 22.0], "muIE": [20.0] * 4})
+    _, path = stored("table", {"row": rows})
+    explorer = Explorer(path)
+    shown = explorer._shown
+    assert (type(shown), explorer.x, explorer.y) == (views.Scatter, "muEE", "omegaEI")
+    assert explorer.param["x"].objects == ["muEE", "omegaEI"], "columns that differ"
+    np.testing.assert_array_equal(shown.xs, rows.muEE)
+    ds = open_study(path)
+    np.testing.assert_allclose(shown.values, ds.peak_rate.sel(area="24c") / ds.peak_rate.sel(area="V1"))
+    explorer._clicked(29.5, 22.0)
+    assert explorer.point == {"row": 3}
+    assert explorer._message.object.startswith("here: row 3: peaks V1")
+    explorer.move(-1, 0)
+    assert explorer.point == {"row": 2}, "the nearest to the left, rather than below"
+    explorer.x = "omegaEI"
+    assert (explorer.x, explorer.y) == ("omegaEI", "muEE")
+    explorer.y = ""
+    assert isinstance(explorer._shown, views.Curves)
+    np.testing.assert_array_equal(explorer._shown.xs, [20.0, 21.0, 22.0, 23.0])
+    explorer._clicked(21.2, 0.0)
+    assert explorer.point == {"row": 1}
+
+
+def test_one_axis_is_curves_along_it(stored):
+    _, path = stored("axis", {"muEE": [20.0, 24.0, 28.0]}, measures=[Mean()])
+    explorer = Explorer(path)
+    shown, ds = explorer._shown, open_study(path)
+    assert (explorer.x, explorer.y, list(shown.lines)) == ("muEE", "", ["V1", "24c"])
+    np.testing.assert_array_equal(shown.lines["24c"], ds.mean_rate.sel(area="24c"))
+    explorer._clicked(27.0, 0.0)
+    assert explorer.point == {"muEE": 28.0}
+    explorer.move(-1, 0)
+    assert explorer.point == {"muEE": 24.0}
+    explorer.areas = ["V4"]
+    assert list(explorer._shown.lines) == ["V4"]
+    assert explorer._about.object == "mean E over the window (Hz): values, where the time courses are changes"
+
+
+def test_a_single_point_has_its_time_courses_at_once(stored):
+    _, path = stored("single", {"muEE": [28.0]}, measures=[SpectralAbscissa()])
+    explorer = Explorer(path)
+    explorer.__panel__()
+    assert (explorer._shown, explorer.point) == (None, {"muEE": 28.0})
+    assert len(explorer._charts.sources["V1"].data["xs"]) == 1
+    _, path = stored("single_peak", {"muEE": [28.0]})
+    explorer = Explorer(path)
+    assert (explorer.variable, explorer.x, explorer._shown.x.labels) == ("peak_rate", "area", ["V1", "V4", "24c"])
+
+
+def test_two_dimensions_of_names_are_a_matrix(stored):
+    peak = Peak()
+    measures = [Sensitivity(peak, parameters=("muEE", "omegaEI"))]
+    _, path = stored("matrix", {"muEE": [28.0]}, measures=measures)
+    explorer = Explorer(path)
+    explorer.variable = "d_peak_rate"
+    shown, ds = explorer._shown, open_study(path)
+    assert (explorer.x, explorer.y, shown.downwards) == ("parameter", "area", True)
+    np.testing.assert_array_equal(shown.values, ds.d_peak_rate.isel(muEE=0).transpose("area", "parameter"))
+    assert explorer._map.figure.y_range.start > explorer._map.figure.y_range.end, "the first row is on top"
+    _, path = stored("matrices", {"muEE": [26.0, 28.0]}, measures=measures)
+    explorer = Explorer(path, variable="d_peak_rate", x="muEE")
+    explorer.x, explorer.y = "parameter", "area"
+    assert isinstance(explorer._shown, views.Plane)
+    assert explorer.at == {"muEE": 0}
+
+
+def test_seeds_are_mean_and_spread_with_the_single_ones_on_request(stored):
+    noisy = {"fixed": {"noise": 0.02, "restE": 20.0, "restI": 45.0}, "stimulus": None, "measures": [Mean()]}
+    axes = {"seed": range(4), "muEE": [20.0, 24.0]}
+    _, path = stored("seeds", axes, **{name: value for name, value in noisy.items() if value is not None})
+    explorer, ds = Explorer(path), open_study(path)
+    assert (explorer.x, explorer.y, explorer.at["seed"]) == ("muEE", "", -1), "no seeds along an axis"
+    at = ds.mean_rate.sel(area="24c")
+    np.testing.assert_allclose(explorer._shown.lines["24c"], at.mean("seed"), rtol=1e-6)
+    low, high = explorer._shown.bands["24c"]
+    np.testing.assert_allclose(high - low, at.quantile(0.95, "seed") - at.quantile(0.05, "seed"), rtol=1e-4)
+    assert [*explorer._widgets["seed"].options] == ["mean", "spread (5th to 95th percentile)", "0", "1", "2", "3"]
+    explorer.at = {"seed": 2}
+    np.testing.assert_array_equal(explorer._shown.lines["24c"], at.sel(seed=2))
+    assert explorer._shown.bands == {}
+    explorer._clicked(20.0, 0.0)
+    assert explorer.point == {"seed": 2, "muEE": 20.0}
+
+
+def test_the_first_view_has_values(stored):
+    _, path = stored("silent", {"amplitude": [0.0, 40.0], "muEE": [20.0, 24.0], "omegaEI": [20.0, 21.0]})
+    ds = open_study(path)
+    assert views.first_at(ds, "peak_rate", "muEE", "omegaEI") == {"amplitude": 1, "area": 2}
+    explorer = Explorer(path)
+    assert np.isfinite(explorer._shown.values).any()
+    explorer.x, explorer.y = "muEE", "omegaEI"
+    assert explorer.at["amplitude"] == 1
+    assert np.isfinite(explorer._shown.values).all()
+
+
+@dataclass(frozen=True)
+class Dimensionless(ODEModel):
+    """A model whose variables have no unit."""
+
+    tau: float = parameter(0.02, units="s", doc="time constant", above=0)
+    gain: float = parameter(1.0, units="1", doc="of the input")
+    observables = {"v": "1"}
+
+    def derivative(self, x, p, net, stimulus):
+        return {"v": (p.gain * stimulus - x.v) / p.tau}
+
+
+def test_units_are_the_models(stored):
+    study, path = stored("plain", {"gain": [1.0, 2.0, 3.0], "tau": [0.02, 0.04]}, model=Dimensionless())
+    explorer = Explorer(path, study=study)
+    explorer.point = {"gain": 2.0, "tau": 0.02}
+    written = [
+        explorer._message.object, explorer._heading.object, explorer._about.object,
+        *(chart.yaxis[0].axis_label.text for chart in explorer._charts._charts.values()),
+        explorer._charts._profile.yaxis[0].axis_label.text,
+    ]  # fmt: skip
+    assert not [words for words in written if "Hz" in words]
+    assert "change of v since 0 s" in written[1]
+    assert written[-1] == "largest change (% of V1)"
+
+
+def test_a_linear_scale_is_chosen_for_values_that_differ_little(stored):
+    _, path = stored("little", {"muEE": [20.0, 20.1, 20.2], "omegaEI": [20.0, 21.0]}, measures=[Mean()])
+    explorer = Explorer(path)
+    assert not explorer.log
+    assert not explorer._map.ticker.args["log"]

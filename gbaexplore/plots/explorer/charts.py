@@ -1,8 +1,9 @@
-"""The explorer's figures, in Bokeh: the map, and the time courses and profile of chosen points."""
+"""The explorer's figures, in Bokeh: map, scatter and curves of a variable; time courses and profile of points."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from bokeh.models import (
     ColorBar,
     ColumnDataSource,
     CustomJSHover,
+    CustomJSTicker,
     CustomJSTickFormatter,
     FixedTicker,
     HoverTool,
+    Legend,
     LinearColorMapper,
     Range1d,
 )
@@ -22,56 +25,132 @@ from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
 from gbaexplore.basics.names import STATUS_MEANINGS, thinned
+from gbaexplore.plots.explorer import looks
 from gbaexplore.plots.explorer.courses import Course
 from gbaexplore.plots.explorer.text import literal
-from gbaexplore.plots.explorer.views import Plane, Scale
+from gbaexplore.plots.explorer.views import Curves, Plane, Scale, Scatter
 from gbaexplore.plots.style import STATE_COLOURS
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = {"here": "#000000", "A": "#d55e00", "B": "#0072b2", "C": "#009e73", "D": "#cc79a7"}
+LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 BOUNDARIES = {"boundary of divergence": "solid", "boundary of linear stability": "dashed"}
 
+_FIELD = ""  # stands for the entry of a legend whose words come with the data
+_GREY = "#7c828a"  # of words that no style sheet reaches, on light and dark pages
 _LONGEST = 24  # characters of an area's name below an axis
 _TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
 _LABEL = "const i = Math.round((value - start) / step); return labels[Math.min(Math.max(i, 0), labels.length - 1)]"
 _VALUE = "return Number.isFinite(value) ? value.toPrecision(4) : 'none'"
 _STATE = "return names[value]"
-_COLOUR = "return log ? (10 ** tick).toExponential(Number.isInteger(tick) ? 0 : 1) : `${tick}`"
+_TICKS = Path(__file__).with_name("ticks.js").read_text(encoding="utf-8")
+
+Clicked = Callable[[float, float], None]
 
 
-class Map:
-    """A variable over two axes, with the states of points, stability boundaries and chosen points.
+def _figure(name: str, width: int, height: int, sizing_mode: str = "stretch_width", **how: Any) -> Any:
+    """Return a figure that is as wide as there is room."""
+    chart = figure(
+        width=width, height=height, sizing_mode=sizing_mode, min_width=200, max_width=width, tools=_TOOLS, name=name,
+        **how,
+    )  # fmt: skip
+    chart.toolbar.logo = None
+    return chart
+
+
+def _short_ticks(axis: Any, log: bool = False) -> None:
+    """Let an axis write its ticks in as few characters as tell them apart."""
+    code = f"{_TICKS}\nreturn words(ticks.map((tick) => log ? 10 ** tick : tick))[index]"
+    axis.formatter = CustomJSTickFormatter(args={"log": log}, code=code)
+
+
+class _Picture:
+    """What all pictures of a variable have: chosen points, and a legend of states below the frame."""
+
+    def __init__(self, name: str, clicked: Clicked | None, **how: Any) -> None:
+        self.points = ColumnDataSource({name: [] for name in ("x", "y", "name", "colour")})
+        self.figure = _figure(name, 610, 560, "scale_width", toolbar_location="above", **how)
+        look = {"border_line_color": None, "background_fill_color": None, "padding": 4, "spacing": 2}
+        self.figure.add_layout(Legend(ncols=2, location="left", stylesheets=[looks.LEGEND], **look), "below")
+        if clicked is not None:
+            self.figure.on_event("tap", lambda event: clicked(event.x, event.y))
+
+    def _draw_points(self) -> None:
+        given = {"line_color": "white", "fill_color": "colour", "size": 13}
+        self.figure.scatter("x", "y", source=self.points, marker="circle", **given)
+        self.figure.text(
+            "x", "y", text="name", source=self.points, x_offset=8, y_offset=-6, text_color="colour",
+            text_font_style="bold", text_outline_color="white",
+        )  # fmt: skip
+
+    def _name_states(self) -> None:
+        """Add a coloured square with its meaning to the legend for each state of a point without a value."""
+        for code, colour in STATE_COLOURS.items():
+            square = {"marker": "square", "size": 14, "fill_color": colour, "line_color": "#888888"}
+            self.figure.scatter([np.nan], [np.nan], legend_label=STATUS_MEANINGS[code], **square)
+
+    def _show_states(self, cover: np.ndarray, others: Any = ()) -> None:
+        """Name those states in the legend that are there."""
+        for item in self.figure.legend[0].items:
+            name = getattr(item.label, "value", _FIELD)
+            there = [code for code in STATE_COLOURS if STATUS_MEANINGS[code] == name and (cover == code).any()]
+            item.visible = bool(there) or name in others
+
+    def mark(self, points: list[tuple[str, float, float]]) -> None:
+        """Show where points are: name and position."""
+        names = [name for name, *_ in points]
+        self.points.data = {
+            "x": [x for _, x, _ in points], "y": [y for *_, y in points], "name": names,
+            "colour": [COLOURS[name] for name in names],
+        }  # fmt: skip
+
+
+class _Coloured(_Picture):
+    """A picture with a colour bar."""
+
+    def __init__(self, name: str, clicked: Clicked | None) -> None:
+        super().__init__(name, clicked, x_range=Range1d(), y_range=Range1d())
+        self.figure.grid.visible = False
+        self.mapper = LinearColorMapper(palette=Viridis256, nan_color="rgba(0,0,0,0)")
+        grey = {"title_text_color": _GREY, "major_label_text_color": _GREY}
+        self.bar = ColorBar(color_mapper=self.mapper, background_fill_color=None, **grey)
+        ticks = f"{_TICKS}\nreturn ticks_between(cb_data.start, cb_data.end)"
+        self.ticker = self.bar.ticker = CustomJSTicker(args={"log": True}, major_code=ticks)
+        _short_ticks(self.bar, True)
+        self.figure.add_layout(self.bar, "right")
+
+    def _colour(self, limits: tuple[float, float], log: bool, title: str) -> None:
+        low, high = np.log10(limits) if log else limits
+        self.mapper.update(low=float(low), high=float(high))
+        self.ticker.args = {"log": log}
+        self.bar.formatter.args = {"log": log}
+        self.bar.title = literal(title)
+
+    def _range(self, axis: Any, span: Any, ends: tuple[float, float], title: str) -> None:
+        start, end = ends
+        span.update(start=start, end=end, reset_start=start, reset_end=end)
+        axis.axis_label = literal(title)
+
+
+class Map(_Coloured):
+    """A variable over two dimensions, with the states of points, stability boundaries and chosen points.
 
     Args:
         clicked: called with the position of a click.
     """
 
-    def __init__(self, clicked: Callable[[float, float], None] | None = None) -> None:
+    def __init__(self, clicked: Clicked | None = None) -> None:
+        super().__init__("map", clicked)
         self.cells = ColumnDataSource(
             {name: [] for name in ("colour", "value", "state", "cover", "x", "y", "dw", "dh")}
         )
-        self.points = ColumnDataSource({name: [] for name in ("x", "y", "name", "colour")})
         self.lines = {name: ColumnDataSource({"xs": [], "ys": []}) for name in BOUNDARIES}
-        self.figure = figure(
-            width=610, height=520, tools=_TOOLS, x_range=Range1d(), y_range=Range1d(),
-            toolbar_location="above", name="map",
-        )  # fmt: skip
-        self.figure.grid.visible = False
-        self.mapper = LinearColorMapper(palette=Viridis256, nan_color="rgba(0,0,0,0)")
-        self.formatter = CustomJSTickFormatter(args={"log": True}, code=_COLOUR)
-        self.bar = ColorBar(color_mapper=self.mapper, ticker=BasicTicker(), formatter=self.formatter)
-        self.figure.add_layout(self.bar, "right")
         self._hover = HoverTool(renderers=[self._draw_cells()])
         self.figure.add_tools(self._hover)
         self._draw_boundaries()
-        for code in STATE_COLOURS:
-            self._name(code)
+        self._name_states()
         self._draw_points()
-        self.figure.legend.location = "bottom_right"
-        self.figure.legend.background_fill_alpha = 0.85
-        self._scales: tuple[Scale, ...] = ()
-        if clicked is not None:
-            self.figure.on_event("tap", lambda event: clicked(event.x, event.y))
+        self._scales: tuple[Any, ...] = ()
 
     def _draw_cells(self) -> Any:
         """Draw the values and, over them, the states of points without one; return the states' renderer."""
@@ -86,19 +165,6 @@ class Map:
             line = {"line_color": "black", "line_dash": dash, "line_width": 1.5, "legend_label": name}
             self.figure.multi_line("xs", "ys", source=self.lines[name], **line)
 
-    def _draw_points(self) -> None:
-        given = {"line_color": "white", "fill_color": "colour", "size": 13}
-        self.figure.scatter("x", "y", source=self.points, marker="circle", **given)
-        self.figure.text(
-            "x", "y", text="name", source=self.points, x_offset=8, y_offset=-6, text_color="colour",
-            text_font_style="bold", text_outline_color="white",
-        )  # fmt: skip
-
-    def _name(self, code: int) -> None:
-        """Add a coloured square with its meaning to the legend."""
-        square = {"marker": "square", "size": 14, "fill_color": STATE_COLOURS[code], "line_color": "#888888"}
-        self.figure.scatter([np.nan], [np.nan], legend_label=STATUS_MEANINGS[code], **square)
-
     def show(self, plane: Plane, log: bool) -> None:
         """Replace the map."""
         (x0, x1), (y0, y1) = plane.x.ends, plane.y.ends
@@ -107,30 +173,21 @@ class Map:
         images = {"colour": colour.astype(np.float32), "value": plane.values, **states}
         place = {"x": x0, "y": y0, "dw": x1 - x0, "dh": y1 - y0}
         self.cells.data = {name: [value] for name, value in {**images, **place}.items()}
-        low, high = np.log10(plane.limits) if log else plane.limits
-        self.mapper.update(low=float(low), high=float(high))
-        self.formatter.args = {"log": log}
-        self.bar.title = literal(plane.title)
+        self._colour(plane.limits, log, plane.title)
         for name, source in self.lines.items():
             xs, ys = plane.boundaries.get(name, ([], []))
             source.data = {"xs": xs, "ys": ys}
-        for item in self.figure.legend[0].items:
-            name = item.label.value
-            there = [code for code in STATE_COLOURS if STATUS_MEANINGS[code] == name and (plane.cover == code).any()]
-            item.visible = bool(there) or name in plane.boundaries
-        if self._scales != (plane.x, plane.y):
-            self._scales = plane.x, plane.y
+        self._show_states(plane.cover, plane.boundaries)
+        if self._scales != (plane.x, plane.y, plane.title):
+            self._scales = plane.x, plane.y, plane.title
             self._rescale(plane)
 
     def _rescale(self, plane: Plane) -> None:
-        for axis, span, scale in (
-            (self.figure.xaxis[0], self.figure.x_range, plane.x), (self.figure.yaxis[0], self.figure.y_range, plane.y)
-        ):  # fmt: skip
-            start, end = scale.ends
-            span.update(start=start, end=end, reset_start=start, reset_end=end)
-            axis.axis_label = literal(scale.title)
-            axis.ticker = BasicTicker() if scale.even else FixedTicker(ticks=_some(scale))
-            axis.major_label_overrides = {} if scale.even else dict(zip(scale.positions, map(literal, scale.words)))
+        ends = plane.y.ends[::-1] if plane.downwards else plane.y.ends
+        self._range(self.figure.xaxis[0], self.figure.x_range, plane.x.ends, plane.x.title)
+        self._range(self.figure.yaxis[0], self.figure.y_range, ends, plane.y.title)
+        for axis, scale in ((self.figure.xaxis[0], plane.x), (self.figure.yaxis[0], plane.y)):
+            _label(axis, scale)
         self._hover.tooltips = [
             (plane.x.title, "$x{custom}"), (plane.y.title, "$y{custom}"), (plane.title, "@value{custom}"),
             ("state", "@state{custom}"),
@@ -140,13 +197,16 @@ class Map:
             "@state": CustomJSHover(code=_STATE, args={"names": list(STATUS_MEANINGS)}),
         }  # fmt: skip
 
-    def mark(self, points: list[tuple[str, float, float]]) -> None:
-        """Show where points are: name and position."""
-        names = [name for name, *_ in points]
-        self.points.data = {
-            "x": [x for _, x, _ in points], "y": [y for *_, y in points], "name": names,
-            "colour": [COLOURS[name] for name in names],
-        }  # fmt: skip
+
+def _label(axis: Any, scale: Scale) -> None:
+    """Put numbers along an axis, or the words of its labels."""
+    if scale.even:
+        axis.ticker, axis.major_label_overrides, axis.major_label_orientation = BasicTicker(), {}, "horizontal"
+        _short_ticks(axis)
+    else:
+        name_ticks(axis, scale.words)
+        if max(map(len, scale.words)) * len(scale.words) < 60:
+            axis.major_label_orientation = "horizontal"
 
 
 def _labels(scale: Scale) -> CustomJSHover:
@@ -154,9 +214,136 @@ def _labels(scale: Scale) -> CustomJSHover:
     return CustomJSHover(code=_LABEL, args={"labels": scale.words, **start})
 
 
-def _some(scale: Scale) -> list[float]:
-    """Return about twenty of the positions at most."""
-    return scale.positions[:: max(1, len(scale.labels) // 20)].tolist()
+class Dots(_Coloured):
+    """The points of a table over two of its columns, coloured by value or, without one, by their state.
+
+    Args:
+        clicked: called with the position of a click.
+    """
+
+    def __init__(self, clicked: Clicked | None = None) -> None:
+        super().__init__("scatter", clicked)
+        self.dots = ColumnDataSource({name: [] for name in ("x", "y", "value", "colour", "state", "row")})
+        self.others = ColumnDataSource({name: [] for name in ("x", "y", "fill", "state", "row")})
+        size = {"size": 9, "line_color": "#88888880"}
+        drawn = self.figure.scatter(
+            "x", "y", source=self.dots, fill_color={"field": "colour", "transform": self.mapper}, **size
+        )
+        rest = self.figure.scatter("x", "y", source=self.others, fill_color="fill", **size)
+        self._hover = HoverTool(renderers=[drawn, rest])
+        self.figure.add_tools(self._hover)
+        self._name_states()
+        self._draw_points()
+        self._spans: tuple[Any, ...] = ()
+
+    def show(self, scatter: Scatter, log: bool) -> None:
+        """Replace the points."""
+        colour = np.log10(scatter.values) if log else scatter.values
+        names, rows = np.array(STATUS_MEANINGS)[scatter.state], np.array([str(row) for row in scatter.rows])
+        known = np.isfinite(scatter.values)
+        data = {
+            "x": scatter.xs,
+            "y": scatter.ys,
+            "value": scatter.values,
+            "colour": colour,
+            "state": names,
+            "row": rows,
+        }
+        self.dots.data = {name: values[known] for name, values in data.items()}
+        fill = np.array([STATE_COLOURS.get(int(code), "#ffffff") for code in scatter.cover], dtype=object)
+        rest = {"x": scatter.xs, "y": scatter.ys, "fill": fill, "state": names, "row": rows}
+        self.others.data = {name: values[~known] for name, values in rest.items()}
+        self._colour(scatter.limits, log, scatter.title)
+        self._show_states(scatter.cover)
+        across, up = _ends(scatter.xs), _ends(scatter.ys)
+        if self._spans != (across, up, scatter.titles, scatter.title):
+            self._spans = across, up, scatter.titles, scatter.title
+            self._range(self.figure.xaxis[0], self.figure.x_range, across, scatter.titles[0])
+            self._range(self.figure.yaxis[0], self.figure.y_range, up, scatter.titles[1])
+            for axis in (*self.figure.xaxis, *self.figure.yaxis):
+                _short_ticks(axis)
+            self._hover.tooltips = [
+                (scatter.axis, "@row"), (scatter.titles[0], "@x"), (scatter.titles[1], "@y"),
+                (scatter.title, "@value"), ("state", "@state"),
+            ]  # fmt: skip
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    """Return the limits of an axis of values."""
+    low, high = float(values.min()), float(values.max())
+    beside = 0.04 * (high - low) or 0.5
+    return low - beside, high + beside
+
+
+class Lines(_Picture):
+    """A variable along one dimension: a line for each area, a band where there are several seeds.
+
+    Args:
+        clicked: called with the position of a click.
+    """
+
+    def __init__(self, clicked: Clicked | None, log: bool) -> None:
+        super().__init__("curves", clicked, y_axis_type="log" if log else "linear", x_range=Range1d())
+        self.log = log
+        self.lines = ColumnDataSource({name: [] for name in ("xs", "ys", "colour", "name")})
+        self.bands = ColumnDataSource({name: [] for name in ("xs", "ys", "colour")})
+        self.dots = ColumnDataSource({name: [] for name in ("x", "y", "colour", "name", "label", "state")})
+        self.states = ColumnDataSource({name: [] for name in ("x", "colour")})
+        self.figure.patches("xs", "ys", source=self.bands, fill_color="colour", fill_alpha=0.2, line_color=None)
+        self.figure.multi_line(
+            "xs", "ys", source=self.lines, line_color="colour", line_width=2, legend_field="name",
+        )  # fmt: skip
+        dots = self.figure.scatter("x", "y", source=self.dots, fill_color="colour", line_color=None, size=6)
+        self._hover = HoverTool(renderers=[dots])
+        self.figure.add_tools(self._hover)
+        self._name_states()
+        self._draw_points()
+        _short_ticks(self.figure.yaxis[0])
+        self._along: Scale | None = None
+
+    def show(self, curves: Curves) -> None:
+        """Replace the curves."""
+        colours = [LINES[i % len(LINES)] for i in range(len(curves.lines))]
+        names, words = list(curves.lines), np.array(curves.x.words if not curves.x.numbers else [*map(str, curves.xs)])
+        self.lines.data = {
+            "xs": [curves.xs] * len(names), "ys": list(curves.lines.values()), "colour": colours, "name": names,
+        }  # fmt: skip
+        bands = [(curves.xs, *curves.bands[name]) for name in names if name in curves.bands]
+        known = [np.isfinite(low) & np.isfinite(high) for _, low, high in bands]
+        self.bands.data = {
+            "xs": [np.concatenate([xs[k], xs[k][::-1]]) for (xs, *_), k in zip(bands, known)],
+            "ys": [np.concatenate([low[k], high[k][::-1]]) for (_, low, high), k in zip(bands, known)],
+            "colour": colours[: len(bands)],
+        }  # fmt: skip
+        states = np.array(STATUS_MEANINGS)[curves.state]
+        parts = [(name, line, colour, np.isfinite(line)) for (name, line), colour in zip(curves.lines.items(), colours)]
+        self.dots.data = {
+            "x": _joined([curves.xs[k] for *_, k in parts]), "y": _joined([line[k] for _, line, _, k in parts]),
+            "colour": [colour for *_, colour, k in parts for _ in range(k.sum())],
+            "name": [name for name, *_, k in parts for _ in range(k.sum())],
+            "label": [str(word) for *_, k in parts for word in words[k]],
+            "state": [str(word) for *_, k in parts for word in states[k]],
+        }  # fmt: skip
+        self._show_states(curves.cover, [_FIELD] if names != [""] else [])
+        self.figure.yaxis[0].axis_label = literal(curves.title)
+        if self._along != curves.x:
+            self._along = curves.x
+            start, end = _ends(curves.xs)
+            self.figure.x_range.update(start=start, end=end, reset_start=start, reset_end=end)
+            axis = self.figure.xaxis[0]
+            axis.axis_label = literal(curves.x.title)
+            if curves.x.numbers:
+                axis.ticker, axis.major_label_overrides = BasicTicker(), {}
+                _short_ticks(axis)
+            else:
+                _label(axis, curves.x)
+            self._hover.tooltips = [
+                (curves.x.title, "@label"), ("area", "@name"), ("value", "@y"), ("state", "@state"),
+            ]  # fmt: skip
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.empty(0), *parts])
 
 
 class Courses:
@@ -164,7 +351,7 @@ class Courses:
 
     def __init__(self, areas: list[str]) -> None:
         self.areas = areas
-        self.layout = column(width=550)
+        self.layout = column(sizing_mode="stretch_width", max_width=560)
         self.sources: dict[str, ColumnDataSource] = {}
         self.left: dict[str, ColumnDataSource] = {}
         self.profiles = ColumnDataSource({name: [] for name in ("xs", "ys", "colour", "name")})
@@ -189,24 +376,24 @@ class Courses:
                 "x": [course.time[i] for (_, course), i, _ in ends], "y": [y[i] for _, i, y in ends],
                 "colour": [COLOURS[name] for (name, _), *_ in ends],
             }  # fmt: skip
+            self._charts[area].yaxis[0].axis_label = literal(area + next((c.unit for c in courses.values()), ""))
         self.profiles.data = {
             "xs": [np.arange(len(self.areas)) for _ in courses],
             "ys": [course.share(source) for course in courses.values()],
             "colour": colours, "name": list(courses),
         }  # fmt: skip
-        self._profile.yaxis[0].axis_label = literal(f"peak (% of {source})")
+        self._profile.yaxis[0].axis_label = literal(f"largest change (% of {source})")
 
     def _build(self, areas: list[str], log: bool) -> None:
-        figures: list[Any] = []
+        self._charts: dict[str, Any] = {}
         for area in areas:
             self.sources[area] = ColumnDataSource({name: [] for name in ("xs", "ys", "colour", "name")})
             self.left[area] = ColumnDataSource({name: [] for name in ("x", "y", "colour")})
-            shared = {"x_range": figures[0].x_range} if figures else {}
+            shared = {"x_range": next(iter(self._charts.values())).x_range} if self._charts else {}
             last = area == areas[-1]
-            chart = figure(
-                width=540, height=175 if last else 145, tools=_TOOLS, toolbar_location=None,
-                y_axis_type="log" if log else "linear", y_axis_label=literal(f"{area} (Hz)"), name=f"course {area}",
-                **shared,
+            chart = _figure(
+                f"course {area}", 540, 175 if last else 145, toolbar_location=None,
+                y_axis_type="log" if log else "linear", **shared,
             )  # fmt: skip
             chart.multi_line("xs", "ys", source=self.sources[area], line_color="colour", line_width=2)
             mark = {"marker": "x", "size": 11, "line_color": "colour", "line_width": 3}
@@ -214,16 +401,19 @@ class Courses:
             chart.legend.visible = False
             chart.xaxis.visible = last
             chart.xaxis.axis_label = "time (s)"
-            figures.append(chart)
-        self.layout.children = [*figures, self._profile]
+            _short_ticks(chart.yaxis[0])
+            self._charts[area] = chart
+        several = [self._profile] if len(self.areas) > 1 else []
+        self.layout.children = [*self._charts.values(), *several]
 
     def _profile_figure(self) -> Any:
-        chart = figure(
-            width=540, height=250, tools=_TOOLS, toolbar_location=None, y_axis_type="log",
-            name="profile", x_range=Range1d(-0.5, len(self.areas) - 0.5),
+        chart = _figure(
+            "profile", 540, 250, toolbar_location=None, y_axis_type="log",
+            x_range=Range1d(-0.5, len(self.areas) - 0.5),
         )  # fmt: skip
         chart.multi_line("xs", "ys", source=self.profiles, line_color="colour", line_width=2)
         name_ticks(chart.xaxis[0], self.areas)
+        _short_ticks(chart.yaxis[0])
         chart.xaxis.axis_label = "area, in hierarchical order"
         return chart
 

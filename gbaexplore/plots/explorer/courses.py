@@ -12,7 +12,7 @@ import numpy as np
 
 from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import AREA
+from gbaexplore.basics.names import AREA, unit
 from gbaexplore.plots.explorer.views import short
 from gbaexplore.running.replay import Replay
 
@@ -30,14 +30,15 @@ class Course:
 
     labels: dict[str, Any]
     time: np.ndarray  # (time,) s
-    change: np.ndarray  # (time, area) Hz; NaN after the point has left the range
+    change: np.ndarray  # (time, area) of the observable; NaN after the point has left the range
     areas: list[str]
+    unit: str  # of the observable, in brackets; "" if it has none
     left: tuple[float, str] | None  # when, and in which area first, it rose by more than the ceiling
-    ceiling: float  # Hz
+    ceiling: str  # with its unit
 
     @property
     def peak(self) -> np.ndarray:
-        """The largest change in each area, (area,) Hz."""
+        """The largest change in each area, (area,)."""
         return np.nanmax(self.change, axis=0)
 
     def share(self, source: str) -> np.ndarray:
@@ -50,8 +51,9 @@ class Course:
         at = ", ".join(f"{axis} {short(label)}" for axis, label in self.labels.items())
         if self.left is not None:
             time, area = self.left
-            return f"{name}: {at}: diverges, {self.ceiling:g} Hz above rest in {area} at {time:.3f} s"
-        peaks = ", ".join(f"{area} {self.peak[self.areas.index(area)]:.3g} Hz" for area in areas)
+            return f"{name}: {at}: diverges, {self.ceiling} above rest in {area} at {time:.3f} s"
+        units = self.unit.strip(" ()")
+        peaks = ", ".join(f"{area} {self.peak[self.areas.index(area)]:.3g} {units}".strip() for area in areas)
         return f"{name}: {at}: peaks {peaks}"
 
 
@@ -107,7 +109,8 @@ class Courses:
             at = int(beyond.any(axis=1).argmax())
             left = (float(time[at]), self.areas[int(beyond[at].argmax())])
             change[at + 1 :] = np.nan
-        return Course(labels, time, change, self.areas, left, self.ceiling)
+        ceiling = f"{self.ceiling:g}{unit(first.attrs, ' {}')}"
+        return Course(labels, time, change, self.areas, unit(ds[observable].attrs), left, ceiling)
 
     @functools.lru_cache(maxsize=64)  # noqa: B019 - it lives as long as its page
     def _simulated(self, labels: str) -> xr.Dataset:

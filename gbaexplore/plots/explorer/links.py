@@ -10,10 +10,12 @@ from gbaexplore.basics.errors import UserError, listing, unknown
 if TYPE_CHECKING:
     from gbaexplore.plots.explorer.courses import Courses
 
-CHOICES = ("variable", "x", "y", "population")
+CHOICES = ("variable", "x", "y", "observable")
 FLAGS = ("log", "log_courses")
 NAMES = (*CHOICES, *FLAGS, "at", "areas", "point", "pins")
 MOST_AREAS, MOST_PINS = 4, 4
+
+_EARLIER = {"population": "observable"}  # links are kept for longer than versions of this page
 
 
 def read(link: str, offered: dict[str, list[Any]], courses: Courses) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def read(link: str, offered: dict[str, list[Any]], courses: Courses) -> dict[str
         asked = None
     if not isinstance(asked, dict):
         raise UserError(f"found {listing([link])}; expected an address that this page has written")
+    asked = {_EARLIER.get(name, name): value for name, value in asked.items()}
     return {name: _value(name, value, offered, courses) for name, value in asked.items() if name in NAMES}
 
 
@@ -38,7 +41,8 @@ def _value(name: str, value: Any, offered: dict[str, list[Any]], courses: Course
     if name in CHOICES:
         known = offered[name] or [None]
         if value not in known:
-            raise UserError(unknown(f"no {name} {listing([value])}", str(value), known, "Known"))
+            names = [one for one in known if one is not None]
+            raise UserError(unknown(f"no {name} {listing([value])}", str(value), names, "Known"))
         return value
     if name in FLAGS:
         return _of_kind(name, value, bool, "true or false")

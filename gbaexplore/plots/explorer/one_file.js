@@ -32,7 +32,8 @@ const redraw = () => {
   }
   mapper.low = low < high ? low : (Number.isFinite(low) ? low - 0.5 : 0)
   mapper.high = low < high ? high : mapper.low + 1
-  formatter.args = {log: log.active}
+  ticker.args = {log: log.active}
+  bar.formatter.args = {log: log.active}
   bar.title = titles[variable.value]
   const curves = boundaries[dims.status.map(chosen).join(',')]
   for (const name of Object.keys(lines)) {

@@ -17,6 +17,7 @@ from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA, BOUNDED, OK, STATUS, STATUS_MEANINGS, unit
 from gbaexplore.basics.places import check_writable, local, place, writing
+from gbaexplore.basics.points import SEED
 from gbaexplore.plots.explorer import charts, views
 from gbaexplore.plots.explorer.text import literal
 from gbaexplore.plots.style import STATE_COLOURS
@@ -44,7 +45,7 @@ def write(store: str | Path, out: str | Path) -> Path:
         raise UserError(f"{out}: expected the name of an HTML file, such as map.html")
     check_writable(out)
     ds = stores.open_study(path)
-    x, y, *_ = views.two_axes(ds, path)
+    x, y, *_ = _two_axes(ds, path)
     names = [name for name in views.variables(ds) if name != views.RATIO]
     size = sum(ds[name].nbytes for name in names)
     if size > _MOST_BYTES:
@@ -58,6 +59,16 @@ def write(store: str | Path, out: str | Path) -> Path:
     return out
 
 
+def _two_axes(ds: xr.Dataset, path: Path) -> list[str]:
+    found = [name for name in views.over(ds, views.variables(ds)[0]) if name in ds[STATUS].dims and name != SEED]
+    if len(found) < 2:
+        raise UserError(
+            f"{path} has {len(found)} axes of more than one label; expected two for a map, other than a table's: "
+            "gbaexplore explore without --html shows what has fewer"
+        )
+    return found
+
+
 def _page(ds: xr.Dataset, x: str, y: str) -> Any:
     names = views.variables(ds)
     dims = list(dict.fromkeys(dim for name in names for dim in views.others(ds, name, x, y)))
@@ -66,13 +77,13 @@ def _page(ds: xr.Dataset, x: str, y: str) -> Any:
     first = {dim: at[dim] for dim in views.others(ds, names[0], x, y)}
     plane = views.plane(ds, names[0], x, y, first, log=True)
     chart.show(plane, log=True)
-    variable = Select(title="map of", options=names, value=names[0], width=_NARROW)
-    log = Checkbox(label="logarithmic colours", active=True)
+    variable = Select(title="variable", options=names, value=names[0], width=_NARROW)
+    log = Checkbox(label="logarithmic values", active=True)
     choices = {dim: _choice(ds, dim, at[dim]) for dim in dims}
     said = Div(text="Click the map: the profile of the point is shown.", render_as_text=True, disable_math=True)
     profile, profiles = _profile(ds)
     parts: dict[str, Any] = {
-        "cells": chart.cells, "mapper": chart.mapper, "formatter": chart.formatter, "bar": chart.bar,
+        "cells": chart.cells, "mapper": chart.mapper, "ticker": chart.ticker, "bar": chart.bar,
         "legend": chart.figure.legend[0], "lines": chart.lines, "marks": chart.points, "variable": variable, "log": log,
         "choices": choices, "said": said, "profiles": profiles, "profile_axis": profile.yaxis[0],
     }  # fmt: skip

@@ -14,16 +14,19 @@ from urllib.parse import urlencode
 import numpy as np
 import panel as pn
 import param
+from bokeh.models import CustomJS, TextInput
 
 from gbaexplore.analysis.areas import source_and_target
-from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import AREA, BOUNDED, STATUS, STATUS_MEANINGS
+from gbaexplore.basics.errors import UserError, printable
+from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, STATUS, STATUS_MEANINGS, unit
 from gbaexplore.basics.places import place, reason
+from gbaexplore.basics.points import SEED
 from gbaexplore.basics.streams import say
 from gbaexplore.plots import maps
-from gbaexplore.plots.explorer import charts, links, pictures, views
+from gbaexplore.plots.explorer import charts, links, looks, pictures, views
 from gbaexplore.plots.explorer.courses import Course, Courses
 from gbaexplore.plots.explorer.text import escaped
+from gbaexplore.plots.style import STATE_COLOURS
 from gbaexplore.store import stores
 
 if TYPE_CHECKING:
@@ -31,26 +34,47 @@ if TYPE_CHECKING:
 
 _REFRESH_MS = 2000
 _UNREADABLE = UserError, OSError, ValueError, RuntimeError  # errors from reading a damaged or missing store
-_READY = "Click the map: the time courses of the point are simulated."
-_LOOK = {"overflow-wrap": "anywhere", "padding": "6px 10px", "background": "#f3f5f7", "border-radius": "4px"}
+_READY = "Click the picture: the time courses of the point are simulated."
+_CURVES = "nothing: curves"
+# The tab is named, and keys are listened to. A key in a list, a slider or a text is theirs; one that is held down
+# moves five times a second, which simulations can follow.
+_LISTEN = """
+const name = () => { document.title = tab.value }
+tab.properties.value.change.connect(name)
+name()
+let count = 0, last = 0
+addEventListener('keydown', (event) => {
+  const part = event.composedPath()[0]
+  const typing = part.matches?.('input, select, textarea, [contenteditable=true], [role=slider], .noUi-handle')
+  if (!known.includes(event.key) || typing || event.altKey || event.ctrlKey || event.metaKey) return
+  event.preventDefault()
+  if (event.repeat && performance.now() - last < 200) return
+  last = performance.now()
+  pressed.value = `${event.key} ${++count}`
+})
+"""
+_KEYS = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowUp": (0, 1), "ArrowDown": (0, -1)}
 
 pn.extension("codeeditor")
 
 
 class Explorer(pn.viewable.Viewer):
-    """A store in the browser: a map of any variable over any two axes, and time courses of clicked points.
+    """A store in the browser: a picture of any variable, and time courses of clicked points.
+
+    A grid is a map over two of its axes or curves along one, a table of points a scatter over two of its columns,
+    what has two dimensions of names of its own a matrix. A single point has its time courses alone.
 
     Raises:
-        UserError: it is not a store, or has no two axes for a map.
+        UserError: it is not a store, or not the study's.
     """
 
-    variable = param.Selector(check_on_set=True, doc="what the map shows")
-    x = param.Selector(check_on_set=True, doc="axis of the map")
-    y = param.Selector(check_on_set=True, doc="axis of the map")
-    log = param.Boolean(True, doc="whether colours are logarithmic")
-    at = param.Dict({}, doc="position along every other dimension")
+    variable = param.Selector(check_on_set=True, allow_None=True, doc="what the picture shows")
+    x = param.Selector(check_on_set=True, allow_None=True, doc="dimension, or column of a table, across the picture")
+    y = param.Selector(check_on_set=True, allow_None=True, doc='the one up the picture; "" for curves along x')
+    log = param.Boolean(True, doc="whether colours, or curves, are logarithmic")
+    at = param.Dict({}, doc="position along every other dimension; of seeds, -1 is their mean and -2 their spread")
     areas = param.ListSelector([], check_on_set=True, doc="areas whose time courses are shown")
-    population = param.Selector(check_on_set=True, allow_None=True, doc="observable whose time courses are shown")
+    observable = param.Selector(check_on_set=True, allow_None=True, doc="observable whose time courses are shown")
     log_courses = param.Boolean(False, doc="whether time courses are logarithmic")
     point = param.Dict(None, allow_None=True, doc="labels of the point that was clicked")
     pins = param.List([], doc="labels of the points that are kept")
@@ -60,35 +84,54 @@ class Explorer(pn.viewable.Viewer):
         self.ds = stores.open_study(self.path)
         self.courses = Courses(self.path, study)
         super().__init__(**{**self._offer(), **params})
-        self._message = pn.pane.HTML("", styles=_LOOK, width=600, margin=(0, 5))
-        self._progress = pn.pane.HTML("", width=600, margin=(0, 10))
+        self._header = pn.pane.HTML("", stylesheets=[looks.HEADER], margin=(5, 5), sizing_mode="stretch_width")
+        self._message = pn.pane.HTML("", stylesheets=[looks.MESSAGE], margin=(0, 5), sizing_mode="stretch_width")
+        self._about = pn.pane.HTML("", margin=(0, 5), sizing_mode="stretch_width")
+        self._heading = pn.pane.HTML("", margin=(0, 5), sizing_mode="stretch_width")
         self._code = pn.widgets.CodeEditor(
             language="python", readonly=True, height=190, sizing_mode="stretch_width", label="the same in Python"
         )
-        self._map = charts.Map(self._clicked)
+        self._map, self._dots = charts.Map(self._clicked), charts.Dots(self._clicked)
+        self._lines = {log: charts.Lines(self._clicked, log) for log in (False, True)}
+        self._tab = TextInput(visible=False, name="tab")
+        self._picture = pn.Column(margin=0, sizing_mode="stretch_width")
         self._charts = charts.Courses(self.courses.areas)
-        self._choices = pn.Column(margin=0)
+        self._choices = pn.Column(margin=0, stylesheets=[looks.CHOICES])
         self._widgets: dict[str, Any] = {}
         self._state: tuple[Any, ...] = ()
+        self._shown: views.Shown | None = None
+        self._due: list[Callable[[], None]] = []
+        self._settling = False
         self._choose()
         self._draw_map()
         self._draw_points()
-        self.param.watch(self._axes_changed, ["variable", "x", "y"])
+        self.param.watch(self._variable_changed, ["variable"])
+        self.param.watch(self._axes_changed, ["x", "y"])
         self.param.watch(self._at_changed, ["at"])
-        self.param.watch(lambda *_: _draw(self._draw_map), ["log"])
-        self.param.watch(lambda *_: _draw(self._draw_points), ["point", "pins", "areas", "population", "log_courses"])
+        self.param.watch(lambda *_: self._draw(self._draw_map, self._draw_points), ["log"])
+        self.param.watch(self._areas_changed, ["areas"])
+        self.param.watch(lambda *_: self._draw(self._draw_points), ["point", "pins", "observable", "log_courses"])
 
     def _offer(self) -> dict[str, Any]:
         """Set the choices; return the first ones."""
-        axes, areas, observables = views.two_axes(self.ds, self.path), self.courses.areas, self.courses.observables
-        variables = views.variables(self.ds)
-        self.param["variable"].objects = variables
-        self.param["x"].objects = self.param["y"].objects = axes
+        areas, observables = self.courses.areas, self.courses.observables
+        view: dict[str, Any] = views.first_view(self.ds) or {"variable": None, "x": None, "y": None, "at": {}}
+        self.param["variable"].objects = views.variables(self.ds)
+        self._offer_axes(view["variable"], view["x"])
         self.param["areas"].objects = {escaped(area): area for area in areas}  # the widget interprets HTML
-        self.param["population"].objects = observables
-        shown = list(dict.fromkeys(source_and_target(self.ds)))
-        first = {"variable": variables[0], "x": axes[0], "y": axes[1], "areas": shown}
-        return {**first, "population": next(iter(observables), None)}
+        self.param["observable"].objects = observables
+        first = {**view, "y": view["y"] or "", "areas": list(dict.fromkeys(source_and_target(self.ds)))}
+        if view["variable"] is not None:
+            first["log"] = views.suits_log(self.ds, view["variable"], view["at"])
+        point = views.first_point(self.ds, view["at"])
+        return {**first, "observable": next(iter(observables), None), "point": point}
+
+    def _offer_axes(self, variable: str | None, x: str | None) -> None:
+        """Set the choices of x and y."""
+        along = views.over(self.ds, variable) if variable is not None else []
+        up = views.partners(self.ds, variable, x) if variable is not None else [None]
+        self.param["x"].objects = along or [None]
+        self.param["y"].objects = {name or _CURVES: name or "" for name in up}  # a list shows None as nothing at all
 
     # Choices.
 
@@ -97,10 +140,12 @@ class Explorer(pn.viewable.Viewer):
 
         Existing widgets stay, because a choice made in a widget while it is being replaced would be lost.
         """
-        dims = views.others(self.ds, self.variable, self.x, self.y)
-        last = {AREA: self.ds.sizes.get(AREA, 1) - 1}
+        if self.variable is None:
+            return
+        dims = views.others(self.ds, self.variable, self.x, self.y or None)
+        first = views.first_at(self.ds, self.variable, self.x, self.y or None) if set(dims) - self.at.keys() else {}
         # A link may be older than the store's grid, so its positions can be anywhere.
-        at = {dim: int(np.clip(self.at.get(dim, last.get(dim, 0)), 0, self.ds.sizes[dim] - 1)) for dim in dims}
+        at = {dim: self._within(dim, self.at.get(dim, first.get(dim, 0))) for dim in dims}
         several = [dim for dim in dims if self.ds.sizes[dim] > 1]
         there = self._widgets
         self._widgets = {dim: there[dim] if dim in there else self._widget(dim, at[dim]) for dim in several}
@@ -110,11 +155,17 @@ class Explorer(pn.viewable.Viewer):
         for dim, widget in self._widgets.items():
             widget.value = at[dim]
 
+    def _within(self, dim: str, position: int) -> int:
+        least = min(views.SEEDS) if dim == SEED and self.ds.sizes[SEED] > 1 else 0
+        return int(np.clip(position, least, self.ds.sizes[dim] - 1))
+
     def _widget(self, dim: str, index: int) -> Any:
         scale = views.scale(self.ds, dim)
         options = {word: i for i, word in enumerate(scale.words)}
-        given: dict[str, Any] = {"options": options, "value": index, "width": 230}
-        if isinstance(scale.labels[0], str):
+        if dim == SEED:
+            options = {word: i for i, word in views.SEEDS.items()} | options
+        given: dict[str, Any] = {"options": options, "value": index, **looks.WIDE}
+        if dim == SEED or not scale.numbers:
             widget = pn.widgets.Select(label=scale.title, **given)
         else:
             widget = pn.widgets.DiscreteSlider(label=escaped(scale.title), **given)
@@ -125,23 +176,70 @@ class Explorer(pn.viewable.Viewer):
         self.at = {**self.at, dim: event.new}
 
     def _at_changed(self, *_: Any) -> None:
-        self._choose()
-        _draw(self._draw_map)
+        if not self._settling:
+            self._choose()
+            self._draw(self._draw_map, self._draw_points)
 
-    def _axes_changed(self, *_: Any) -> None:
-        if self.x == self.y:  # swap them
-            self.y = next(axis for axis in self.param["y"].objects if axis != self.x)
+    def _areas_changed(self, *_: Any) -> None:
+        curves = [self._draw_map] if isinstance(self._shown, views.Curves) else []
+        self._draw(*curves, self._draw_points)
+
+    def _variable_changed(self, *_: Any) -> None:
+        if not self._settling:
+            self._settle(log=None)
+
+    def _axes_changed(self, *events: Any) -> None:
+        if self._settling:
             return
-        self._choose()
-        _draw(self._draw_map, self._draw_points)
+        changed = {event.name: event for event in events}
+        if self.x == self.y and "y" in changed:  # swap them
+            self._settle(x=changed["y"].old)
+        elif self.x == self.y:
+            self._settle(y=changed["x"].old)
+        else:
+            self._settle()
+
+    def _settle(self, **wanted: Any) -> None:
+        """Set several choices at once; of x and y take the first ones where they do not go together.
+
+        A log of None lets the values choose.
+        """
+        view = {name: wanted.get(name, getattr(self, name)) for name in ("variable", "x", "y", "log", "at")}
+        variable = view["variable"]
+        view["y"] = view["y"] or None
+        if view["x"] not in views.over(self.ds, variable):
+            view["x"], view["y"] = views.first_axes(self.ds, variable)
+        up = views.partners(self.ds, variable, view["x"])
+        if view["y"] not in up:
+            view["y"] = next((name for name in up if name is not None), None)
+        self._settling = True
+        try:  # widgets may choose for themselves when their options change, so the choices come last
+            self._offer_axes(variable, view["x"])
+            axes = {"x": view["x"], "y": view["y"] or ""}
+            self.param.update(**{**wanted, **axes, "variable": variable, "log": self.log})
+            self._choose()
+            log = views.suits_log(self.ds, variable, self.at) if view["log"] is None else view["log"]
+            self.param.update(log=log)
+        finally:
+            self._settling = False
+        self._draw(self._draw_map, self._draw_points)
 
     def _clicked(self, x: float, y: float) -> None:
-        """Take the point whose cell was clicked."""
-        scales = {axis: views.scale(self.ds, axis) for axis in (self.x, self.y)}
-        point = {self.x: scales[self.x].nearest(x), self.y: scales[self.y].nearest(y)}
-        for dim in self.ds[STATUS].dims:
-            point.setdefault(str(dim), views.labels(self.ds, str(dim))[self.at.get(str(dim), 0)])
-        self.point = {str(dim): point[str(dim)] for dim in self.ds[STATUS].dims}
+        """Take the point whose cell, dot or place on a curve was clicked."""
+        if self._shown is not None:
+            self.point = self._point(self._shown.nearest(x, y))
+
+    def _point(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Return the labels of a point: those found, else those of the view."""
+        dims = [str(dim) for dim in self.ds[STATUS].dims]
+        chosen = {dim: views.labels(self.ds, dim)[max(self.at.get(dim, 0), 0)] for dim in dims}
+        return {dim: found.get(dim, label) for dim, label in chosen.items()}
+
+    def move(self, right: int, up: int) -> None:
+        """Take the neighbour of the point, as arrow keys do."""
+        if self._shown is not None and self.point is not None:
+            point = self._shown.neighbour(self.point, right, up)
+            self.point = {**self.point, **point}
 
     def pin(self, *_: Any) -> None:
         """Keep the point that was clicked, for comparison."""
@@ -154,17 +252,45 @@ class Explorer(pn.viewable.Viewer):
 
     # Drawing.
 
+    def _draw(self, *parts: Callable[[], None]) -> None:
+        """Draw parts of the page, each once, when the document is locked; Panel may handle an event while it is not."""
+        for part in parts:
+            if part not in self._due:
+                self._due.append(part)
+                pn.state.execute(functools.partial(self._drawn, part), schedule=True)
+
+    def _drawn(self, part: Callable[[], None]) -> None:
+        self._due.remove(part)
+        part()
+
     def _draw_map(self) -> None:
         try:
-            plane = views.plane(self.ds, self.variable, self.x, self.y, self.at, self.log)
+            self._shown = self._picture_now()
         except _UNREADABLE as error:
-            self._say(f"The map can't be read: {error}")
+            self._say(f"The picture can't be read: {error}")
             return
-        self._map.show(plane, self.log)
-        counts = [int((self.ds[STATUS].values == code).sum()) for code in range(len(STATUS_MEANINGS))]
-        said = ", ".join(f"{n:,} {word}" for n, word in zip(counts, STATUS_MEANINGS) if n)
-        self._progress.object = f"<b>{escaped(self.path.stem)}</b>: {sum(counts):,} points: {said}"
+        chart = self._chart()
+        if isinstance(self._shown, views.Curves):
+            self._lines[self.log].show(self._shown)
+        elif self._shown is not None:
+            chart.show(self._shown, self.log)
+        figures = [] if chart is None else [chart.figure]
+        if [pane.object for pane in self._picture] != figures:
+            self._picture[:] = [pn.pane.Bokeh(figure, sizing_mode="stretch_width", margin=0) for figure in figures]
+        self._header.object = f"<h1>{escaped(self.path.stem)}</h1>{escaped(views.state(self.ds))}"
+        self._tab.value = printable(f"{self.path.stem}: {views.state(self.ds)}")
         self._code.value = self.python()
+
+    def _picture_now(self) -> views.Shown | None:
+        if self.variable is None:
+            return None
+        return views.shown(self.ds, self.variable, self.x, self.y or None, self.at, self.areas, self.log)
+
+    def _chart(self) -> Any:
+        """Return the figure's chart; None if there is nothing to draw over."""
+        if isinstance(self._shown, views.Curves):
+            return self._lines[self.log]
+        return {views.Plane: self._map, views.Scatter: self._dots}.get(type(self._shown))
 
     def _draw_points(self) -> None:
         try:
@@ -172,13 +298,26 @@ class Explorer(pn.viewable.Viewer):
         except _UNREADABLE as error:  # or a model that needs its study, or a point that is not in the store
             self._say(str(error))
             return
-        x, y = (views.scale(self.ds, axis) for axis in (self.x, self.y))
-        shown = {name: course.labels for name, course in found.items() if self._on_this_map(course)}
-        self._map.mark([(name, x.position(at[self.x]), y.position(at[self.y])) for name, at in shown.items()])
+        if (chart := self._chart()) is not None:
+            places = {name: self._shown.position(c.labels) for name, c in found.items() if self._on_this_map(c)}  # type: ignore[union-attr]
+            chart.mark([(name, *place) for name, place in places.items() if place is not None])
         self._charts.show(found, self.areas, self.log_courses, self.courses.source)
         said = [course.said(name, self.areas) for name, course in found.items()]
         self._say(*(said or [_READY]))
+        units = next((course.unit for course in found.values()), "")
+        self._heading.object = escaped(
+            f"Time courses: change of {self.observable} since {self.courses.window[0]:g} s{units}"
+        )
+        self._about.object = escaped(self._kind(units)) if self._shown is not None else ""
         self._code.value = self.python()
+
+    def _kind(self, units: str) -> str:
+        """Return what the picture shows; of values beside changes in the same unit, that they are no changes."""
+        title = self._shown.title  # type: ignore[union-attr]
+        if self.variable == views.RATIO or AREA not in self.ds[self.variable].dims:
+            return title
+        values = "change" not in title and title.endswith(units) and unit(self.ds[self.variable].attrs) == units
+        return f"{title}: values, where the time courses are changes" if values else title
 
     def _named(self) -> dict[str, dict[str, Any]]:
         """Return the labels of the points that are shown, by name."""
@@ -188,12 +327,12 @@ class Explorer(pn.viewable.Viewer):
         return found
 
     def _found(self) -> dict[str, Course]:
-        return {name: self.courses.course(labels, self.population) for name, labels in self._named().items()}
+        return {name: self.courses.course(labels, self.observable) for name, labels in self._named().items()}
 
     def _on_this_map(self, course: Course) -> bool:
-        """Return whether a point's other labels are the map's."""
-        dims = [str(dim) for dim in self.ds[STATUS].dims if dim not in (self.x, self.y)]
-        return all(course.labels[dim] == views.labels(self.ds, dim)[self.at.get(dim, 0)] for dim in dims)
+        """Return whether a point's other labels are the picture's; any seed is in what is shown of all."""
+        at = {dim: i for dim, i in self.at.items() if dim in self.ds[STATUS].dims and i >= 0}
+        return all(course.labels[dim] == views.labels(self.ds, dim)[i] for dim, i in at.items())
 
     def _say(self, *lines: str) -> None:
         self._message.object = escaped(*lines)
@@ -213,37 +352,55 @@ class Explorer(pn.viewable.Viewer):
             if other_grid:  # positions have changed
                 self.courses = Courses(self.path, self._study)
                 self._widgets = {}
-                self._choose()
-                _draw(self._draw_points)
-            _draw(self._draw_map)
+                self._settle()
+            else:
+                self._draw(self._draw_map)
 
     # The view as text: Python, a link.
 
     def python(self) -> str:
         """Return the lines of Python that draw this view."""
-        labels = {dim: views.labels(self.ds, dim)[i] for dim, i in self.at.items()}
-        chosen = {dim: label for dim, label in labels.items() if dim in self.ds[STATUS].dims}
-        own = {dim: label for dim, label in labels.items() if dim not in chosen}
         lines = ["import gbaexplore as gba", "", f"ds = gba.open_study({str(self.path)!r})"]
-        lines.append(f"one = ds.sel({_arguments(chosen)})" if chosen else "one = ds")
-        over = f"x={self.x!r}, y={self.y!r}"
-        area, source = own.pop(AREA, None), self.courses.source
-        one = f"one.sel({_arguments(own)})" if own else "one"
-        if any(isinstance(views.labels(self.ds, axis)[0], str) for axis in (self.x, self.y)):  # no axes of plots.map
-            if self.variable == views.RATIO:
-                lines.append(f"values = gba.analysis.propagation_ratio({one}, {area!r}, {source!r})")
-            else:
-                lines.append(f"values = {one}[{self.variable!r}].where(one.status.isin({list(BOUNDED)}))")
-                lines += [f"values = values.sel(area={area!r})"] if area is not None else []
-            lines.append(f"values.plot({over})")
-        elif self.variable == views.RATIO:
-            lines.append(f"gba.plots.map({one}, {over}, target={area!r}, source={source!r})")
-        else:
-            lines.append(f"gba.plots.map({one}, {over}, variable={self.variable!r}, area={area!r})")
+        if self._shown is not None:
+            lines += self._python_of_picture(self._shown)
         for name, labels in self._named().items():
             lines.append(f"{name} = gba.replay({str(self.path)!r}, window={self.courses.window}, {_arguments(labels)})")
-            lines.append(f"{name}[{self.population!r}].sel(area={self.areas!r}).plot(x='time', hue='area')")
+            lines.append(f"{name}[{self.observable!r}].sel(area={self.areas!r}).plot(x='time', hue='area')")
         return "\n".join(lines)
+
+    def _python_of_picture(self, shown: views.Shown) -> list[str]:
+        labels = {dim: views.labels(self.ds, dim)[i] for dim, i in self.at.items() if i >= 0}
+        chosen = {dim: label for dim, label in labels.items() if dim in self.ds[STATUS].dims}
+        own = {dim: label for dim, label in labels.items() if dim not in chosen}
+        lines = [f"one = ds.sel({_arguments(chosen)})" if chosen else "one = ds"]
+        over = f"x={self.x!r}, y={self.y!r}"
+        area, seeds = own.get(AREA), self.at.get(SEED, 0)
+        whole = isinstance(shown, views.Plane) and shown.x.numbers and shown.y.numbers and not {self.x, self.y} & {*own}
+        grid = {self.x, self.y} <= {*map(str, self.ds[STATUS].dims), *views.columns(self.ds)}
+        if grid and not {*own} - {AREA} and seeds == 0 and (whole or isinstance(shown, views.Scatter)):
+            draw = "gba.plots.map" if whole else "gba.plots.scatter"
+            if self.variable == views.RATIO:
+                return [*lines, f"{draw}(one, {over}, target={area!r}, source={self.courses.source!r})"]
+            return [*lines, f"{draw}(one, {over}, variable={self.variable!r}, area={area!r})"]
+        if self.variable == views.RATIO:
+            lines.append(f"values = gba.analysis.propagation_ratio(one, {area!r}, {self.courses.source!r})")
+        else:
+            lines.append(f"values = one[{self.variable!r}].where(one.status.isin({list(BOUNDED)}))")
+            lines += [f"values = values.sel({_arguments(own)})"] if own else []
+        if seeds == -1:
+            lines.append(f"values = values.mean({SEED!r})")
+        elif seeds == -2:
+            lines.append(f"values = values.quantile(0.95, {SEED!r}) - values.quantile(0.05, {SEED!r})")
+        return [*lines, self._python_of_values(shown, over)]
+
+    def _python_of_values(self, shown: views.Shown, over: str) -> str:
+        if isinstance(shown, views.Scatter):
+            return f"values.to_dataset(name='values').plot.scatter({over}, hue='values')"
+        if isinstance(shown, views.Plane):
+            return f"values.plot({over})"
+        part = f".sel(area={list(shown.lines)!r})" if list(shown.lines) != [""] else ""
+        column = f".swap_dims({{{shown.dim!r}: {self.x!r}}}).sortby({self.x!r})" if shown.dim != self.x else ""
+        return f"values{part}{column}.plot.line(x={self.x!r})"
 
     def link(self) -> str:
         """Return this view as the query of the page's address."""
@@ -251,58 +408,66 @@ class Explorer(pn.viewable.Viewer):
 
     def follow(self, link: str) -> None:
         """Show the view of a link; one that does not fit this store changes nothing."""
-        offered = {name: list(self.param[name].objects) for name in (*links.CHOICES, "areas")}
+        known = views.variables(self.ds)
+        over = [*dict.fromkeys(name for variable in known for name in views.over(self.ds, variable)), None]
+        offered: dict[str, list[Any]] = {"variable": known, "x": over, "y": [*over, ""], "areas": self.courses.areas}
+        offered["observable"] = self.courses.observables
         try:
             view = links.read(link, offered, self.courses)
+            if view.keys() & {"x", "y"}:
+                variable, x, y = (view.get(name, getattr(self, name)) for name in ("variable", "x", "y"))
+                views.check_axes(self.ds, variable, x, y or None)
         except UserError as error:
             self._say(f"The link does not fit this store: {error}")
-        else:
+            return
+        if self.variable is None:
+            view = {name: value for name, value in view.items() if name not in ("variable", "x", "y", "log", "at")}
             self.param.update(**view)
+        else:
+            self._settle(**view)
 
     # The page.
 
     def __panel__(self) -> Any:
-        w = {"width": 230}
-        controls = pn.Column(
-            pn.widgets.Select.from_param(self.param["variable"], label="map of", **w),
+        select, box = pn.widgets.Select.from_param, pn.widgets.Checkbox.from_param
+        pictured = [] if self.variable is None else [
+            select(self.param["variable"], label="variable", **looks.WIDE),
             self._choices,
-            pn.widgets.Select.from_param(self.param["x"], label="across", **w),
-            pn.widgets.Select.from_param(self.param["y"], label="up", **w),
-            pn.widgets.Checkbox.from_param(self.param["log"], label="logarithmic colours"),
+            select(self.param["x"], label="across", **looks.WIDE),
+            select(self.param["y"], label="up", **looks.WIDE),
+            box(self.param["log"], label="logarithmic values"),
+        ]  # fmt: skip
+        controls = pn.Column(
+            *pictured,
             pn.widgets.MultiChoice.from_param(
-                self.param["areas"], label="time courses of", max_items=links.MOST_AREAS, **w
+                self.param["areas"], label="time courses of", max_items=links.MOST_AREAS, **looks.WIDE
             ),
-            pn.widgets.RadioButtonGroup.from_param(self.param["population"], label="observable", **w),
-            pn.widgets.Checkbox.from_param(self.param["log_courses"], label="logarithmic time courses"),
+            pn.widgets.RadioButtonGroup.from_param(self.param["observable"], label="observable", **looks.WIDE),
+            box(self.param["log_courses"], label="logarithmic time courses"),
             pn.Row(
-                pn.widgets.Button(label="Pin this point", on_click=self.pin, color="primary", width=110),
-                pn.widgets.Button(label="Clear", on_click=self.clear, width=110),
+                pn.widgets.Button(label="Pin this point", on_click=self.pin, color="primary", **looks.WIDE),
+                pn.widgets.Button(label="Clear", on_click=self.clear, **looks.WIDE),
                 margin=0,
             ),
             pn.Row(self._download("png"), self._download("svg"), margin=0),
-            width=260,
+            stylesheets=[looks.CONTROLS],
         )
-        middle = pn.Column(self._progress, self._map.figure, self._message, width=620)
-        right = pn.Column(self._charts.layout, width=560)
-        return pn.Column(pn.FlexBox(controls, middle, right), pn.pane.HTML("The same in Python:"), self._code)
+        middle = pn.Column(self._about, self._picture, self._message, stylesheets=[looks.PART])
+        right = pn.Column(self._heading, self._charts.layout, stylesheets=[looks.PART, looks.COURSES])
+        body = pn.Column(controls, middle, right, stylesheets=[looks.BODY])
+        code = pn.Column(pn.pane.HTML("The same in Python:"), self._code, sizing_mode="stretch_width")
+        return pn.Column(self._header, body, code, sizing_mode="stretch_width", stylesheets=[looks.PAGE])
 
     def _download(self, ending: str) -> Any:
         return pn.widgets.FileDownload(
-            callback=functools.partial(self._picture, ending), filename=f"{self.path.stem}.{ending}",
-            label=ending.upper(), width=110,
+            callback=functools.partial(self._file, ending), filename=f"{self.path.stem}.{ending}",
+            label=ending.upper(), **looks.WIDE,
         )  # fmt: skip
 
-    def _picture(self, ending: str) -> Any:
-        plane = views.plane(self.ds, self.variable, self.x, self.y, self.at, self.log)
+    def _file(self, ending: str) -> Any:
         shown = {name: course for name, course in self._found().items() if self._on_this_map(course)}
-        looks = maps.states(self.ds)
-        return pictures.picture(plane, self.log, shown, self.areas, self.courses.source, looks, ending)
-
-
-def _draw(*parts: Callable[[], None]) -> None:
-    """Draw parts of the page when the document is locked; Panel may handle an event while it is not."""
-    for part in parts:
-        pn.state.execute(part, schedule=True)
+        found = maps.states(self.ds) | {DIVERGED: (STATE_COLOURS[DIVERGED], STATUS_MEANINGS[DIVERGED])}
+        return pictures.picture(self._picture_now(), self.log, shown, self.areas, self.courses.source, found, ending)
 
 
 def _arguments(labels: dict[str, Any]) -> str:
@@ -345,7 +510,7 @@ def _page(store: str, study: Study | None) -> Any:
     try:
         explorer = Explorer(store, study)
     except UserError as error:
-        return pn.pane.HTML(escaped(error), styles=_LOOK)
+        return pn.pane.HTML(escaped(error), stylesheets=[looks.MESSAGE, looks.WHOLE])
     asked = pn.state.session_args.get("view")
     if asked:
         explorer.follow(asked[0].decode(errors="replace"))
@@ -355,4 +520,17 @@ def _page(store: str, study: Study | None) -> Any:
             lambda *_: location.param.update(search="?" + urlencode({"view": explorer.link()})), list(links.NAMES)
         )
     pn.state.add_periodic_callback(explorer.refresh, period=_REFRESH_MS)
-    return pn.panel(explorer)
+    page = pn.panel(explorer)
+    page.stylesheets = [*page.stylesheets, looks.WHOLE]
+    page.extend([explorer._tab, _keys(explorer)])
+    return page
+
+
+def _keys(explorer: Explorer) -> Any:
+    """Return the invisible part of a page that moves its point by arrow keys, and names the browser's tab."""
+    pressed = TextInput(visible=False, name="keys")
+    pressed.on_change("value", lambda _, __, value: explorer.move(*_KEYS.get(value.split()[0], (0, 0))))
+    if pn.state.curdoc is not None:
+        listen = CustomJS(args={"pressed": pressed, "tab": explorer._tab, "known": list(_KEYS)}, code=_LISTEN)
+        pn.state.curdoc.js_on_event("document_ready", listen)
+    return pressed

@@ -1,31 +1,35 @@
-"""Maps of a Dataset as plain arrays: any variable over any two axes, for Bokeh and matplotlib."""
+"""What the explorer draws of a Dataset, as plain arrays for Bokeh and matplotlib: maps, scatters and curves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.analysis.boundaries import divergence_boundary, linear_boundary
 from gbaexplore.analysis.ratios import propagation_ratio
-from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, OK, STATUS, unit
+from gbaexplore.basics.errors import UserError, listing
+from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, OK, STATUS, STATUS_MEANINGS, unit
+from gbaexplore.basics.points import SEED
+from gbaexplore.plots.fields import differing_columns, norm_of
 from gbaexplore.store.recipe import tables_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import xarray as xr
 
 RATIO = "propagation_ratio"
+SEEDS = {-1: "mean", -2: "spread (5th to 95th percentile)"}
+"""What is shown of all seeds, by the position that stands for it; a single seed has its position on the axis."""
+
+_BAND = (0.05, 0.95)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """An axis of a map: its labels, and where they are drawn.
+    """An axis of a picture: its labels, and where they are drawn.
 
     Numbers that are evenly spaced are drawn at their values; all else, labels too, at 0, 1, 2, ...
     """
@@ -37,10 +41,15 @@ class Scale:
     @cached_property
     def even(self) -> bool:
         """Whether the labels are evenly spaced, rising numbers."""
-        if isinstance(self.labels[0], str) or len(self.labels) < 2:
+        if not self.numbers or len(self.labels) < 2:
             return False
         steps = np.diff(np.asarray(self.labels, float))
         return bool(steps[0] > 0 and np.allclose(steps, steps[0], rtol=1e-6, atol=0.0))
+
+    @property
+    def numbers(self) -> bool:
+        """Whether the labels are numbers."""
+        return not isinstance(self.labels[0], str)
 
     @cached_property
     def positions(self) -> np.ndarray:
@@ -74,7 +83,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Plane:
-    """A map: values and states over two axes."""
+    """A map or a matrix: values and states over two dimensions."""
 
     x: Scale
     y: Scale
@@ -83,73 +92,328 @@ class Plane:
     state: np.ndarray  # (y, x) uint8: the code of each point's status
     limits: tuple[float, float]  # of the colours; positive, if they are to be logarithmic
     boundaries: dict[str, tuple[list[Any], list[Any]]]  # name -> xs and ys of curves
+    downwards: bool = False  # whether the first row is on top, as in a matrix
 
     @cached_property
     def cover(self) -> np.ndarray:
         """The states that are drawn, (y, x): those of points without a value, OK elsewhere."""
         return np.where(np.isfinite(self.values), OK, self.state).astype(np.uint8)
 
+    def nearest(self, x: float, y: float) -> dict[str, Any]:
+        """Return the labels, by dimension, of the cell that a position is in."""
+        return {self.x.name: self.x.nearest(x), self.y.name: self.y.nearest(y)}
+
+    def position(self, labels: dict[str, Any]) -> tuple[float, float] | None:
+        """Return where a point is; None for one that is at no cell."""
+        if not {self.x.name, self.y.name} <= labels.keys():
+            return None
+        return self.x.position(labels[self.x.name]), self.y.position(labels[self.y.name])
+
+    def neighbour(self, labels: dict[str, Any], right: int, up: int) -> dict[str, Any]:
+        """Return the labels of the cell some steps from a point."""
+        up = -up if self.downwards else up
+        return {
+            scale.name: _beside(scale.labels, labels[scale.name], by)
+            for scale, by in ((self.x, right), (self.y, up))
+            if scale.name in labels
+        }
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """The points of a table over two of its columns, with their values and states."""
+
+    axis: str
+    rows: list[Any]  # (point,) their labels on the table's axis
+    titles: tuple[str, str]  # of the columns, with their units
+    xs: np.ndarray  # (point,)
+    ys: np.ndarray  # (point,)
+    title: str
+    values: np.ndarray  # (point,) float64; NaN where there is none to show
+    state: np.ndarray  # (point,) uint8
+    limits: tuple[float, float]
+
+    @cached_property
+    def cover(self) -> np.ndarray:
+        """The states that are drawn, (point,): those of points without a value, OK elsewhere."""
+        return np.where(np.isfinite(self.values), OK, self.state).astype(np.uint8)
+
+    def _distance(self, x: float, y: float) -> np.ndarray:
+        return np.hypot((self.xs - x) / (np.ptp(self.xs) or 1.0), (self.ys - y) / (np.ptp(self.ys) or 1.0))
+
+    def nearest(self, x: float, y: float) -> dict[str, Any]:
+        """Return the row nearest to a position, seen as on a square picture."""
+        return {self.axis: self.rows[int(self._distance(x, y).argmin())]}
+
+    def position(self, labels: dict[str, Any]) -> tuple[float, float] | None:
+        """Return where a point is."""
+        at = self.rows.index(labels[self.axis])
+        return float(self.xs[at]), float(self.ys[at])
+
+    def neighbour(self, labels: dict[str, Any], right: int, up: int) -> dict[str, Any]:
+        """Return the nearest row in a direction, within 45 degrees of it; the same where there is none."""
+        x, y = self.position(labels) or (0.0, 0.0)
+        across, along = (self.xs - x) / (np.ptp(self.xs) or 1.0), (self.ys - y) / (np.ptp(self.ys) or 1.0)
+        forward, aside = across * right + along * up, np.abs(across * up - along * right)
+        there = np.where((forward > 0) & (forward >= aside), self._distance(x, y), np.inf)
+        return {self.axis: self.rows[int(there.argmin())] if np.isfinite(there).any() else labels[self.axis]}
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A variable along one dimension or column: a line for each of some areas, or a single one."""
+
+    dim: str  # the dimension that it is along: of a column, the table's axis
+    labels: list[Any]  # (place,) along this dimension
+    x: Scale
+    xs: np.ndarray  # (place,) where they are drawn, rising if they are numbers
+    title: str
+    lines: dict[str, np.ndarray]  # name -> (place,); NaN where there is none to show
+    bands: dict[str, tuple[np.ndarray, np.ndarray]]  # name -> low and high ends over the seeds, if there are several
+    state: np.ndarray  # (place,) uint8
+
+    @cached_property
+    def cover(self) -> np.ndarray:
+        """The states that are drawn, (place,): those of places without a value, OK elsewhere."""
+        known = np.isfinite([*self.lines.values(), np.full(len(self.labels), np.nan)]).any(axis=0)
+        return np.where(known, OK, self.state).astype(np.uint8)
+
+    def nearest(self, x: float, _: float) -> dict[str, Any]:
+        """Return the label nearest to a position."""
+        return {self.dim: self.labels[int(np.abs(self.xs - x).argmin())]}
+
+    def position(self, labels: dict[str, Any]) -> tuple[float, float] | None:
+        """Return where a point is on the first line that has a value there."""
+        if self.dim not in labels:
+            return None
+        at = self.labels.index(labels[self.dim])
+        known = [line[at] for line in self.lines.values() if np.isfinite(line[at])]
+        return (float(self.xs[at]), float(known[0])) if known else None
+
+    def neighbour(self, labels: dict[str, Any], right: int, _: int) -> dict[str, Any]:
+        """Return the next label along the curves."""
+        return {self.dim: _beside(self.labels, labels[self.dim], right)} if self.dim in labels else {}
+
+
+Shown: TypeAlias = "Plane | Scatter | Curves"
+
+
+def _beside(labels: list[Any], label: Any, by: int) -> Any:
+    return labels[int(np.clip(labels.index(label) + by, 0, len(labels) - 1))]
+
+
+# What can be drawn, and over what.
+
 
 def variables(ds: xr.Dataset) -> list[str]:
-    """Return the names of possible maps: the measures' variables, and the propagation ratio if there are peaks."""
+    """Return the names of what can be drawn: the ratio of peaks, if there are any, then variables, with areas first."""
     grid = set(ds[STATUS].dims)
-    found = sorted(str(name) for name, array in ds.data_vars.items() if name != STATUS and grid <= set(array.dims))
-    return ([RATIO] if "peak_rate" in found and AREA in ds.peak_rate.dims else []) + found
+    found = [str(name) for name, array in ds.data_vars.items() if name != STATUS and grid <= set(array.dims)]
+    found = sorted((name for name in found if ds[name].dtype.kind in "biuf"), key=lambda n: (AREA not in ds[n].dims, n))
+    peaks = "peak_rate" in found and AREA in ds.peak_rate.dims and ds.sizes[AREA] > 1
+    return ([RATIO] if peaks else []) + found
 
 
-def axes(ds: xr.Dataset) -> list[str]:
-    """Return the axes of the grid that have more than one label, numbers first; rows of a table are in no order."""
-    several = [str(dim) for dim in ds[STATUS].dims if ds.sizes[dim] > 1 and dim not in tables_of(ds)]
-    return sorted(several, key=lambda name: isinstance(labels(ds, name)[0], str))
+def _array(ds: xr.Dataset, variable: str) -> xr.DataArray:
+    return ds["peak_rate" if variable == RATIO else variable]
 
 
-def two_axes(ds: xr.Dataset, path: Path) -> list[str]:
-    """Return the axes of possible maps.
+def columns(ds: xr.Dataset) -> dict[str, str]:
+    """Return the columns of tables that differ between points, each with its table's axis."""
+    found = {axis: differing_columns(ds, names) or names[:1] for axis, names in tables_of(ds).items()}
+    return {name: axis for axis, names in found.items() if ds.sizes[axis] > 1 for name in names}
 
-    Raises:
-        UserError: there are not two.
+
+def over(ds: xr.Dataset, variable: str) -> list[str]:
+    """Return what a variable can be drawn over: dimensions of two labels or more, and columns of tables.
+
+    Axes of numbers come first, then axes of names, columns, and the variable's own dimensions; seeds come last.
     """
-    found = axes(ds)
-    if len(found) < 2:
-        raise UserError(
-            f"{path} has {len(found)} axes of more than one label; expected two for a map, other than a table's: "
-            "gbaexplore plot draws what has fewer"
-        )
+    listed, grid = tables_of(ds), [str(dim) for dim in ds[STATUS].dims]
+    own = [str(dim) for dim in _array(ds, variable).dims if dim not in grid]
+    if variable == RATIO:  # its area is chosen
+        own.remove(AREA)
+    axes = sorted((dim for dim in grid if dim not in (*listed, SEED)), key=lambda dim: isinstance(label(ds, dim), str))
+    found = [dim for dim in [*axes, *own, *[dim for dim in grid if dim == SEED]] if ds.sizes[dim] > 1]
+    place = len([dim for dim in found if dim in axes])
+    return [*found[:place], *columns(ds), *found[place:]]
+
+
+def partners(ds: xr.Dataset, variable: str, x: str | None) -> list[str | None]:
+    """Return what can go up a picture over x: None for curves, or what a map, matrix or scatter is over."""
+    listed = columns(ds)
+    same = [name for name in over(ds, variable) if name != x and listed.get(name) == listed.get(str(x))]
+    return [None, *(same if x is not None else [])]
+
+
+def first_axes(ds: xr.Dataset, variable: str) -> tuple[str | None, str | None]:
+    """Return what to draw a variable over, as `plots.interactive` chooses; grids and tables before its own dimensions.
+
+    Two axes of numbers make a map, two columns a scatter, one axis or column curves, two of names a matrix.
+    """
+    known, grid = over(ds, variable), ds[STATUS].dims
+    listed = columns(ds)
+    free = [name for name in known if name != SEED and name not in listed]
+    axes = [name for name in free if name in grid]
+    own = [name for name in free if name not in grid]
+    numbers, words = ([name for name in axes if isinstance(label(ds, name), str) is kind] for kind in (False, True))
+    if len(numbers) > 1:
+        return numbers[0], numbers[1]
+    if listed:
+        first, *more = listed
+        return first, next((name for name in more if listed[name] == listed[first]), None)
+    if numbers:
+        return numbers[0], None
+    along = [name for name in own if not isinstance(label(ds, name), str)]
+    if along:
+        return along[0], None
+    if len(own) > 1:
+        return own[1], own[0]
+    if len(words) > 1:
+        return words[0], words[1]
+    return next(iter([*own, *words, *known]), None), None
+
+
+def others(ds: xr.Dataset, variable: str, x: str | None, y: str | None) -> list[str]:
+    """Return the dimensions to select one label of: other axes of the grid, then the variable's own.
+
+    Curves have a line for each chosen area.
+    """
+    listed = columns(ds)
+    taken = {listed.get(str(name), name) for name in (x, y)}
+    if y is None and x is not None and variable != RATIO:
+        taken.add(AREA)
+    return [str(dim) for dim in _array(ds, variable).dims if dim not in taken]
+
+
+def first_view(ds: xr.Dataset) -> dict[str, Any]:
+    """Return the first view: a variable and positions that have values other than 0, if any do.
+
+    What has dimensions to be drawn over comes first.
+    """
+    found: dict[str, Any] = {}
+    for variable in sorted(variables(ds), key=lambda name: not over(ds, name)):
+        x, y = first_axes(ds, variable)
+        at = first_at(ds, variable, x, y)
+        view = {"variable": variable, "x": x, "y": y, "at": at}
+        found = found or view
+        if _amount(ds, variable, at):
+            return view
     return found
 
 
-def others(ds: xr.Dataset, variable: str, x: str, y: str) -> list[str]:
-    """Return the dimensions to select one label of: other axes of the grid, then the variable's own."""
-    dims = [str(dim) for dim in ds["peak_rate" if variable == RATIO else variable].dims]
-    return [dim for dim in dims if dim not in (x, y)]
+def first_at(ds: xr.Dataset, variable: str, x: str | None, y: str | None) -> dict[str, int]:
+    """Return a position along each of the `others`: the first that has values other than 0, of areas the last.
+
+    One dimension after another, so that a grid of any number of axes is looked at once for each label.
+    """
+    dims = others(ds, variable, x, y)
+    start = {AREA: ds.sizes.get(AREA, 1) - 1, SEED: -1 if ds.sizes.get(SEED, 1) > 1 else 0}
+    at = {dim: start.get(dim, 0) for dim in dims}
+    if _amount(ds, variable, at):
+        return at
+    free = [dim for dim in dims if dim not in (SEED, AREA)]
+    best: dict[str, int] = {}
+    for dim in free:  # whichever labels the others have
+        fixed = {d: i for d, i in at.items() if d not in free} | best
+        amounts = [_amount(ds, variable, fixed | {dim: i}) for i in range(ds.sizes[dim])]
+        best[dim] = next((i for i, amount in enumerate(amounts) if amount), 0)
+    return at | best
 
 
-def scale(ds: xr.Dataset, name: str) -> Scale:
-    """Return an axis of the Dataset as one of a map."""
-    return Scale(name, name + unit(ds[name].attrs), labels(ds, name))
+def _amount(ds: xr.Dataset, variable: str, at: dict[str, int]) -> int:
+    """Return how many values there are that are not 0."""
+    values, _ = selected(ds, variable, at)
+    return int((np.isfinite(values.values) & (values.values != 0)).sum())
 
 
-def plane(ds: xr.Dataset, variable: str, x: str, y: str, at: dict[str, int], log: bool) -> Plane:
-    """Return the map of a variable over two axes.
+def first_point(ds: xr.Dataset, at: dict[str, int]) -> dict[str, Any]:
+    """Return the labels of the point in the middle of those that did not diverge, where the view is."""
+    dims = [str(dim) for dim in ds[STATUS].dims]
+    fixed = {dim: [max(i, 0)] for dim, i in at.items() if dim in dims}
+    fine = np.argwhere(ds[STATUS].isel(fixed).isin(BOUNDED).values)
+    middle = np.array([size // 2 for size in ds[STATUS].isel(fixed).shape])
+    if fine.size:
+        middle = fine[np.abs(fine - middle).sum(axis=1).argmin()]
+    return {dim: labels(ds, dim)[fixed[dim][0] if dim in fixed else int(i)] for dim, i in zip(dims, middle)}
+
+
+def state(ds: xr.Dataset) -> str:
+    """Return how many points there are, by their state, in words."""
+    counts = [int((ds[STATUS].values == code).sum()) for code in range(len(STATUS_MEANINGS))]
+    said = ", ".join(f"{n:,} {word}" for n, word in zip(counts, STATUS_MEANINGS) if n)
+    return f"{sum(counts):,} point{'s' * (sum(counts) != 1)}: {said}"
+
+
+# What is drawn.
+
+
+def shown(
+    ds: xr.Dataset, variable: str, x: str | None, y: str | None, at: dict[str, int], areas: list[str], log: bool
+) -> Shown | None:
+    """Return the picture of a variable: a map, matrix or scatter over x and y, curves over x, None over nothing.
 
     Args:
         at: position along each of the `others`.
+        areas: whose curves are drawn.
 
     Raises:
-        UserError: there is no such variable or axis.
+        UserError: there is no such variable, nor such axes of it.
     """
     if variable not in variables(ds):
         raise UserError(f"no variable {variable} to map; expected one of {', '.join(variables(ds)) or 'none'}")
-    if x == y or not {x, y} <= set(map(str, ds[STATUS].dims)):
-        raise UserError(f"no map over {x} and {y}; expected two of {', '.join(map(str, ds[STATUS].dims))}")
-    grid = {dim: i for dim, i in at.items() if dim in ds[STATUS].dims}
+    check_axes(ds, variable, x, y)
+    if x is None:
+        return None
+    if y is None:
+        return curves(ds, variable, x, at, areas, log)
+    return scatter(ds, variable, x, y, at, log) if x in columns(ds) else plane(ds, variable, x, y, at, log)
+
+
+def check_axes(ds: xr.Dataset, variable: str, x: str | None, y: str | None) -> None:
+    """Refuse x and y that no picture of a variable is over."""
+    known = over(ds, variable)
+    if ((x is not None or known) and x not in known) or y not in partners(ds, variable, x):
+        raise UserError(
+            f"no picture of {variable} over {x or 'nothing'}{f' and {y}' if y else ''}; expected one of "
+            f"{listing(known) or 'none'} for curves, two for a map, or two columns of a table"
+        )
+
+
+def suits_log(ds: xr.Dataset, variable: str, at: dict[str, int]) -> bool:
+    """Return whether a logarithmic scale suits the values, as `plots.interactive` chooses it."""
+    from matplotlib.colors import LogNorm
+
+    values, _ = selected(ds, variable, at)
+    return isinstance(norm_of([values]), LogNorm)
+
+
+def selected(ds: xr.Dataset, variable: str, at: dict[str, int]) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return a variable at some positions, NaN where a point has no value to show, and the state of its points.
+
+    Where the position of the seeds is one of `SEEDS`, this is taken over those that have a value.
+    """
+    array, state = _single_seeds(ds, variable, at)
+    seeds = at.get(SEED, 0)
+    if seeds < 0:
+        attrs, words = array.attrs, "mean" if seeds == -1 else "spread"
+        array = array.mean(SEED) if seeds == -1 else _quantile(array, 1) - _quantile(array, 0)
+        array.attrs = {**attrs, "long_name": f"{attrs.get('long_name', variable)}, {words} over seeds"}
+        state = state.isel({SEED: 0}).where(~state.isin(BOUNDED).any(SEED), OK)
+    return array, state
+
+
+def _single_seeds(ds: xr.Dataset, variable: str, at: dict[str, int]) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return what `selected` does, without taking anything over seeds."""
+    grid = {dim: i for dim, i in at.items() if dim in ds[STATUS].dims and i >= 0}
     one = ds.isel(grid)
-    state = one[STATUS].transpose(y, x).values
-    array = _ratio(one, at) if variable == RATIO else one[variable].isel({d: i for d, i in at.items() if d not in grid})
-    values = array.transpose(y, x).values.astype(np.float64)
-    values[~np.isin(state, BOUNDED) | ~np.isfinite(values) | (log & (values <= 0))] = np.nan
-    title = f"{array.attrs.get('long_name', variable)}{unit(array.attrs)}"
-    return Plane(scale(ds, x), scale(ds, y), title, values, state, _limits(values, log), boundaries(one, x, y))
+    own = {dim: i for dim, i in at.items() if dim not in ds[STATUS].dims}
+    array = _ratio(one, at) if variable == RATIO else one[variable].isel(own)
+    return array.where(one[STATUS].isin(BOUNDED)).load(), one[STATUS].load()
+
+
+def _quantile(array: xr.DataArray, end: int) -> xr.DataArray:
+    return array.quantile(_BAND[end], SEED, skipna=True).drop_vars("quantile")
 
 
 def _ratio(one: xr.Dataset, at: dict[str, int]) -> xr.DataArray:
@@ -157,10 +421,76 @@ def _ratio(one: xr.Dataset, at: dict[str, int]) -> xr.DataArray:
     return propagation_ratio(one, target, source_and_target(one)[0])
 
 
+def plane(ds: xr.Dataset, variable: str, x: str, y: str, at: dict[str, int], log: bool) -> Plane:
+    """Return the map of a variable over two dimensions."""
+    array, state = selected(ds, variable, at)
+    codes = state.broadcast_like(array).transpose(y, x).values.astype(np.uint8)
+    values = _drawable(array.transpose(y, x).values, log)
+    grid = {dim: i for dim, i in at.items() if dim in ds[STATUS].dims and i >= 0}
+    found = boundaries(ds.isel(grid), x, y) if {x, y} == set(ds.isel(grid)[STATUS].dims) else {}
+    scales = scale(ds, x), scale(ds, y)
+    downwards = not {x, y} & set(ds[STATUS].dims) and not any(one.numbers for one in scales)
+    return Plane(*scales, title(array), values, codes, _limits(values, log), found, downwards)
+
+
+def scatter(ds: xr.Dataset, variable: str, x: str, y: str, at: dict[str, int], log: bool) -> Scatter:
+    """Return the points of a table over two of its columns."""
+    array, state = selected(ds, variable, at)
+    values, axis = _drawable(array.values, log), columns(ds)[x]
+    titles = (scale_title(ds, x), scale_title(ds, y))
+    xs, ys = (ds[name].values.astype(float) for name in (x, y))
+    return Scatter(axis, labels(ds, axis), titles, xs, ys, title(array), values, state.values, _limits(values, log))
+
+
+def curves(ds: xr.Dataset, variable: str, x: str, at: dict[str, int], areas: list[str], log: bool) -> Curves:
+    """Return a variable along a dimension or a column."""
+    dim = columns(ds).get(x, x)
+    single, _ = _single_seeds(ds, variable, at)
+    array, state = selected(ds, variable, at)
+    along = scale(ds, x) if dim == x else Scale(x, scale_title(ds, x), ds[x].values.astype(float).tolist())
+    xs = np.asarray(along.labels, float) if along.numbers else along.positions
+    order = np.argsort(xs, kind="stable")
+    parts = {area: {AREA: area} for area in areas} if AREA in array.dims and dim != AREA else {"": {}}
+    lines = {name: _drawable(array.sel(part).values[order], log) for name, part in parts.items()}
+    bands = {}
+    if at.get(SEED, 0) == -1:
+        for name, part in parts.items():
+            low, high = (_quantile(single.sel(part), end).values[order] for end in (0, 1))
+            bands[name] = _drawable(low, log), _drawable(high, log)
+    codes = state.broadcast_like(ds[dim]).values.astype(np.uint8)[order]
+    known = [labels(ds, dim)[i] for i in order]
+    return Curves(dim, known, along, xs[order], title(array), lines, bands, codes)
+
+
+def _drawable(values: np.ndarray, log: bool) -> np.ndarray:
+    values = values.astype(np.float64)
+    return np.where(np.isfinite(values) & ~(log & (values <= 0)), values, np.nan)
+
+
+def title(array: xr.DataArray) -> str:
+    """Return what a variable is, with its unit."""
+    return f"{array.attrs.get('long_name', array.name)}{unit(array.attrs)}"
+
+
+def scale(ds: xr.Dataset, name: str) -> Scale:
+    """Return a dimension of the Dataset as an axis."""
+    return Scale(name, scale_title(ds, name), labels(ds, name))
+
+
+def scale_title(ds: xr.Dataset, name: str) -> str:
+    """Return a dimension's name with its unit."""
+    return name + (unit(ds[name].attrs) if name in ds.coords else "")
+
+
 def labels(ds: xr.Dataset, name: str) -> list[Any]:
     """Return the labels along a dimension, as plain Python."""
     values = ds[name].values if name in ds.coords else np.arange(ds.sizes[name])
     return [str(value) for value in values] if values.dtype.kind not in "iufb" else values.tolist()
+
+
+def label(ds: xr.Dataset, name: str) -> Any:
+    """Return the first label along a dimension."""
+    return labels(ds.isel({name: [0]}), name)[0]
 
 
 def _limits(values: np.ndarray, log: bool) -> tuple[float, float]:
