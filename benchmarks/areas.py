@@ -84,7 +84,7 @@ def product_seconds(connectome: Connectome, lanes: int) -> float:
         return jax.lax.fori_loop(0, steps, lambda _, x: fln @ x, rates)
 
     compiled = jax.jit(products, compiler_options={"xla_cpu_prefer_vector_width": 512})
-    fln = jnp.asarray(connectome.fln, jnp.float32)  # rows sum to 1: numbers neither grow nor die away
+    fln = jnp.asarray(connectome.weights, jnp.float32)  # rows sum to 1: numbers neither grow nor die away
     rates = jnp.asarray(np.random.default_rng(0).random((areas, lanes)), jnp.float32)
     return best(lambda: compiled(fln, rates).block_until_ready(), REPEATS) / (steps * lanes)
 

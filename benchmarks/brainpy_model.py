@@ -26,7 +26,10 @@ def main() -> None:
     ours = rate(lambda: block(ThresholdLinear()), POINTS * STEPS)
     through = rate(lambda: block(brainpy), POINTS * STEPS)
     muEE = np.linspace(28, 34, TRACED)
-    theirs = rate(lambda: traces_batch(MACAQUE.hierarchy, MACAQUE.fln, muEE).block_until_ready(), TRACED * TRACED_STEPS)
+    theirs = rate(
+        lambda: traces_batch(MACAQUE.values["hierarchy"], MACAQUE.weights, muEE).block_until_ready(),
+        TRACED * TRACED_STEPS,
+    )
     for what, found in {"ThresholdLinear": ours, "BrainPyModel": through, "BrainPy's jit(vmap)": theirs}.items():
         say(f"{what}, every step", f"{found / 1e6:,.1f} million steps of a point/s")
     say("BrainPyModel / ThresholdLinear", f"{through / ours:.2f}")

@@ -16,4 +16,7 @@ from brainpy_notebook import traces_batch
 if __name__ == "__main__":
     macaque = load_connectome("macaque29")
     muEE = np.linspace(28, 34, int(sys.argv[1]))
-    print(len(muEE) / best(lambda: traces_batch(macaque.hierarchy, macaque.fln, muEE).block_until_ready(), 4))
+    print(
+        len(muEE)
+        / best(lambda: traces_batch(macaque.values["hierarchy"], macaque.weights, muEE).block_until_ready(), 4)
+    )

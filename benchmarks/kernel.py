@@ -112,7 +112,7 @@ def plain_rate(trajectory: Callable, study: Study) -> tuple[np.ndarray, float]:
     points = study.points(study.blocks()[0])
     muEE, omegaEI = (np.float32(points[name]) for name in ("muEE", "omegaEI"))
     pulse = PULSE.amplitude * (np.arange(AREAS) == MACAQUE.index(PULSE.area))
-    shared = [np.float32(a) for a in (MACAQUE.hierarchy, MACAQUE.fln, pulse)]
+    shared = [np.float32(a) for a in (MACAQUE.values["hierarchy"], MACAQUE.weights, pulse)]
     run = plain_jax.batched(trajectory)
 
     def peaks(size: int, count: int) -> np.ndarray:
@@ -149,7 +149,7 @@ def product_rate(times: int = 20_000) -> float:
 
     compiled = jax.jit(products, compiler_options={"xla_cpu_prefer_vector_width": 512})
     # Rows that sum to 1 keep the numbers from growing or dying away.
-    fln = jnp.asarray(MACAQUE.fln / MACAQUE.fln.sum(1, keepdims=True), jnp.float32)
+    fln = jnp.asarray(MACAQUE.weights / MACAQUE.weights.sum(1, keepdims=True), jnp.float32)
     rates = jnp.asarray(np.random.default_rng(0).random((AREAS, LANES)), jnp.float32)
     return times * 2 * AREAS * AREAS * LANES / best(lambda: compiled(fln, rates).block_until_ready(), 5)
 

@@ -24,7 +24,8 @@ from .models.parameters import parameter as parameter
 from .models.threshold_linear import ThresholdLinear as ThresholdLinear
 from .models.wilson_cowan import WilsonCowan as WilsonCowan
 from .networks.axes import lesions as lesions, pathway_scalings as pathway_scalings
-from .networks.connectome import Connectome as Connectome, load_connectome as load_connectome
+from .networks.connectome import Connectome as Connectome
+from .networks.files import load_connectome as load_connectome
 from .networks.generators.distance_rule import distance_rule as distance_rule
 from .networks.generators.erdos_renyi import erdos_renyi as erdos_renyi
 from .networks.generators.shuffled import shuffled as shuffled

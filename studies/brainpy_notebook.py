@@ -14,9 +14,10 @@ from gbaexplore import BrainPyModel, Peak, Pulse, Study, ThresholdLinear, load_c
 class Cortex(bp.DynamicalSystem):
     """Excitatory and inhibitory rates of each area (Hz), started in their steady state."""
 
-    def __init__(self, hierarchy, fln, muEE=28.0, omegaEI=19.7):
+    def __init__(self, net, muEE=28.0, omegaEI=19.7):
         super().__init__()
-        self.fln, self.muEE, self.omegaEI = fln, muEE, omegaEI
+        self.fln, self.muEE, self.omegaEI = net.weights, muEE, omegaEI
+        hierarchy = net.values["hierarchy"]
         self.gain = 1 + 0.68 * hierarchy
         self.E = bm.Variable(10.0 * bm.ones(len(hierarchy)))
         self.I = bm.Variable(35.0 * bm.ones(len(hierarchy)))

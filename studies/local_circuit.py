@@ -17,7 +17,7 @@ POINTS = {"weak": dict(wEE=4.45, wEI=4.7), "strong": dict(wEE=6.0, wEI=6.7)}
 study = Study(
     name="local_circuit",
     model=LocalCircuit(),
-    connectome=Connectome("local", ("local",), hierarchy=np.zeros(1), fln=np.zeros((1, 1))),
+    connectome=Connectome("local", ("local",), weights=np.zeros((1, 1)), values={"hierarchy": [0.0]}),
     axes={"wEE": np.linspace(4, 6.5, 101), "wEI": np.linspace(4.5, 7, 101)},
     measures=[Peak(), SpectralAbscissa(), Trace(window=(0, 0.6), every=20)],
     dt=1e-4,

@@ -30,9 +30,9 @@ study = Study(
 def draw(ds):
     """Return the figure: propagation ratio against the fraction of the 29 x 28 possible pathways that is kept."""
     possible = len(macaque.areas) * (len(macaque.areas) - 1)
-    kept = [np.count_nonzero(networks[label].fln) / possible for label in ds.threshold.values]
+    kept = [np.count_nonzero(networks[label].weights) / possible for label in ds.threshold.values]
     fig, ax = plots.figure(size=(3.6, 2.8))
-    known = np.count_nonzero(macaque.fln)
+    known = np.count_nonzero(macaque.weights)
     ax.axvline(known / possible, color="0.6", linewidth=0.7, linestyle=":", zorder=0)
     beside = dict(transform=ax.get_xaxis_transform(), rotation=90, ha="right", va="center")
     ax.text(known / possible - 0.005, 0.5, f"all {known} known", **beside)

@@ -129,8 +129,8 @@ MISTAKES = {
         "window of Peak is 2 to 20 s",
     ),
     "connectome": (
-        HEAD + 'study = Study(axes={"c": {"a": Connectome("c", ("a",), [0], [[0, 1]])}}, **parts)',
-        "fln has shape (1, 2); expected (1, 1)",
+        HEAD + 'study = Study(axes={"c": {"a": Connectome("c", ("a",), [[0, 1]])}}, **parts)',
+        "weights has shape (1, 2); expected (1, 1)",
     ),
     "type": (HEAD + "study = Study(axes={}, dx=3, **parts)", "TypeError: Study.__init__() got an unexpected keyword"),
 }

@@ -104,7 +104,7 @@ class Ishigami(Model):
 
     def step(self, x, p, net, stimulus, dt):
         y = jnp.sin(p.x1) + p.a * jnp.sin(p.x2) ** 2 + 0.1 * p.x3**4 * jnp.sin(p.x1)
-        return Value(4 * y * net.hierarchy)
+        return Value(4 * y * net.values["hierarchy"])
 
 
 def analytic(a=7.0, b=0.1):
@@ -122,7 +122,7 @@ def ishigami(tmp_path_factory):
     """The Dataset of the first n groups of points of a store."""
     folder = tmp_path_factory.mktemp("store")
     weights = {"seven": Ishigami(), "zero": Ishigami(a=0.0)}
-    areas = Connectome("two", ("one", "other"), np.array([0.25, 0.75]), np.zeros((2, 2)))
+    areas = Connectome("two", ("one", "other"), np.zeros((2, 2)), values={"hierarchy": [0.25, 0.75]})
     study = Study(
         name="ishigami", connectome=areas, measures=[Final()], dt=0.1, duration=0.2, precision="float64",
         axes={"weight": weights, "point": designs.saltelli(2048, ARGUMENTS)},

@@ -37,11 +37,12 @@ def stationary_covariance(model: Model, connectome: Connectome, **parameters: fl
     import xarray as xr
     from scipy.linalg import solve_continuous_lyapunov
 
-    from gbaexplore.models.checks import checked_values
+    from gbaexplore.models.checks import check_network, checked_values
     from gbaexplore.networks.seen import Network
     from gbaexplore.study.variants import check_parts
 
     check_parts(model=model, connectome=connectome)
+    check_network(model, connectome)
     declared = type(model).parameters()
     for name in parameters:
         type(model).known_parameter(name)

@@ -55,10 +55,10 @@ def late_of(model: Model, connectome: Connectome, values: Mapping[str, np.ndarra
             f'in {type(model).__name__} "{model.delayed}" travels, but there is no velocity; expected a parameter '
             f'{VELOCITY}: float = parameter(3.5, units="m/s", doc=..., above=0)'
         )
-    if connectome.wiring_mm is None:
+    if connectome.lengths_mm is None:
         raise UserError(
-            f"{connectome.name} has no wiring distances, which {type(model).__name__} needs for its delays; expected a "
-            "Connectome with wiring_mm=..., (target, source) in mm"
+            f"{connectome.name} has no lengths of its pathways, which {type(model).__name__} needs for its delays; "
+            "expected a Connectome with lengths_mm=..., (target, source) in mm"
         )
     network = Network.of(connectome)
     slowest, fastest = (late_at(network, float(end(values[VELOCITY])), dt) for end in (np.min, np.max))
@@ -77,20 +77,24 @@ def late_at(network: Network, velocity: float, dt: float) -> Late:
 
 def _there(network: Network) -> np.ndarray:
     """Return which pathways there are, (target, source)."""
-    there = np.asarray(network.fln) > 0
-    return there if network.fln_inhibitory is None else there | (np.asarray(network.fln_inhibitory) > 0)
+    return np.any([np.asarray(weights) != 0 for weights in _kinds(network)], axis=0)
+
+
+def _kinds(network: Network) -> list[Any]:
+    """Return all weights, those that have a name last."""
+    return [network.weights, *network.by_pathway.values()]
 
 
 def _lags(network: Network, velocity: float, dt: float) -> np.ndarray:
     """Return how many steps what travels is under way on each pathway, (target, source); 0 where there is none."""
-    return np.where(_there(network), network.wiring_mm, 0.0) * 1e-3 / velocity / dt
+    return np.where(_there(network), network.lengths_mm, 0.0) * 1e-3 / velocity / dt
 
 
 def delays_of(network: Network, velocity: float, dt: float, late: Late, dtype: str) -> Delays:
     """Return the tables of one velocity."""
     lags, part = np.divmod(_lags(network, velocity, dt), 1.0)
     lags = lags.astype(np.int32)
-    kinds = [w for w in (network.fln, network.fln_inhibitory) if w is not None]
+    kinds = _kinds(network)
     weights = np.array(kinds, np.float64)  # (kind, target, source)
     short = lags < BLOCK
     target, source = np.nonzero(short & _there(network))

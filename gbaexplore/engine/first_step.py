@@ -28,18 +28,18 @@ def try_first_step(plan: Plan, network: Network, values: Mapping[str, float]) ->
         UserError: the state is no state, or not finite; and whatever the model raises.
     """
     batch = plan.batch
-    areas = len(network.hierarchy)
+    areas = len(network.weights)
 
     def first(p: Parameters, net: Network) -> Any:
         checked_rest(batch.model, batch.model.rest(p, net), areas)
         x = checked_start(batch.model, batch.model.start(p, net), areas)
-        nothing = jnp.zeros_like(net.hierarchy)
+        nothing = jnp.zeros_like(net.weights[0])
         normal = [jnp.zeros((batch.draws, areas), batch.dtype)] if batch.draws else []
-        net = net._replace(arriving=nothing, arriving_inhibitory=None if net.fln_inhibitory is None else nothing)
+        net = net._replace(arriving=nothing, arriving_by=dict.fromkeys(net.by_pathway, nothing))
         return x, checked_step(batch.model, x, batch.model.step(x, p, net, nothing, batch.dt, *normal))
 
     with jax.enable_x64(batch.dtype == "float64"):
-        net = jax.tree.map(lambda a: jnp.asarray(a, batch.dtype), network._replace(wiring_mm=None))
+        net = jax.tree.map(lambda a: jnp.asarray(a, batch.dtype), network._replace(lengths_mm=None))
         p = Parameters({k: jnp.full(areas, v, batch.dtype) for k, v in (dict(batch.fixed) | dict(values)).items()})
         if all(np.isfinite(a).all() for a in jax.tree.leaves(jax.jit(first)(p, net))):
             return
@@ -60,5 +60,5 @@ def try_first_step(plan: Plan, network: Network, values: Mapping[str, float]) ->
 def resting(model: Model, network: Network, values: Mapping[str, float]) -> dict[str, np.ndarray]:
     """Return the rates that a point's changes are changes from: {observable: (area,)}, float64."""
     with jax.enable_x64(True):
-        p = Parameters({name: np.full(len(network.hierarchy), value) for name, value in values.items()})
+        p = Parameters({name: np.full(len(network.weights), value) for name, value in values.items()})
         return {name: np.asarray(v) for name, v in model.rest(p, network).items()}

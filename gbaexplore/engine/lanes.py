@@ -100,7 +100,7 @@ class Sweep:
 
     def with_network(self, function: Any, **arriving: Any) -> Any:
         """Return function(*args, network) for a point as one for all lanes; `arriving` are (area, lanes)."""
-        own = {"hierarchy": self.spread(self.network.hierarchy[:, None]), **arriving}
+        own = {"by_area": {name: self.spread(v[:, None]) for name, v in self.network.by_area.items()}, **arriving}
         # Without noise JAX's own map keeps the layout of the shipped models, and the bits of stores that there are.
         mapped = (each if self.batch.draws else _each)(lambda own, *args: function(*args, self.network._replace(**own)))
         return functools.partial(mapped, own)
@@ -275,7 +275,6 @@ class Sweep:
 
     def through_blocks(self, late: Late, one_step: Any, steps: Any, c: _Lanes, accs: list[Any]) -> tuple[Any, Any, Any]:
         """Advance all lanes by a slice, block by block, where what was sent arrives late."""
-        names = ("arriving", "arriving_inhibitory") if self.batch.inhibitory else ("arriving",)
 
         def one_block(b: Any, carry: Any) -> Any:
             start = c.tick + b * delays.BLOCK
@@ -284,8 +283,9 @@ class Sweep:
             def late_step(s: Any, carry: Any) -> Any:
                 x, line, accs = carry
                 line = delays.leaving(late, line, self.travelling(x), start + s)
-                arrived = delays.arriving(late, self.tables.delays, line, heard, s, start + s)
-                x, accs = one_step(b * delays.BLOCK + s, (x, accs), dict(zip(names, arrived)))
+                arrived, *further = delays.arriving(late, self.tables.delays, line, heard, s, start + s)
+                named = {"arriving": arrived, "arriving_by": dict(zip(self.network.by_pathway, further))}
+                x, accs = one_step(b * delays.BLOCK + s, (x, accs), named)
                 return x, line, accs
 
             return jax.lax.fori_loop(0, jnp.minimum(delays.BLOCK, steps - b * delays.BLOCK), late_step, carry)

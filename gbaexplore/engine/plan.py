@@ -15,6 +15,7 @@ from gbaexplore.measures.base import Run, StreamingMeasure
 from gbaexplore.measures.peak import Peak
 from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
+from gbaexplore.networks.seen import Network
 from gbaexplore.stimuli.base import Pieces
 
 SETTLED = 1e-3
@@ -39,7 +40,8 @@ class Batch(NamedTuple):
     first_samples: tuple[int, ...]  # step of each measure's first sample
     fixed: tuple[tuple[str, float], ...]  # parameters that are the same for all points: constants to the compiler
     swept: tuple[str, ...]  # the others
-    inhibitory: bool  # whether inhibitory populations get weights of their own
+    by_area: tuple[str, ...]  # values of areas that the network has
+    by_pathway: tuple[str, ...]  # and further weights
     dt: float
     ceiling: float  # largest change of the principal observable of a point that has not diverged
     dtype: str
@@ -108,7 +110,7 @@ def make_plan(
         noise: whose is one, which changes no bit here: see `points.noise_hashes`.
     """
     areas = connectome.areas
-    model = model.prepared_for(len(areas), dt, precision)
+    model = model.prepared_for(Network.of(connectome), dt, precision)
     values = {**{name: np.asarray([value]) for name, value in fixed.items()}, **swept}
     draws = model.normals_per_step(values)
     at_rest = not draws and model.starts_at_rest(values)
@@ -142,7 +144,8 @@ def make_plan(
         first_samples=tuple(first_ for first_, _ in windows),
         fixed=tuple(fixed.items()),
         swept=tuple(swept),
-        inhibitory=connectome.fln_inhibitory is not None,
+        by_area=tuple(sorted(connectome.values)),
+        by_pathway=tuple(sorted(connectome.further_weights)),
         dt=dt,
         ceiling=ceiling,
         dtype=precision,

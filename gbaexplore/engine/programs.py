@@ -47,11 +47,11 @@ def program(batch: Batch) -> dict[str, Any]:
     with jax.enable_x64(batch.dtype == "float64"):
         area, matrix = (jax.ShapeDtypeStruct((areas,) * d, batch.dtype) for d in (1, 2))
         p = dict.fromkeys((*(name for name, _ in batch.fixed), *batch.swept), area)
-        wiring = {"weights": matrix} | ({"weights onto inhibitory": matrix} if batch.inhibitory else {})
-        start = {"p": p, "net": {"hierarchy": area, **wiring}}
-        x = jax.eval_shape(lambda p, net: model.start(Parameters(p), Network.named(net)), **start)
-        late = {"arriving": area} | ({"arriving at inhibitory": area} if batch.inhibitory else {})
-        step = {"p": p, "net": {**start["net"], **(late if batch.late else {})}, "stimulus": area, "x": x}
+        network = Network(matrix, dict.fromkeys(batch.by_area, area), dict.fromkeys(batch.by_pathway, matrix))
+        start = {"p": p, "net": network.named()}
+        x = jax.eval_shape(lambda p, net: model.start(Parameters(p), Network.of_named(net)), **start)
+        late = network._replace(arriving=area, arriving_by=dict.fromkeys(batch.by_pathway, area))
+        step = {"p": p, "net": (late if batch.late else network).named(), "stimulus": area, "x": x}
         if batch.draws:
             step["normal"] = jax.ShapeDtypeStruct((batch.draws, areas), batch.dtype)
 
@@ -61,14 +61,14 @@ def program(batch: Batch) -> dict[str, Any]:
             return [getattr(x, name) for name in (*model.observables, *late_names)]
 
         def stepped(p: Any, net: Any, x: Any, stimulus: Any, **normal: Any) -> Any:
-            return model.step(x, Parameters(p), Network.named(net), stimulus, batch.dt, *normal.values())
+            return model.step(x, Parameters(p), Network.of_named(net), stimulus, batch.dt, *normal.values())
 
         def rest(p: Any, net: Any) -> list[Any]:
-            found = model.rest(Parameters(p), Network.named(net))
+            found = model.rest(Parameters(p), Network.of_named(net))
             return [found[name] for name in model.observables]
 
         parts = {
-            "start": _by_name(lambda p, net: model.start(Parameters(p), Network.named(net)), start),
+            "start": _by_name(lambda p, net: model.start(Parameters(p), Network.of_named(net)), start),
             "rest": _by_name(rest, start),
             "step": _by_name(stepped, step),
             "observed": traced(observed, x=x),

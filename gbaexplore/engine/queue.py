@@ -50,7 +50,7 @@ def simulate_batch(
 
     Args:
         plan: from `plan`, for these parameters.
-        network: hierarchy (area,) and FLN (area, area).
+        network: its numbers, as a model's step sees them.
         points: (point,) values of each swept parameter and of the stimulus' "amplitude"; with noise, also the
             points' hashes.
         count: how many points; 0 only compiles.
@@ -60,7 +60,7 @@ def simulate_batch(
     Raises:
         UserError: the model or a measure has changed since `key` was taken.
     """
-    seen = network._replace(wiring_mm=None)
+    seen = network._replace(lengths_mm=None)
     key = key or programs.key(programs.program(plan.batch))
     if plan.batch.late is None:
         return _queue(plan, key, seen, points, count, size)

@@ -50,7 +50,10 @@ class Model(ABC):
 
     delayed: ClassVar[str | None] = None
     """State variable transmitted with a conduction delay, or None. The delay is wiring distance / `velocity`, a
-    parameter in m/s that the model must declare. `net.arriving` takes the place of `net.fln @ x.E`."""
+    parameter in m/s that the model must declare. `net.arriving` takes the place of `net.weights @ x.E`."""
+
+    takes_negative_weights: ClassVar[bool] = True
+    """Whether the equations make sense where a pathway's weight is below 0."""
 
     @abstractmethod
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
@@ -89,8 +92,8 @@ class Model(ABC):
         """Return the parts of the state that are zero again once a response has ended: arrays, by default all."""
         return x
 
-    def prepared_for(self, areas: int, dt: float, precision: str) -> Model:
-        """Return the model prepared for a number of areas, steps of dt seconds and "float32" or "float64".
+    def prepared_for(self, net: Network, dt: float, precision: str) -> Model:
+        """Return the model prepared for a network, steps of dt seconds and "float32" or "float64".
 
         Raises:
             UserError: the model can't run that way.

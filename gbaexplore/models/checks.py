@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from gbaexplore.basics.errors import UserError, defined_at
 from gbaexplore.basics.numbers import number
 from gbaexplore.models.base import Model
+from gbaexplore.networks.connectome import Connectome
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -29,6 +31,24 @@ def checked_values(model: Model, values: Mapping[str, np.ndarray]) -> None:
         if np.abs(values[name]).max() > _LARGEST:
             raise UserError(f"{name} exceeds {_LARGEST:.2g} {info.units}; expected values that fit single precision")
     model.check(values)
+
+
+def check_network(model: Model, connectome: Connectome) -> None:
+    """Raise UserError for a connectome that a model can't be simulated on; warn of one that may not be meant."""
+    kind = type(model).__name__
+    if clash := sorted(set(connectome.values) & set(type(model).parameters())):
+        raise UserError(
+            f'{connectome.name}: the values of areas "{clash[0]}" have the name of a parameter of {kind}; expected '
+            "another name: rename them"
+        )
+    if connectome.has_negative_weights and not model.takes_negative_weights:
+        raise UserError(f"{connectome.name} has negative weights, which {kind} does not take; expected weights >= 0")
+    if np.diagonal(connectome.weights).any():
+        warnings.warn(
+            f"{connectome.name}: the weight of an area onto itself acts in addition to its model's local circuit; if "
+            "that is not meant, take connectome.without_self_connections()",
+            stacklevel=4,
+        )
 
 
 def parameter_values(model: Model) -> dict[str, float]:

@@ -32,8 +32,8 @@ class DelayedThresholdLinear(ThresholdLinear):
     linearly between steps, so a delay need not be a whole number of steps; a delay of 0 means the old state, as for
     the local terms. As velocity grows, results approach those of `ThresholdLinear(update="simultaneous")`.
 
-    The connectome must have wiring distances. Points of the same velocity are computed together, one velocity after
-    another, so a study with few velocities and many other values is fastest. No finite matrix determines the
+    The connectome must have lengths of its pathways. Points of the same velocity are computed together, one velocity
+    after another, so a study with few velocities and many other values is fastest. No finite matrix determines the
     stability of a network with delays, so `SpectralAbscissa`, `NonNormality` and covariances are refused.
     """
 
@@ -49,14 +49,14 @@ class DelayedThresholdLinear(ThresholdLinear):
             raise UserError(f'update="{self.update}"; expected "simultaneous", the only order with delays')
 
     def start(self, p: Any, net: Network) -> Any:
-        zero = jnp.zeros_like(net.hierarchy)
+        zero = jnp.zeros_like(net.weights[0])
         return DelayedState(zero, zero)
 
     def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float, normal: Any = None) -> Any:
         rest = self.rest(p, net)
-        gain = 1 + p.eta * net.hierarchy
+        gain = 1 + p.eta * net.values["hierarchy"]
         noiseE, noiseI = (0, 0) if normal is None else p.noise * normal / math.sqrt(dt)
-        far_inhibitory = net.arriving if net.fln_inhibitory is None else net.arriving_inhibitory
+        far_inhibitory = net.further_arriving.get("inhibitory", net.arriving)
 
         IE = p.betaE * (gain * (p.omegaEE * x.E + p.muEE * net.arriving) - p.omegaEI * x.I) + stimulus + noiseE
         II = p.betaI * (gain * (p.omegaIE * x.E + p.muIE * far_inhibitory) - p.omegaII * x.I) + noiseI

@@ -21,7 +21,7 @@ from gbaexplore.models.base import Model
 from gbaexplore.models.checks import checked
 from gbaexplore.models.parameters import Parameters
 from gbaexplore.models.schemes import SCHEMES, stepped
-from gbaexplore.networks.seen import WIRING, Network
+from gbaexplore.networks.seen import Network
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ class ODEModel(Model):
         return _state_class(tuple(self.observables))(**variables)
 
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
-        return dict.fromkeys(self.observables, jnp.zeros_like(net.hierarchy))
+        return dict.fromkeys(self.observables, jnp.zeros_like(net.weights[0]))
 
     def start(self, p: Any, net: Network) -> Any:
-        return self.state(**dict.fromkeys(self.observables, jnp.zeros_like(net.hierarchy)))
+        return self.state(**dict.fromkeys(self.observables, jnp.zeros_like(net.weights[0])))
 
     def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float, normal: Any = None) -> Any:
         return stepped(SCHEMES[self.method], lambda x: self._slope(x, p, net, stimulus, dt, normal), x, dt)
@@ -133,12 +133,12 @@ class ODEModel(Model):
         """Return the identity of the program that computes the jacobian."""
         with jax.enable_x64(True):
             values, network = self._in_float64(SimpleNamespace(**dict.fromkeys(self.parameters(), 1.0)), net)
-            fields = {WIRING[name]: v for name, v in network._asdict().items() if name in WIRING and v is not None}
+            fields = network.named()
             inputs = {f"p {name}": value for name, value in vars(values).items()}
 
             def linearised(net: Mapping[str, Any], **p: Any) -> Any:
                 values = {name.removeprefix("p "): value for name, value in p.items()}
-                return _linearised(self, Parameters(values), Network.named(net))
+                return _linearised(self, Parameters(values), Network.of_named(net))
 
             return traced(linearised, net=fields, **inputs)
 
@@ -151,8 +151,8 @@ class ODEModel(Model):
 
     def _in_float64(self, p: Any, net: Network) -> tuple[Parameters, Network]:
         """Return plain numbers and a network in the form that `derivative` gets."""
-        values = {name: np.full(len(net.hierarchy), getattr(p, name), float) for name in self.parameters()}
-        return Parameters(values), jax.tree.map(np.asarray, net._replace(wiring_mm=None))
+        values = {name: np.full(len(net.weights), getattr(p, name), float) for name in self.parameters()}
+        return Parameters(values), jax.tree.map(np.asarray, net._replace(lengths_mm=None))
 
 
 @functools.lru_cache
@@ -181,6 +181,6 @@ def _linearised(model: ODEModel, p: Parameters, net: Network) -> Any:
 
     def flat(x: Any) -> Any:
         state = type(start)(*x.reshape(stacked.shape))
-        return jnp.stack(tuple(model._slope(state, p, net, jnp.zeros_like(net.hierarchy)))).ravel()
+        return jnp.stack(tuple(model._slope(state, p, net, jnp.zeros_like(net.weights[0])))).ravel()
 
     return flat(stacked.ravel()), jax.jacfwd(flat)(stacked.ravel())

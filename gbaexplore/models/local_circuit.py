@@ -29,7 +29,7 @@ class LocalCircuit(Model):
         tau dI/dt = wIE E - (wII + 1) I
 
     Both populations see the old state. The run starts away from rest, at E = startE and I = 0: how far E rises
-    before it decays is local balanced amplification. Areas are not coupled (the connectome's FLN is ignored), so
+    before it decays is local balanced amplification. Areas are not coupled (the connectome's weights are ignored), so
     one area is enough; with several, each is a circuit of its own.
 
     The default of wII is 1.1 times the default of wIE, and does not follow when wIE changes: link them with
@@ -59,4 +59,4 @@ class LocalCircuit(Model):
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
         """Return d(E', I')/d(E, I) away from the floor: (2 area, 2 area), 1/s."""
         circuit = np.array([[p.wEE - 1, -p.wEI], [p.wIE, -p.wII - 1]]) / p.tau
-        return np.kron(circuit, np.eye(len(net.hierarchy)))
+        return np.kron(circuit, np.eye(len(net.weights)))

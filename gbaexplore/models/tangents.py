@@ -73,8 +73,8 @@ class TangentModel(Model):
     def step(self, x: Dual, p: Any, net: Network, stimulus: Any, dt: float, *normal: Any) -> Dual:
         return self._pushed(lambda p, x: self.base.step(x, p, net, p.amplitude * stimulus, dt, *normal), p, x)
 
-    def prepared_for(self, areas: int, dt: float, precision: str) -> Model:
-        return dataclasses.replace(self, base=self.base.prepared_for(areas, dt, precision))
+    def prepared_for(self, net: Network, dt: float, precision: str) -> Model:
+        return dataclasses.replace(self, base=self.base.prepared_for(net, dt, precision))
 
     def distance_from_rest(self, x: Dual) -> Any:
         return [self.base.distance_from_rest(part) for part in (x.primal, *x.tangents)]

@@ -21,7 +21,7 @@ class State(NamedTuple):
 
     E: Any  # (area,) Hz
     I: Any  # (area,) Hz
-    far: Any  # (area,) Hz, fln @ E
+    far: Any  # (area,) Hz, weights @ E
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class ThresholdLinear(Model):
     noise: float = parameter(0.0, units="Hz s^0.5", doc="amplitude of white noise on each current", minimum=0)
 
     observables: ClassVar[Mapping[str, str]] = {"E": "Hz", "I": "Hz"}
+    takes_negative_weights: ClassVar[bool] = False  # they are shares of what excites an area
 
     def __post_init__(self) -> None:
         if not isinstance(self.background, bool):
@@ -75,7 +76,7 @@ class ThresholdLinear(Model):
         return {"E": p.restE, "I": p.restI} if self.background else {"E": 0 * p.restE, "I": 0 * p.restI}
 
     def start(self, p: Any, net: Network) -> State:
-        zero = jnp.zeros_like(net.hierarchy)
+        zero = jnp.zeros_like(net.weights[0])
         return State(zero, zero, zero)
 
     def normals_per_step(self, values: Mapping[str, np.ndarray]) -> int:
@@ -83,18 +84,18 @@ class ThresholdLinear(Model):
 
     def step(self, x: State, p: Any, net: Network, stimulus: Any, dt: float, normal: Any = None) -> State:
         rest = self.rest(p, net)
-        gain = 1 + p.eta * net.hierarchy
+        gain = 1 + p.eta * net.values["hierarchy"]
         noiseE, noiseI = (0, 0) if normal is None else p.noise * normal / math.sqrt(dt)
 
         # In changes from rest the background cancels, and a floor at 10 Hz becomes a floor at 10 Hz - rest. At the
         # default steady state that is exactly 0: it sits on the kink.
         IE = p.betaE * (gain * (p.omegaEE * x.E + p.muEE * x.far) - p.omegaEI * x.I) + stimulus + noiseE
         E = x.E + dt / p.tauE * (-x.E + jnp.maximum(IE, p.thresholdE - rest["E"]))
-        far = net.fln @ E
+        far = net.weights @ E
 
         seen, seen_far = (E, far) if self.update == "sequential" else (x.E, x.far)
-        if net.fln_inhibitory is not None:
-            seen_far = net.fln_inhibitory @ seen
+        if "inhibitory" in net.further_weights:
+            seen_far = net.further_weights["inhibitory"] @ seen
         II = p.betaI * (gain * (p.omegaIE * seen + p.muIE * seen_far) - p.omegaII * x.I) + noiseI
         I = x.I + dt / p.tauI * (-x.I + jnp.maximum(II, p.thresholdI - rest["I"]))
         return State(E, I, far)
@@ -121,10 +122,10 @@ class ThresholdLinear(Model):
 
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
         """Return d(E', I')/d(E, I) with every rectifier open: (2 area, 2 area), 1/s."""
-        one = np.eye(len(net.hierarchy))
-        gain = (1 + p.eta * net.hierarchy)[:, None]
-        EE = p.betaE * gain * (p.omegaEE * one + p.muEE * net.fln)
-        far_inhibitory = net.fln if net.fln_inhibitory is None else net.fln_inhibitory
+        one = np.eye(len(net.weights))
+        gain = (1 + p.eta * net.values["hierarchy"])[:, None]
+        EE = p.betaE * gain * (p.omegaEE * one + p.muEE * net.weights)
+        far_inhibitory = net.further_weights.get("inhibitory", net.weights)
         IE = p.betaI * gain * (p.omegaIE * one + p.muIE * far_inhibitory)
         return np.block(
             [
@@ -135,4 +136,4 @@ class ThresholdLinear(Model):
 
     def noise_covariance(self, p: Any, net: Network) -> np.ndarray:
         """Return the diagonal matrix of (noise / tau)^2: (2 area, 2 area), Hz^2/s."""
-        return np.diag(np.repeat([(p.noise / p.tauE) ** 2, (p.noise / p.tauI) ** 2], len(net.hierarchy)))
+        return np.diag(np.repeat([(p.noise / p.tauE) ** 2, (p.noise / p.tauI) ** 2], len(net.weights)))

@@ -47,7 +47,7 @@ class WilsonCowan(ODEModel):
     observables: ClassVar[Mapping[str, str]] = {"E": "1", "I": "1"}
 
     def derivative(self, x: Any, p: Any, net: Network, stimulus: Any) -> Mapping[str, Any]:
-        far = net.fln @ x.E
+        far = net.weights @ x.E
         SE, kE = _response(p.c1 * x.E - p.c2 * x.I + p.muEE * far + p.P + stimulus, p.aE, p.thetaE)
         SI, kI = _response(p.c3 * x.E - p.c4 * x.I + p.muIE * far + p.Q, p.aI, p.thetaI)
         return {

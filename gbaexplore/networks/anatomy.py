@@ -1,38 +1,46 @@
-"""The content of files, tables and graphs, before it becomes a connectome."""
+"""Parts of a connectome, whatever they come from: names of areas, and arrays by name."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, NamedTuple
-
-import numpy as np
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from gbaexplore.basics.errors import UserError, listing, shown
 
 _LONGEST = 200  # characters of an area's name
 
 
-class Anatomy(NamedTuple):
-    """Areas in any order, and their numbers in the same order."""
+class Named(Mapping[str, Any]):
+    """Arrays by name, which can't be changed; a name that is not there is one clear line."""
 
-    areas: tuple[str, ...]
-    hierarchy: np.ndarray  # (n,) 0 to 1
-    matrices: dict[str, np.ndarray]  # field of Connectome -> (n, n), row = target, column = source
+    def __init__(self, field: str, arrays: Mapping[str, Any]) -> None:
+        self._field, self._arrays = field, dict(arrays)
 
-    def ordered(self) -> Anatomy:
-        """Return the anatomy in hierarchical order; areas at the same position keep theirs."""
-        n = len(self.areas)
-        if self.hierarchy.shape != (n,) or any(matrix.shape != (n, n) for matrix in self.matrices.values()):
-            return self  # Connectome reports what does not fit
-        order = np.argsort(self.hierarchy, kind="stable")
-        matrices = {field: matrix[np.ix_(order, order)] for field, matrix in self.matrices.items()}
-        return Anatomy(tuple(self.areas[i] for i in order), self.hierarchy[order], matrices)
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._arrays:
+            known = f"it has {listing(self._arrays)}" if self._arrays else "it has none"
+            raise UserError(
+                f'the connectome has no "{name}" among its {self._field} ({known}), which is asked for; expected '
+                f'Connectome(..., {self._field}={{"{name}": ...}})'
+            )
+        return self._arrays[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays
 
-def relative(raw: np.ndarray) -> np.ndarray:
-    """Return a raw hierarchy divided by its largest value."""
-    top = raw.max(initial=0.0)
-    return raw / top if top > 0 else raw
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the array of this name, or the default."""
+        return self._arrays.get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        return f"{{{listing(self._arrays)}}}"
 
 
 def area_names(areas: Any, what: str) -> tuple[str, ...]:

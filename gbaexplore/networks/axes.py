@@ -35,7 +35,7 @@ def pathway_scalings(
 
     Args:
         connectome: to be changed; only pathways that it has are scaled.
-        factor: multiplies the FLN; 0 removes the pathway.
+        factor: multiplies the weight; 0 removes the pathway.
         target, source: only pathways into this area, or out of this one; all if None.
 
     Raises:
@@ -44,7 +44,7 @@ def pathway_scalings(
     check_is_connectome(connectome)
     targets = connectome.areas if target is None else (target,)
     sources = connectome.areas if source is None else (source,)
-    there = [(t, s) for t in targets for s in sources if connectome.fln[connectome.index(t), connectome.index(s)] > 0]
+    there = [(t, s) for t in targets for s in sources if connectome.weights[connectome.index(t), connectome.index(s)]]
     return {_NONE: connectome, **{f"{t}<-{s}": connectome.scaled(factor, target=t, source=s) for t, s in there}}
 
 

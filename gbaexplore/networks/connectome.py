@@ -1,148 +1,196 @@
-"""Connectomes: which area projects to which, how strongly, and each area's position in the hierarchy."""
+"""Connectomes: which area projects to which, how strongly, over which distance, and what is known of each area."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, did_you_mean, printable, shown, unknown
+from gbaexplore.basics.errors import UserError, printable, shown, unknown
 from gbaexplore.basics.numbers import number
-from gbaexplore.basics.places import local, shipped_folder
-from gbaexplore.networks import files, tables
-from gbaexplore.networks.anatomy import Anatomy, area_names
-from gbaexplore.networks.tables import aligned
+from gbaexplore.basics.places import local
+from gbaexplore.networks import folders, tables
+from gbaexplore.networks.anatomy import Named, area_names
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
 
-DATA = shipped_folder("data")
+HIERARCHY = "hierarchy"
+"""The one name of values that has a meaning here: positions from 0 (lowest) to 1 (highest)."""
+INHIBITORY = "inhibitory"
+"""Further weights of this name are those onto inhibitory populations."""
 
-_MATRICES = {
-    "fln": "fraction of labelled neurons",
-    "sln": "fraction of supragranular labelled neurons",
-    "wiring_mm": "wiring distance",
-    "fln_inhibitory": "fraction of labelled neurons, onto inhibitory populations",
-}
-_MOST = {"hierarchy": 1.0, "sln": 1.0}
+_SIDES = ("target", "source")
+_OWN = ("weights", "lengths_mm", "positions_mm")
+_ATTRIBUTES = ("long_name", "units")
+_ROLE = "role"
+_NAME = re.compile(r"[^\s./\\]([^/\\]*[^\s/\\])?")  # names of variables in stores, and of files
+Mean = Literal["arithmetic", "geometric"]
+Norm = Literal["max", "strength", "largest strength", "spectral radius"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Connectome:
-    """Anatomy of a set of areas, labelled by area name; immutable: every variant is a new object.
+    """Areas, in any order, and the pathways between them; immutable: every variant is a new object.
+
+    In every matrix **row = target, column = source**: `weights @ rates` is what each area receives.
 
     Two connectomes with equal content (see `content_hash`) are equal, whatever their names.
 
-    Matrices may be arrays of any library, sparse or dense, tables or DataArrays. A side with labels is put in the order
-    of `areas`.
+    Arrays may be of any library, sparse or dense, tables or DataArrays. A side with labels is put in the order of
+    `areas`. Values of areas may be mappings by area, which may have more areas.
 
     Args:
         name: for messages.
-        areas: n different names, in hierarchical order.
-        hierarchy: (n,) position of each area, 0 (lowest) to 1 (highest).
-        fln: (n, n) fraction of labelled neurons; row = target, column = source.
-        sln: (n, n) fraction of supragranular labelled neurons, or None.
-        wiring_mm: (n, n) wiring distance in mm, or None.
-        fln_inhibitory: (n, n) FLN onto inhibitory populations, or None if it is the same.
+        areas: n different names.
+        weights: (n, n) strength of each pathway, in any unit; 0 where there is none. Some models take negative ones.
+        lengths_mm: (n, n) length of each pathway, mm, or None; at least 0.
+        values: name -> (n,), any number of values of areas, such as myelin or receptor densities. A name becomes a
+            coordinate of results. "hierarchy" is the position of each area, 0 (lowest) to 1 (highest).
+        further_weights: name -> (n, n), weights onto other populations, such as "inhibitory": variants change them
+            as they change `weights`.
+        pathway_values: name -> (n, n), what else is known of pathways: variants leave it as it is.
+        positions_mm: (n, 3) place of each area, mm, or None.
+        about: name of any of these -> {"long_name": ..., "units": ...}, for labels of figures and tables.
 
     Raises:
-        UserError: matrices that are not (n, n), or are labelled with other areas; values that are not finite numbers of
-            at least 0; a hierarchy or SLN above 1; repeated areas; areas out of hierarchical order (`from_pandas`,
-            `from_networkx` and `load_connectome` sort them).
+        UserError: arrays of another shape, or labelled with other areas; values that are not finite numbers; a
+            hierarchy outside 0 to 1; repeated areas; one name for two things.
     """
 
     name: str
     areas: tuple[str, ...]
-    hierarchy: np.ndarray
-    fln: np.ndarray
-    sln: np.ndarray | None = None
-    wiring_mm: np.ndarray | None = None
-    fln_inhibitory: np.ndarray | None = None
+    weights: np.ndarray
+    lengths_mm: np.ndarray | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    further_weights: Mapping[str, Any] = field(default_factory=dict)
+    pathway_values: Mapping[str, Any] = field(default_factory=dict)
+    positions_mm: np.ndarray | None = None
+    about: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", printable(self.name))
-        object.__setattr__(self, "areas", area_names(self.areas, self.name))
-        n = len(self.areas)
-        for field, shape in {"hierarchy": (n,), **dict.fromkeys(_MATRICES, (n, n))}.items():
-            values = getattr(self, field)
-            if values is not None or field in ("hierarchy", "fln"):
-                object.__setattr__(self, field, _checked(values, shape, f"{self.name}: {field}", self.areas))
-        _check_order(self.name, self.areas, self.hierarchy)
-        _warn_of_self_connections(self.fln)
+        made: dict[str, Any] = {"name": printable(self.name)}
+        areas = made["areas"] = area_names(self.areas, self.name)
+        n, at = len(areas), f"{printable(self.name)}: "
+        made["weights"] = _checked(self.weights, (n, n), f"{at}weights", areas)
+        for own, shape in (("lengths_mm", (n, n)), ("positions_mm", (n, 3))):
+            given = getattr(self, own)
+            least = 0.0 if own == "lengths_mm" else -np.inf
+            made[own] = None if given is None else _checked(given, shape, f"{at}{own}", areas, least)
+        for group in ("values", "further_weights", "pathway_values"):
+            own_shape = (n,) if group == "values" else (n, n)
+            arrays = {
+                name: _checked(given, own_shape, f'{at}{group}["{name}"]', areas, *_bounds(name))
+                for name, given in _by_name(getattr(self, group), f"{at}{group}").items()
+            }
+            made[group] = Named(group, arrays)
+        known = [*_OWN, *made["values"], *made["further_weights"], *made["pathway_values"]]
+        _check_names(known, at)
+        made["about"] = _about(self.about, known, at)
+        for own, value in made.items():
+            object.__setattr__(self, own, value)
 
     @classmethod
-    def from_pandas(
-        cls,
-        fln: pd.DataFrame,
-        hierarchy: pd.Series | Mapping[str, float],
-        name: str = "table",
-        sln: pd.DataFrame | None = None,
-        wiring_mm: pd.DataFrame | None = None,
-        fln_inhibitory: pd.DataFrame | None = None,
-    ) -> Connectome:
-        """Return the connectome of labelled tables, its areas sorted by hierarchy.
+    def from_pandas(cls, weights: pd.DataFrame, name: str = "table", **parts: Any) -> Connectome:
+        """Return the connectome of labelled tables; if there is a hierarchy, its areas are sorted by it.
 
         Args:
-            fln: index = target, columns = source; the same areas in both, in any order.
-            hierarchy: position of each area, by name; divided by its largest value. It may have more areas.
+            weights: index = target, columns = source; the same areas in both, in any order.
             name: for messages.
-            sln, wiring_mm, fln_inhibitory: tables of the same areas, or None.
+            parts: all others that `Connectome` has, such as `lengths_mm` (a table of the same areas) and `values` (name
+                -> Series or mapping, which may have more areas).
 
         Raises:
-            UserError: index and columns with different areas; areas without a hierarchy; as the constructor.
+            UserError: index and columns with different areas; areas without a value; as the constructor.
         """
-        given = {"fln": fln, "sln": sln, "wiring_mm": wiring_mm, "fln_inhibitory": fln_inhibitory}
-        return cls._of(name, tables.of_pandas(given, hierarchy, name))
+        areas = tables.areas_of(weights, name)
+        return cls(name, areas, weights, **parts)._sorted()
 
     @classmethod
     def from_networkx(
         cls,
         graph: Any,
-        weight: str = "fln",
-        hierarchy: str = "hierarchy",
-        sln: str | None = None,
-        wiring_mm: str | None = None,
+        weights: str = "weight",
+        lengths_mm: str | None = None,
+        values: Sequence[str] = (),
+        further_weights: Sequence[str] = (),
+        pathway_values: Sequence[str] = (),
     ) -> Connectome:
-        """Return the connectome of a `networkx.DiGraph`, its areas sorted by hierarchy.
+        """Return the connectome of a `networkx.DiGraph`; if there is a hierarchy, its areas are sorted by it.
 
-        An edge goes from source to target, as the pathway does: `graph.edges[source, target][weight]` becomes
-        `fln[target, source]`. So `networkx.to_numpy_array(graph)` is the transpose of FLN. The connectome takes the
-        graph's name.
+        An edge goes from source to target, as the pathway does: `graph.edges[source, target]["weight"]` becomes
+        `weights[target, source]`. So `networkx.to_numpy_array(graph)` is the transpose of the weights. The connectome
+        takes the graph's name.
 
         Args:
             graph: its nodes are the areas' names.
-            weight: name of the edges' attribute with the FLN.
-            hierarchy: name of the nodes' attribute with the position in the hierarchy; divided by its largest value.
-            sln, wiring_mm: names of the edges' attributes with these, or None; 0 where there is no edge.
+            weights: name of the edges' attribute with the weights.
+            lengths_mm: name of the edges' attribute with the lengths, or None; 0 where there is no edge.
+            values: names of attributes of nodes.
+            further_weights, pathway_values: names of other attributes of edges.
 
         Raises:
             UserError: an undirected graph, or one with parallel edges; nodes or edges without the attribute; as the
                 constructor.
         """
-        name, anatomy = tables.of_networkx(graph, {"fln": weight, "sln": sln, "wiring_mm": wiring_mm}, hierarchy)
-        return cls._of(name, anatomy)
+        found = tables.Graph(graph)
+        return cls(
+            found.name,
+            found.areas,
+            found.matrix(weights),
+            None if lengths_mm is None else found.matrix(lengths_mm),
+            {name: found.values(name) for name in _names(values, "values")},
+            {name: found.matrix(name) for name in _names(further_weights, "further_weights")},
+            {name: found.matrix(name) for name in _names(pathway_values, "pathway_values")},
+        )._sorted()
 
     @classmethod
-    def _of(cls, name: str, anatomy: Anatomy) -> Connectome:
-        areas, hierarchy, matrices = anatomy.ordered()
-        return cls(name, areas, hierarchy, **matrices)
+    def from_dataset(cls, ds: xr.Dataset) -> Connectome:
+        """Return the connectome of what `to_dataset` returns.
+
+        Raises:
+            UserError: as the constructor.
+        """
+        groups: dict[str, dict[str, Any]] = {"values": {}, "further_weights": {}, "pathway_values": {}}
+        for name, array in ds.data_vars.items():
+            group = "values" if array.ndim == 1 else array.attrs.get(_ROLE, "")
+            if group in groups:
+                groups[group][str(name)] = array.values
+        own: dict[str, Any] = {name: ds[name].values for name in _OWN if name in ds}
+        about = {str(name): _told(array.attrs) for name, array in ds.data_vars.items()}
+        return cls(ds.attrs["name"], tuple(map(str, ds["area"].values)), about=about, **(own | groups))
+
+    def _sorted(self) -> Connectome:
+        return self.sorted_by(HIERARCHY) if HIERARCHY in self.values else self
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of everything that a simulation uses: areas, hierarchy and matrices, as float64."""
+        """SHA-256 of everything but names and metadata: areas and arrays, as float64."""
         digest = hashlib.sha256("\0".join(self.areas).encode())
-        for field in ("hierarchy", *_MATRICES):
-            values = getattr(self, field)
-            digest.update(field.encode() + (b"-" if values is None else values.astype("<f8").tobytes()))
+        # These names, their order and the "-" are those in stores, which must not change.
+        first = {
+            "hierarchy": self.values.get(HIERARCHY),
+            "fln": self.weights,
+            "sln": self.pathway_values.get("sln"),
+            "wiring_mm": self.lengths_mm,
+            "fln_inhibitory": self.further_weights.get(INHIBITORY),
+        }
+        others = {"values": {HIERARCHY}, "further_weights": {INHIBITORY}, "pathway_values": {"sln"}}
+        for group, there in others.items():
+            arrays = cast(Mapping[str, np.ndarray], getattr(self, group))
+            first |= {f"\0{group}\0{name}\0": arrays[name] for name in sorted(arrays) if name not in there}
+        if self.positions_mm is not None:
+            first["\0positions\0"] = self.positions_mm
+        for tag, array in first.items():
+            digest.update(tag.encode() + (b"-" if array is None else array.astype("<f8").tobytes()))
         return digest.hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -153,25 +201,41 @@ class Connectome:
 
     def __repr__(self) -> str:
         possible = len(self.areas) * (len(self.areas) - 1)
-        own = np.count_nonzero(np.diagonal(self.fln))
+        own = np.count_nonzero(np.diagonal(self.weights))
         others = f", {own} self-connections" if own else ""
         return (
             f"<Connectome {self.name}: {len(self.areas)} areas, "
-            f"{np.count_nonzero(self.fln) - own} of {possible} pathways{others}, {self.content_hash[:12]}>"
+            f"{np.count_nonzero(self.weights) - own} of {possible} pathways{others}, {self.content_hash[:12]}>"
         )
 
+    @property
+    def strength(self) -> np.ndarray:
+        """(n,) sum of the weights of all pathways into each area."""
+        return self.weights.sum(axis=1)
+
+    def attributes(self, name: str) -> dict[str, str]:
+        """Return what is said of weights, lengths or anything that has a name: `long_name`, and `units` if known."""
+        return {"long_name": name, **({"units": "mm"} if name.endswith("_mm") else {}), **self.about.get(name, {})}
+
     def to_dataset(self) -> xr.Dataset:
-        """Return a labelled copy: hierarchy (area) and matrices (target, source)."""
+        """Return a labelled copy: values (area), matrices (target, source), positions (area, axis)."""
         import xarray as xr
 
         areas = np.array(self.areas, dtype=object)
-        found: dict[str, Any] = {"hierarchy": ("area", self.hierarchy.copy(), {"long_name": "hierarchy", "units": "1"})}
-        for field, doc in _MATRICES.items():
-            values = getattr(self, field)
-            if values is not None:
-                units = "mm" if field == "wiring_mm" else "1"
-                found[field] = (("target", "source"), values.copy(), {"long_name": doc, "units": units})
-        return xr.Dataset(found, {"area": areas, "target": areas, "source": areas}, {"name": self.name})
+        coordinates = {"area": areas, "target": areas, "source": areas}
+        found: dict[str, Any] = {
+            name: ("area", array.copy(), self.attributes(name)) for name, array in self.values.items()
+        }
+        for name, array in {"weights": self.weights, "lengths_mm": self.lengths_mm}.items():
+            if array is not None:
+                found[name] = (_SIDES, array.copy(), self.attributes(name))
+        for role in ("further_weights", "pathway_values"):
+            for name, array in getattr(self, role).items():
+                found[name] = (_SIDES, array.copy(), {**self.attributes(name), _ROLE: role})
+        if self.positions_mm is not None:
+            found["positions_mm"] = (("area", "axis"), self.positions_mm.copy(), self.attributes("positions_mm"))
+            coordinates["axis"] = np.array(["x", "y", "z"], dtype=object)
+        return xr.Dataset(found, coordinates, {"name": self.name})
 
     def to_folder(self, path: str | Path) -> Path:
         """Write the connectome to a folder, from which `load_connectome` reads an equal one; return the folder.
@@ -179,8 +243,17 @@ class Connectome:
         Raises:
             UserError: the folder has files already, or can't be written to.
         """
-        matrices = {field: getattr(self, field) for field in _MATRICES if getattr(self, field) is not None}
-        return files.write_folder(local(path), Anatomy(self.areas, self.hierarchy, matrices))
+        own = {"weights": self.weights, "lengths_mm": self.lengths_mm}
+        matrices = {name: array for name, array in own.items() if array is not None}
+        columns = dict(self.values)
+        if self.positions_mm is not None:
+            columns |= dict(zip(folders.PLACES, self.positions_mm.T))
+        about = {name: dict(said) for name, said in self.about.items()}
+        for role in ("further_weights", "pathway_values"):
+            for name, array in getattr(self, role).items():
+                matrices[name] = array
+                about[name] = {**about.get(name, {}), _ROLE: role}
+        return folders.write(local(path), self.areas, columns, matrices, about)
 
     def index(self, area: str) -> int:
         """Return the position of an area.
@@ -194,40 +267,99 @@ class Connectome:
             raise UserError(unknown(f'no area "{area}" in {self.name}', area, self.areas, "Areas"))
         return self.areas.index(area)
 
+    def hierarchy(self, what: str) -> np.ndarray:
+        """Return the position of each area, (n,), for what needs it.
+
+        Raises:
+            UserError: there is none.
+        """
+        if HIERARCHY not in self.values:
+            raise UserError(
+                f"{self.name} has no hierarchy, which {what} needs; expected "
+                'Connectome(..., values={"hierarchy": (n,) positions from 0 to 1})'
+            )
+        return self.values[HIERARCHY]
+
     # Variants. The name of each says how it was made, for messages and provenance.
 
     def without_feedback(self) -> Connectome:
-        """Return the connectome with only the pathways up the hierarchy: the lower triangle of FLN."""
-        return self._mapped("without feedback", np.tril)
+        """Return the connectome with only the pathways up the hierarchy.
 
-    def symmetrized(self, mean: Literal["arithmetic", "geometric"]) -> Connectome:
-        """Return the connectome with FLN replaced by its mean with its transpose: (F + F')/2, or sqrt(F F')."""
-        means = {"arithmetic": lambda fln: (fln + fln.T) / 2, "geometric": lambda fln: np.sqrt(fln * fln.T)}
+        Pathways between areas at one position are kept where the target comes later in the order of the areas.
+        """
+        order = np.argsort(self.hierarchy("without_feedback()"), kind="stable")
+        rank = np.empty(len(order), int)
+        rank[order] = np.arange(len(order))
+        up = rank[:, None] >= rank[None, :]
+        return self._mapped("without feedback", lambda matrix: np.where(up, matrix, 0.0))
+
+    def without_self_connections(self) -> Connectome:
+        """Return the connectome without the weights of areas onto themselves: the diagonal is 0."""
+        others = ~np.eye(len(self.areas), dtype=bool)
+        return self._mapped("without self-connections", lambda matrix: np.where(others, matrix, 0.0))
+
+    def symmetrized(self, mean: Mean) -> Connectome:
+        """Return the connectome with weights replaced by their mean with their transpose: (W + W')/2, or sqrt(W W')."""
+        means = {"arithmetic": lambda w: (w + w.T) / 2, "geometric": lambda w: np.sqrt(w * w.T)}
         if not isinstance(mean, str) or mean not in means:
             raise UserError(f'symmetrized({shown(mean)}): expected "arithmetic" or "geometric"')
+        if mean == "geometric" and self.has_negative_weights:
+            raise UserError(f'{self.name} has negative weights, which have no geometric mean; expected "arithmetic"')
         return self._mapped(f"{mean} symmetrized", means[mean])
 
-    def thresholded(self, fln: float) -> Connectome:
-        """Return the connectome with only the pathways of at least this FLN; weaker ones are set to 0."""
-        fln = _at_least_0(fln, "the threshold")
-        kept = self.fln >= fln
-        return self._mapped(f"FLN >= {fln:g}", lambda matrix: np.where(kept, matrix, 0.0))
+    def thresholded(self, weight: float) -> Connectome:
+        """Return the connectome with only the pathways of at least this weight, of either sign; others are set to 0."""
+        weight = _at_least_0(weight, "the threshold")
+        kept = np.abs(self.weights) >= weight
+        return self._mapped(f"weight >= {weight:g}", lambda matrix: np.where(kept, matrix, 0.0))
+
+    def normalized(self, by: Norm) -> Connectome:
+        """Return the connectome with weights divided, further weights by the same numbers.
+
+        | `by` | divided by | so that |
+        |---|---|---|
+        | `"max"` | the largest weight | the strongest pathway is 1 |
+        | `"strength"` | each row by its sum | each area receives 1 in all |
+        | `"largest strength"` | the largest sum of a row | the area that receives most receives 1 in all |
+        | `"spectral radius"` | the largest absolute eigenvalue | a linear network is stable for couplings below 1 |
+
+        Weights count without their sign. An area that receives nothing stays as it is.
+
+        Raises:
+            UserError: another `by`; there is nothing to divide by.
+        """
+        size = np.abs(self.weights)
+        divisors: dict[str, Callable[[], Any]] = {
+            "max": size.max,
+            "strength": lambda: np.where(size.any(axis=1), size.sum(axis=1), 1.0)[:, None],
+            "largest strength": lambda: size.sum(axis=1).max(),
+            "spectral radius": lambda: np.abs(np.linalg.eigvals(self.weights)).max(),
+        }
+        if not isinstance(by, str) or by not in divisors:
+            known = ", ".join(f'"{name}"' for name in divisors)
+            raise UserError(f"normalized(by={shown(by)}): expected one of {known}")
+        divisor = divisors[by]()
+        if not np.all(divisor > 0):
+            raise UserError(f"{self.name} can't be normalized: its {by} is 0; expected pathways that have one")
+        return self._mapped(f"normalized by {by}", lambda matrix: matrix / divisor)
 
     def scaled(self, factor: float, target: str | None = None, source: str | None = None) -> Connectome:
         """Return the connectome with pathways multiplied: all, those into `target`, out of `source`, or the one."""
         factor = _at_least_0(factor, "the factor")
         rows = slice(None) if target is None else self.index(target)
         columns = slice(None) if source is None else self.index(source)
-        factors = np.ones(self.fln.shape)
+        factors = np.ones(self.weights.shape)
         factors[rows, columns] = factor
         return self._mapped(f"{target or 'all'}<-{source or 'all'} x {factor:g}", lambda matrix: matrix * factors)
 
     def with_targeted_inhibition(self, factor: float) -> Connectome:
-        """Return the connectome with FLN onto inhibition scaled by 1 + factor max(0, h_target - h_source)."""
+        """Return the connectome with weights onto inhibition scaled by 1 + factor max(0, h_target - h_source)."""
         factor = _at_least_0(factor, "the factor")
-        up = np.maximum(0.0, self.hierarchy[:, None] - self.hierarchy[None, :])
+        levels = self.hierarchy("with_targeted_inhibition()")
+        up = np.maximum(0.0, levels[:, None] - levels[None, :])
         name = f"{self.name}, inhibition targeted x {factor:g}"
-        return replace(self, name=name, fln_inhibitory=(self.fln * (1 + factor * up)))
+        further = {**self.further_weights, INHIBITORY: self.weights * (1 + factor * up)}
+        return replace(self, name=name, further_weights=further)
 
     def without_pathway(self, target: str, source: str) -> Connectome:
         """Return the connectome without the one pathway target <- source."""
@@ -235,32 +367,60 @@ class Connectome:
 
     def lesioned(self, area: str, *more: str) -> Connectome:
         """Return the connectome without the pathways into and out of these areas, which stay, unconnected."""
-        kept = np.ones(self.fln.shape)
+        kept = np.ones(self.weights.shape)
         for lesion in (area, *more):
             kept[self.index(lesion), :] = kept[:, self.index(lesion)] = 0.0
         return self._mapped(f"{', '.join((area, *more))} lesioned", lambda matrix: matrix * kept)
 
     def without(self, *areas: str) -> Connectome:
-        """Return the connectome without these areas; the others keep their hierarchy values."""
+        """Return the connectome without these areas; the others keep their values."""
         gone = {self.index(area) for area in areas}
-        keep = np.array([i for i in range(len(self.areas)) if i not in gone], dtype=int)
-        if not keep.size:
+        keep = [i for i in range(len(self.areas)) if i not in gone]
+        if not keep:
             raise UserError(f"{self.name}: without({', '.join(areas)}) leaves no area; keep at least one")
-        square = np.ix_(keep, keep)
-        whole = {field: getattr(self, field) for field in _MATRICES}
-        kept: dict[str, Any] = {field: None if matrix is None else matrix[square] for field, matrix in whole.items()}
+        return self._taken(f"without {', '.join(areas)}", keep)
+
+    def transposed(self) -> Connectome:
+        """Return the connectome with all pathways turned round: for a file whose rows are sources."""
+        return replace(
+            self._mapped("transposed", lambda matrix: matrix.T),
+            lengths_mm=None if self.lengths_mm is None else self.lengths_mm.T,
+            pathway_values={name: matrix.T for name, matrix in self.pathway_values.items()},
+        )
+
+    def sorted_by(self, name: str) -> Connectome:
+        """Return the connectome with its areas sorted by one of their values, the smallest first.
+
+        Raises:
+            UserError: there are no values of this name.
+        """
+        order = np.argsort(self.values[name], kind="stable").tolist()
+        return self if order == sorted(order) else replace(self._taken("", order), name=self.name)
+
+    @property
+    def has_negative_weights(self) -> bool:
+        """Whether any weight, or further weight, is below 0."""
+        return any((array < 0).any() for array in (self.weights, *self.further_weights.values()))
+
+    def _taken(self, what: str, keep: list[int]) -> Connectome:
+        """Return the connectome of some areas, in this order."""
+        areas, square = np.array(keep, dtype=int), np.ix_(keep, keep)
         return replace(
             self,
-            name=f"{self.name}, without {', '.join(areas)}",
+            name=f"{self.name}, {what}",
             areas=tuple(self.areas[i] for i in keep),
-            hierarchy=self.hierarchy[keep],
-            **kept,
+            weights=self.weights[square],
+            lengths_mm=None if self.lengths_mm is None else self.lengths_mm[square],
+            values={name: array[areas] for name, array in self.values.items()},
+            further_weights={name: array[square] for name, array in self.further_weights.items()},
+            pathway_values={name: array[square] for name, array in self.pathway_values.items()},
+            positions_mm=None if self.positions_mm is None else self.positions_mm[areas],
         )
 
     def _mapped(self, what: str, function: Callable[[np.ndarray], np.ndarray]) -> Connectome:
-        """Return the connectome with a function applied to FLN onto both populations."""
-        inhibitory = None if self.fln_inhibitory is None else function(self.fln_inhibitory)
-        return replace(self, name=f"{self.name}, {what}", fln=function(self.fln), fln_inhibitory=inhibitory)
+        """Return the connectome with a function applied to all of its weights."""
+        further = {name: function(array) for name, array in self.further_weights.items()}
+        return replace(self, name=f"{self.name}, {what}", weights=function(self.weights), further_weights=further)
 
 
 def check_is_connectome(thing: Any) -> None:
@@ -269,65 +429,69 @@ def check_is_connectome(thing: Any) -> None:
         raise UserError(f"{shown(thing)} is not a connectome; expected a Connectome, such as load_connectome returns")
 
 
-def load_connectome(source: str | Path) -> Connectome:
-    """Return a shipped connectome by its name, or one from a folder of CSV tables or a MATLAB file.
-
-    A folder (`Connectome.to_folder` writes one) has `areas.csv` (columns `area` and `hierarchy_raw`, which is divided
-    by its largest value, or `hierarchy`, from 0 to 1), `fln.csv` and optionally `sln.csv`, `wiring_mm.csv` and
-    `fln_inhibitory.csv`: first row and first column area names, row = target, column = source. If there is a
-    `SHA256SUMS`, as `sha256sum` writes it, the files are checked against it.
-
-    A MATLAB file (`.mat`, up to version 7) has the published variables: `flnMat`, (n, n), row = target, column =
-    source; `hierVals`, n values, divided by their largest; `areaList`, a cell array of n names; and optionally `slnMat`
-    and `wiring`, (n, n), the latter in mm.
-
-    Areas are sorted by hierarchy.
-
-    Raises:
-        UserError: no such connectome; files that do not match their checksums; labels or values that do not fit.
-    """
-    path = local(source)
-    if path.suffix.lower() == ".mat":
-        return Connectome._of(path.stem, files.read_mat(path))
-    shipped = sorted(p.name for p in DATA.iterdir() if p.is_dir())
-    if source in shipped:  # a folder of that name here is ./NAME, or a Path
-        path = DATA / str(source)
-    elif not os.path.isdir(path):
-        raise UserError(
-            f'no connectome "{source}"{did_you_mean(str(source), shipped)}; expected one of '
-            f"{', '.join(shipped)}, a folder with areas.csv and fln.csv, or a .mat file"
-        )
-    return Connectome._of(path.absolute().name, files.read_folder(path, tuple(_MATRICES)))
+def _bounds(name: str) -> tuple[float, float]:
+    return (0.0, 1.0) if name == HIERARCHY else (-np.inf, np.inf)
 
 
-def _check_order(name: str, areas: tuple[str, ...], hierarchy: np.ndarray) -> None:
-    """Refuse areas out of order: the lower triangle of FLN must be the pathways up the hierarchy."""
-    falls = np.flatnonzero(np.diff(hierarchy) < 0)
-    if falls.size:
-        i = int(falls[0])
-        raise UserError(
-            f"{name}: areas are not in hierarchical order ({areas[i]} at {hierarchy[i]:g} comes before {areas[i + 1]} "
-            f"at {hierarchy[i + 1]:g}); expected rising positions: sort areas, hierarchy and both sides of the matrices"
-        )
-
-
-def _checked(values: Any, shape: tuple[int, ...], what: str, areas: tuple[str, ...]) -> np.ndarray:
+def _checked(
+    values: Any, shape: tuple[int, ...], what: str, areas: tuple[str, ...], least: float = -np.inf, most: float = np.inf
+) -> np.ndarray:
     """Return `values` as a read-only float64 array; raise UserError with the first wrong position.
 
     The array is a copy, unless `values` is read-only itself: variants share matrices.
     """
     fixed = type(values) is np.ndarray and values.dtype == np.float64 and values.flags.owndata
-    array = values if fixed and not values.flags.writeable else aligned(values, areas, what)
+    array = values if fixed and not values.flags.writeable else tables.aligned(values, areas, what)
     if array.shape != shape:
-        raise UserError(f"{what} has shape {array.shape}; expected {shape}: one row and column for each area")
-    most = _MOST.get(what.rpartition(" ")[2], np.inf)
-    bad = ~np.isfinite(array) | (array < 0) | (array > most)
+        expected = "x, y and z" if what.endswith("positions_mm") else ("a value", "one row and column")[len(shape) - 1]
+        raise UserError(f"{what} has shape {array.shape}; expected {shape}: {expected} for each area")
+    bad = ~np.isfinite(array) | (array < least) | (array > most)
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
-        expected = "finite values >= 0" if most == np.inf else f"values from 0 to {most:g}: divide them by the largest"
-        raise UserError(f"{what} is {array[where]:g} at {'<-'.join(areas[i] for i in where)}; expected {expected}")
+        at = "<-".join(areas[i] for i in where) if shape == (len(areas),) * len(shape) else areas[where[0]]
+        expected = "finite values" + (" >= 0" if least == 0 else "")
+        if most < np.inf:
+            expected = f"values from {least:g} to {most:g}: divide them by the largest"
+        raise UserError(f"{what} is {array[where]:g} at {at}; expected {expected}")
     array.setflags(write=False)
     return array
+
+
+def _by_name(given: Any, what: str) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise UserError(f"{what} is {type(given).__name__}; expected a mapping, name -> array")
+    for name in given:
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or not name.isprintable():
+            raise UserError(
+                f"{what} has the name {shown(name)}; expected text without blanks around it, a slash in it or a point "
+                "before it"
+            )
+    return dict(given)
+
+
+def _names(given: Any, what: str) -> Sequence[str]:
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise UserError(f"{what} is {shown(given)}; expected a list of names of attributes")
+    return given
+
+
+def _check_names(known: list[str], at: str) -> None:
+    for name in known:
+        if known.count(name) > 1 or name in ("area", "axis", *_SIDES, *folders.PLACES, "name"):
+            raise UserError(f'{at}"{name}" is the name of something else already; expected another: rename it')
+
+
+def _about(given: Any, known: list[str], at: str) -> dict[str, dict[str, str]]:
+    found = {name: dict(said) for name, said in _by_name(given, f"{at}about").items()}
+    for name, said in found.items():
+        for key, text in said.items():
+            if key not in _ATTRIBUTES or not isinstance(text, str):
+                raise UserError(f'{at}about["{name}"] has {key} = {shown(text)}; expected long_name or units, as text')
+    return {name: said for name, said in found.items() if said and name in known}  # a variant may lack some
+
+
+def _told(attrs: Mapping[Any, Any]) -> dict[str, str]:
+    return {key: str(attrs[key]) for key in _ATTRIBUTES if key in attrs}
 
 
 def _at_least_0(value: Any, what: str) -> float:
@@ -335,12 +499,3 @@ def _at_least_0(value: Any, what: str) -> float:
     if found < 0:
         raise UserError(f"{what} = {found:g}; expected a number of at least 0")
     return found
-
-
-def _warn_of_self_connections(fln: np.ndarray) -> None:
-    if np.diagonal(fln).any():
-        warnings.warn(
-            "the weight of an area onto itself (the diagonal of fln) acts in addition to its model's local circuit; "
-            "if that is not meant, set it to 0: np.fill_diagonal(fln, 0)",
-            stacklevel=4,
-        )

@@ -1,206 +1,176 @@
-"""Files of connectomes: folders of CSV tables, read and written, and MATLAB files, read."""
+"""`load_connectome`, and the table of formats that it reads."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import os
-import re
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
-import numpy as np
+from gbaexplore.basics.errors import UserError, did_you_mean
+from gbaexplore.basics.places import local, read, shipped_folder
+from gbaexplore.networks import folders
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.networks.formats import archives, arrays, delimited, graphs, matlab
+from gbaexplore.networks.formats.found import Found, Table, check_size
+from gbaexplore.networks.roles import Asked, Roles
 
-from gbaexplore.basics.errors import UserError, listing, text_of
-from gbaexplore.basics.numbers import array, from_text
-from gbaexplore.basics.places import check_writable, read, writing
-from gbaexplore.networks.anatomy import Anatomy, relative
+DATA = shipped_folder("data")
 
-_SUMS = "SHA256SUMS"
-_SUM = re.compile(r"(?P<sha>[0-9a-fA-F]{64}) [ *](?P<name>\S.*)")
-_RAW, _RELATIVE = "hierarchy_raw", "hierarchy"
-_MAT = {"fln": "flnMat", "sln": "slnMat", "wiring_mm": "wiring"}  # as published with the macaque's data
+FORMATS: dict[str, Callable[[bytes, str], Found]] = {
+    ".csv": delimited.read,
+    ".tsv": delimited.read,
+    ".txt": delimited.read,
+    ".npy": arrays.read_npy,
+    ".npz": arrays.read_npz,
+    ".mat": matlab.read,
+    ".graphml": graphs.read,
+}
+"""How a file is read, by what its name ends with; any of them may be packed as `.bz2`, and be in a `.zip`."""
+_PACKED, _ARCHIVE = ".bz2", ".zip"
+_Contents = Iterator[tuple[str, Callable[[], bytes]]]
 
 
-# A folder of CSV tables.
+def load_connectome(
+    source: str | Path,
+    *,
+    weights: str | None = None,
+    lengths: str | None = None,
+    labels: str | Sequence[str] | None = None,
+    values: Sequence[str] | Mapping[str, str] | None = None,
+) -> Connectome:
+    """Return a shipped connectome by its name, or one from a file, an archive or a folder.
 
+    Rows of matrices are targets, columns are sources; for a file in which it is the other way round, take
+    `load_connectome(...).transposed()`. Lengths and positions are in mm.
 
-def read_folder(folder: Path, fields: Iterable[str]) -> Anatomy:
-    """Return the anatomy in a folder: `areas.csv`, and the fields that have a file.
+    | what | how it is read |
+    |---|---|
+    | `.zip` | an archive of The Virtual Brain (`weights`, `tract_lengths`, `centres`), or of any files below |
+    | a folder | any of the files below that are in it; `Connectome.to_folder` writes one |
+    | `.mat` | variables of any names; a cell or char array has the names of areas. Version 7.3 needs h5py |
+    | `.npz`, `.npy` | arrays by name; one array. Nothing is unpickled |
+    | `.csv`, `.tsv`, `.txt` | a table with or without names: rows are targets |
+    | `.graphml` | attributes of nodes and edges by name; an edge goes from source to target. Needs NetworkX |
+
+    What is called as it usually is (`weights`, `SC`, `Cmat`, `tract_lengths`, `dist`, `labels`, `centres` and others)
+    is found. Where names are not clear, the error lists what is there, and the arguments say it. Areas without names
+    are a00, a01, ... If there is a hierarchy, areas are sorted by it; called `hierarchy_raw` or `hierVals`, it is
+    divided by its largest value.
+
+    A folder may have a table `areas.csv`, with the names (`area`), and values of areas in its other columns; an
+    `about.json` with the `long_name` and `units` of what is there; and a `SHA256SUMS`, as `sha256sum` writes it, by
+    which its files are checked.
+
+    Args:
+        source: name or path.
+        weights, lengths: the name that the weights, or the lengths, have there.
+        labels: the name that the areas' names have there; or a list of names.
+        values: names of values of areas; or a mapping, new name -> name there.
 
     Raises:
-        UserError: missing files; files that do not match their checksums or each other; cells that are not numbers.
+        UserError: no such connectome; a file that can't be read, or is larger than 2 GiB; it is not clear what is what;
+            tables that do not fit each other; files that do not match their checksums.
     """
-    _check_sums(folder)
-    areas, hierarchy = _read_areas(folder / "areas.csv")
-    files = {field: folder / f"{field}.csv" for field in fields}
-    matrices = {field: _read_matrix(file, areas) for field, file in files.items() if os.path.lexists(file)}
-    if "fln" not in matrices:
-        raise UserError(f"{folder} has no fln.csv; expected the fraction of labelled neurons, row = target")
-    return Anatomy(areas, hierarchy, matrices)
-
-
-def write_folder(folder: Path, anatomy: Anatomy) -> Path:
-    """Write a folder with checksums, from which `read_folder` reads the same bits; return it.
-
-    Raises:
-        UserError: the folder has files already, or can't be written to.
-    """
-    check_writable(folder / _SUMS)
-    areas, hierarchy, matrices = anatomy
-    tables = {"areas": [["area", _RELATIVE], *zip(areas, hierarchy.tolist())]}
-    for field, matrix in matrices.items():
-        rows = [[area, *row] for area, row in zip(areas, matrix.tolist())]
-        tables[field] = [["target\\source", *areas], *rows]
-    with writing(folder, "choose another folder"):
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise UserError(f"{folder} has files already; expected a new or an empty folder: choose another")
-        for name, table in tables.items():
-            with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows(table)
-        sums = [f"{_sha256(folder / f'{name}.csv')}  {name}.csv\n" for name in sorted(tables)]
-        (folder / _SUMS).write_text("".join(sums), encoding="utf-8")
-    return folder
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(read(path)).hexdigest()
-
-
-def _check_sums(folder: Path) -> None:
-    sums = folder / _SUMS
-    for number, line in enumerate(os.fsdecode(read(sums)).splitlines() if os.path.lexists(sums) else (), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        found = _SUM.fullmatch(line.strip())
-        # Only files in this folder are read.
-        if not found or str(Path(found["name"])) != Path(found["name"]).name:
-            raise UserError(
-                f"{sums}, line {number}: found {line[:100]!r}; expected a SHA-256 and the name of a file beside it, "
-                "as sha256sum writes them"
-            )
-        path, expected = folder / found["name"], found["sha"].lower()
-        digest = _sha256(path) if os.path.lexists(path) else "no such file"
-        if digest != expected:
-            raise UserError(
-                f"{path} is not the file that {sums} names (sha256 {digest[:12]}, expected {expected[:12]}); "
-                "restore it, or remove SHA256SUMS if the change is meant"
-            )
-
-
-def _rows(path: Path) -> list[list[str]]:
-    try:
-        text = read(path).decode("utf-8-sig")  # spreadsheets write a byte order mark
-        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline="")) if row]
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not text in UTF-8 ({error.reason} at byte {error.start}); expected a CSV table: save it with "
-            "the encoding UTF-8"
-        ) from None
-    except csv.Error as error:
-        raise UserError(f"{path} can't be read as a CSV table: {error}; expected cells with commas between") from None
-    if rows and len(rows[0]) == 1 and any(separator in rows[0][0] for separator in ";\t"):
-        raise UserError(
-            f"{path} has semicolons or tabs between its cells; expected commas as separators, and decimal points: "
-            "save it as CSV, comma separated"
-        )
-    if len(rows) < 2:
-        raise UserError(f"{path} has {len(rows)} rows; expected a header and a row for each area")
-    for row in rows:
-        if len(row) != len(rows[0]):
-            raise UserError(
-                f'{path}: the row of "{row[0][:40]}" has {len(row)} cells; expected {len(rows[0])}, as in the first row'
-            )
-    return rows
-
-
-def _read_areas(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
-    header, *rows = _rows(path)
-    if header[:2] not in (["area", _RAW], ["area", _RELATIVE]):
-        raise UserError(f"{path} starts with columns {header}; expected area, {_RAW} (or area, {_RELATIVE})")
-    values = np.array([from_text(row[1], f"{path}, {row[0]}") for row in rows])
-    return tuple(row[0] for row in rows), relative(values) if header[1] == _RAW else values
-
-
-def _read_matrix(path: Path, areas: tuple[str, ...]) -> np.ndarray:
-    (_, *sources), *rows = _rows(path)
-    for what, labels in {"columns": tuple(sources), "rows": tuple(row[0] for row in rows)}.items():
-        if labels != areas:
-            differing = next(((a, b) for a, b in zip(labels, areas) if a != b), (len(labels), len(areas)))
-            raise UserError(
-                f"{path}: {what} are not the areas of areas.csv in their order "
-                f"(found {differing[0]}, expected {differing[1]})"
-            )
-    return np.array(
-        [[from_text(cell, f"{path}, {row[0]}<-{source}") for cell, source in zip(row[1:], areas)] for row in rows]
+    asked = Asked(weights, lengths, labels, values)
+    path = _path(source)
+    name, contents = (
+        (path.absolute().name, _in_folder(path)) if os.path.isdir(path) else (_stem(path.name), _in_file(path))
     )
+    tables: dict[str, Found] = {}
+    about: dict[str, dict[str, str]] = {}
+    for member, content in contents:
+        if PurePosixPath(member).name == folders.ABOUT:
+            about = folders.about_of(content(), f"{path}, {member}")
+        else:
+            tables[member] = _tables(content, member, str(path))
+    return Connectome(name, **Roles(_by_name(tables), about, asked, str(path)).parts())._sorted()
 
 
-# A MATLAB file.
-
-
-def read_mat(path: Path) -> Anatomy:
-    """Return the anatomy in a MATLAB file: `flnMat`, `hierVals`, `areaList`, and `slnMat` and `wiring` if present.
-
-    Raises:
-        UserError: a file that can't be read as MATLAB's; variables that are missing or do not fit each other.
-    """
-    found = _variables(path)
-    lacking = [name for name in ("flnMat", "hierVals", "areaList") if name not in found]
-    if lacking:
-        known = [name for name in found if not name.startswith("__")]
+def _path(source: str | Path) -> Path:
+    """Return the folder or file that is meant."""
+    path = local(source)
+    shipped = sorted(p.name for p in DATA.iterdir() if p.is_dir())
+    if source in shipped:  # a folder of that name here is ./NAME, or a Path
+        return DATA / str(source)
+    if not os.path.isdir(path) and _suffix(path.name) not in (*FORMATS, _ARCHIVE):
         raise UserError(
-            f"{path} has no {', '.join(lacking)}; expected flnMat, hierVals and areaList (it has {listing(known)})"
+            f'no connectome "{source}"{did_you_mean(str(source), shipped)}; expected one of '
+            f"{', '.join(shipped)}, a folder, or a file {', '.join((_ARCHIVE, *FORMATS))}"
         )
-    areas = tuple(_text(cell, i, path) for i, cell in enumerate(np.ravel(found["areaList"])))
-    n = len(areas)
-    levels = _shaped(found["hierVals"], [(n,), (n, 1), (1, n)], f"{path}: hierVals").ravel()
-    matrices = {
-        field: _shaped(found[name], [(n, n)], f"{path}: {name}") for field, name in _MAT.items() if name in found
-    }
-    return Anatomy(areas, relative(levels), matrices)
+    return path
 
 
-def _text(cell: Any, i: int, path: Path) -> str:
-    # A cell array of text is read as an array of arrays, an array of characters as padded text.
-    text = np.asarray(cell)
-    if text.dtype.kind != "U" or text.size != 1:
-        kind = f"{text.dtype} of shape {text.shape}" if text.size else "empty"
-        raise UserError(f"{path}: entry {i + 1} of areaList is {kind}; expected the name of an area in each")
-    return str(text.item()).strip()
+# What is in a folder, an archive, a file: names, and functions that return bytes.
 
 
-def _shaped(values: Any, shapes: list[tuple[int, ...]], what: str) -> np.ndarray:
-    found = array(values, what)
-    if found.shape not in shapes:
-        raise UserError(
-            f"{what} has shape {found.shape}; expected {shapes[0]}, for the {shapes[0][0]} areas of areaList"
-        )
-    return found
+def _in_folder(folder: Path) -> _Contents:
+    folders.check_sums(folder)
+    for file in sorted(folder.iterdir()):
+        if (_suffix(file.name) in FORMATS and not file.name.startswith(".")) or file.name == folders.ABOUT:
+            yield file.name, _reading(file)
 
 
-def _variables(path: Path) -> dict[str, Any]:
-    import scipy.io
+def _in_file(path: Path) -> _Contents:
+    content = _reading(path)
+    if _suffix(path.name) != _ARCHIVE:
+        yield path.name, content
+        return
+    for member, inside in archives.members(content(), str(path)):
+        parts = PurePosixPath(member).parts
+        # Files that the system that made the archive has added for itself.
+        if any(part.startswith((".", "__MACOSX")) for part in parts):
+            continue
+        if _suffix(member) in FORMATS or parts[-1] == folders.ABOUT:
+            yield member, inside
 
+
+def _reading(file: Path) -> Callable[[], bytes]:
+    def content() -> bytes:
+        if file.is_file():
+            check_size(file.stat().st_size, str(file))
+        return read(file)
+
+    return content
+
+
+# Tables.
+
+
+def _tables(content: Callable[[], bytes], member: str, path: str) -> Found:
+    """Return the tables of one file; of one that can't be read, why."""
+    what = path if PurePosixPath(path).name == member else f"{path}, {member}"
     try:
-        found = scipy.io.loadmat(io.BytesIO(read(path)))
-    except UserError:
-        raise
-    except NotImplementedError:  # HDF5
-        raise UserError(
-            f"{path} is a MATLAB file of version 7.3; expected version 7 or earlier: in MATLAB, save it anew with "
-            "save(file, '-v7')"
-        ) from None
-    except Exception as error:  # of a file that is not MATLAB's: any
-        raise UserError(f"{path} can't be read as a MATLAB file: {text_of(error)}; expected one made by save") from None
-    for value in found.values():
-        if isinstance(value, scipy.io.matlab.MatlabOpaque):  # the variable's name is inside
-            name, kind = (os.fsdecode(value[part].item()) for part in ("s0", "s2"))
-            raise UserError(
-                f"{path}: {name} is an object of MATLAB's class {kind}, which only MATLAB can read; expected numbers, "
-                f"and names in a cell array: for a string array, {name} = cellstr({name}), and save it anew"
-            )
-    return found
+        data = content()
+        if member.lower().endswith(_PACKED):
+            data = archives.unpacked(data, what)
+        return FORMATS[_suffix(member)](data, what)
+    except UserError as error:
+        return {"": Table(error=error)}
+
+
+def _by_name(tables: Mapping[str, Found]) -> Found:
+    """Return all tables by names: a file's, where it has one table, or FILE/TABLE."""
+    if len(tables) == 1:
+        (member, found), *_ = tables.items()
+        if set(found) == {""} and found[""].error is not None:
+            raise found[""].error
+        return {name or _stem(PurePosixPath(member).name): table for name, table in found.items()}
+    whole = [_stem(member) for member in tables]
+    short = [PurePosixPath(stem).name for stem in whole]
+    names = [name if short.count(name) == 1 else stem for name, stem in zip(short, whole)]
+    return {
+        f"{name}/{table}".removesuffix("/").removesuffix("/arr_0"): content
+        for name, found in zip(names, tables.values())
+        for table, content in found.items()
+    }
+
+
+def _suffix(name: str) -> str:
+    """Return what a file's name ends with, without `.bz2`, in small letters."""
+    return PurePosixPath(name.lower().removesuffix(_PACKED)).suffix
+
+
+def _stem(name: str) -> str:
+    """Return a file's name without what it ends with."""
+    plain = name[: -len(_PACKED)] if name.lower().endswith(_PACKED) else name
+    return plain[: -len(_suffix(plain))] if _suffix(plain) in (*FORMATS, _ARCHIVE) else plain

@@ -3,81 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gbaexplore.basics import numbers
 from gbaexplore.basics.errors import UserError, listing, shown
-from gbaexplore.networks.anatomy import Anatomy, area_names, relative
-
-if TYPE_CHECKING:
-    import pandas as pd
+from gbaexplore.networks.anatomy import area_names
 
 _SIDES = ("rows (targets)", "columns (sources)")
 
 
-def of_pandas(tables: Mapping[str, pd.DataFrame | None], hierarchy: Any, name: str) -> Anatomy:
-    """Return the anatomy in tables of the same areas, in the order of the rows of `fln`."""
-    given: dict[str, Any] = {field: t for field, t in tables.items() if t is not None or field == "fln"}
-    for field, table in given.items():
-        if not (hasattr(table, "index") and hasattr(table, "columns")):
-            raise UserError(f"{name}: {field} is {type(table).__name__}; expected a pandas DataFrame with area labels")
-    areas = area_names(tuple(given["fln"].index), name)
-    matrices = {
-        field: _taken(numbers.array(table, f"{name}: {field}", _at(table)), labels_of(table), areas, f"{name}: {field}")
-        for field, table in given.items()
-    }
-    return Anatomy(areas, _positions(hierarchy, areas, name), matrices)
+def areas_of(weights: Any, name: str) -> tuple[str, ...]:
+    """Return the areas of a table of weights: its rows.
 
-
-def of_networkx(graph: Any, attributes: Mapping[str, str | None], hierarchy: str) -> tuple[str, Anatomy]:
-    """Return a graph's name and its anatomy.
-
-    Args:
-        attributes: field of Connectome -> the edges' attribute, or None.
-        hierarchy: the nodes' attribute.
+    Raises:
+        UserError: it is no table with labels.
     """
-    if not hasattr(graph, "is_directed") or not graph.is_directed() or graph.is_multigraph():
-        raise UserError(
-            f"found a {type(graph).__name__}; expected a networkx.DiGraph, with an edge from source to target "
-            "for each pathway (graph.to_directed() makes one of an undirected graph, pathways both ways)"
-        )
-    name, areas = str(graph.name or "graph"), area_names(tuple(graph), str(graph.name or "graph"))
-    levels = {area: _attribute(node, hierarchy, f"node {area}") for area, node in graph.nodes(data=True)}
-    edges = list(graph.edges(data=True))
-    at = {area: i for i, area in enumerate(areas)}
-    sources, targets = ([at[edge[side]] for edge in edges] for side in (0, 1))
-    matrices = {}
-    for field, attribute in attributes.items():
-        if attribute is not None or field == "fln":
-            values = [_attribute(edge, attribute, f"edge {a} -> {b}") for a, b, edge in edges]
-            weights = numbers.array(
-                values, f"{name}: {attribute}", lambda where: "edge {} -> {}".format(*edges[where[0]][:2])
+    if not (hasattr(weights, "index") and hasattr(weights, "columns")):
+        raise UserError(f"{name}: weights is {type(weights).__name__}; expected a pandas DataFrame with area labels")
+    return area_names(tuple(weights.index), name)
+
+
+class Graph:
+    """A `networkx.DiGraph` as areas, and attributes as arrays.
+
+    Raises:
+        UserError: an undirected graph, or one with parallel edges; nodes that are not names of areas.
+    """
+
+    def __init__(self, graph: Any) -> None:
+        if not hasattr(graph, "is_directed") or not graph.is_directed() or graph.is_multigraph():
+            raise UserError(
+                f"found a {type(graph).__name__}; expected a networkx.DiGraph, with an edge from source to target "
+                "for each pathway (graph.to_directed() makes one of an undirected graph, pathways both ways)"
             )
-            if weights.ndim != 1:
-                raise UserError(
-                    f'{name}: "{attribute}" has shape {weights.shape[1:]}; expected one number at each edge'
-                )
-            matrices[field] = np.zeros((len(areas), len(areas)))
-            matrices[field][targets, sources] = weights
-    return name, Anatomy(areas, _positions(levels, areas, name), matrices)
+        self.name = str(graph.name or "graph")
+        self.areas = area_names(tuple(graph), self.name)
+        self._nodes, self._edges = list(graph.nodes(data=True)), list(graph.edges(data=True))
+
+    def values(self, attribute: str) -> np.ndarray:
+        """Return an attribute of the nodes, (n,)."""
+        found = [_attribute(node, attribute, f"node {area}") for area, node in self._nodes]
+        return numbers.array(found, f"{self.name}: {attribute}", lambda where: self.areas[where[0]])
+
+    def matrix(self, attribute: str) -> np.ndarray:
+        """Return an attribute of the edges, (n, n), 0 where there is no edge."""
+        found = [_attribute(edge, attribute, f"edge {a} -> {b}") for a, b, edge in self._edges]
+        array = numbers.array(
+            found, f"{self.name}: {attribute}", lambda where: "edge {} -> {}".format(*self._edges[where[0]][:2])
+        )
+        if array.ndim != 1:
+            raise UserError(f'{self.name}: "{attribute}" has shape {array.shape[1:]}; expected one number at each edge')
+        at = {area: i for i, area in enumerate(self.areas)}
+        matrix = np.zeros((len(at), len(at)))
+        matrix[[at[b] for _, b, _ in self._edges], [at[a] for a, _, _ in self._edges]] = array
+        return matrix
 
 
 def aligned(values: Any, areas: tuple[str, ...], what: str) -> np.ndarray:
     """Return values as an array with its sides in the order of `areas`.
 
     A side with labels is sorted; a side without labels, or numbered from 0, is taken to be in order. A DataArray may
-    have the dimensions "target" and "source" in either order.
+    have the dimensions "target" and "source" in either order. A mapping by area may have more areas.
 
     Raises:
         UserError: labels that are not the areas; values that are not finite numbers.
     """
+    if isinstance(values, Mapping) or _is_series(values):
+        values = _by_area(values, areas, what)
     if set(getattr(values, "dims", ())) == {"target", "source"}:
         values = values.transpose("target", "source")
     sides = [None if side is None or side == list(range(len(side))) else side for side in labels_of(values)]
     array = numbers.array(values, what, lambda where: "<-".join(_name(areas, i) for i in where))
-    return _taken(array, sides, areas, what)
+    return taken(array, sides, areas, what)
 
 
 def labels_of(values: Any) -> list[list[Any] | None]:
@@ -89,7 +88,12 @@ def labels_of(values: Any) -> list[list[Any] | None]:
     return []
 
 
-def _taken(array: np.ndarray, sides: Sequence[list[Any] | None], areas: tuple[str, ...], what: str) -> np.ndarray:
+def taken(array: np.ndarray, sides: Sequence[list[Any] | None], areas: tuple[str, ...], what: str) -> np.ndarray:
+    """Return an array with its sides, of which the labels are given or None, in the order of `areas`.
+
+    Raises:
+        UserError: labels that are not the areas.
+    """
     for axis, labels in enumerate(sides):
         if labels is None:
             continue
@@ -104,26 +108,22 @@ def _taken(array: np.ndarray, sides: Sequence[list[Any] | None], areas: tuple[st
     return array
 
 
-def _at(table: pd.DataFrame) -> Any:
-    return lambda where: f"{table.index[where[0]]}<-{table.columns[where[1]]}"
-
-
 def _name(areas: tuple[str, ...], i: int) -> str:
     return areas[i] if i < len(areas) else str(i)
 
 
-def _positions(hierarchy: Mapping[str, float] | pd.Series, areas: tuple[str, ...], name: str) -> np.ndarray:
-    if not hasattr(hierarchy, "keys"):
-        raise UserError(
-            f"{name}: hierarchy is {type(hierarchy).__name__}; expected a Series or a mapping, from area to position"
-        )
-    lacking = [area for area in areas if area not in hierarchy]
+def _is_series(values: Any) -> bool:
+    labels: Any = getattr(values, "index", None)
+    return hasattr(labels, "is_unique") and not hasattr(values, "columns") and labels.tolist() != [*range(len(labels))]
+
+
+def _by_area(values: Any, areas: tuple[str, ...], what: str) -> list[Any]:
+    lacking = [area for area in areas if area not in values]
     if lacking:
-        raise UserError(f"{name}: hierarchy has no {listing(lacking)}; expected the position of each area")
-    if not getattr(getattr(hierarchy, "index", None), "is_unique", True):
-        raise UserError(f"{name}: hierarchy has some area twice; expected one position of each area")
-    values = [hierarchy[area] for area in areas]
-    return relative(numbers.array(values, f"{name}: hierarchy", lambda where: areas[where[0]]))
+        raise UserError(f"{what} has no {listing(lacking)}; expected a value of each area")
+    if not getattr(getattr(values, "index", None), "is_unique", True):
+        raise UserError(f"{what} has some area twice; expected one value of each area")
+    return [values[area] for area in areas]
 
 
 def _attribute(attributes: Mapping[str, Any], name: Any, of: str) -> Any:

@@ -158,7 +158,7 @@ class Replay:
     def _objects(self, point: dict[str, Any]) -> tuple[Model, Connectome, AbstractStimulus]:
         name = self._variant(point)
         if name not in self._parts:
-            connectome = _connectome(stores.read_input(self.path, "connectomes", name))
+            connectome = Connectome.from_dataset(stores.read_input(self.path, "connectomes", name))
             stimulus = Recorded.of(stores.read_input(self.path, "stimuli", name), self.recipe["dt_s"])
             if self.study is not None:
                 model = next(v.model for v in self.study.variants() if variant_name(v.labels) == name)
@@ -231,12 +231,6 @@ def _listed(recipe: dict[str, Any]) -> list[str]:
     """Return the parameters of numeric axes and of tables' columns."""
     numbers = [axis for axis, values in recipe["axes"].items() if isinstance(values, list)]
     return [*numbers, *(name for names in tables(recipe).values() for name in names)]
-
-
-def _connectome(ds: xr.Dataset) -> Connectome:
-    """Return the connectome in a Dataset: the inverse of `Connectome.to_dataset`."""
-    areas = tuple(str(area) for area in ds["area"].values)
-    return Connectome(ds.attrs["name"], areas, **{str(name): array.values for name, array in ds.data_vars.items()})
 
 
 def _all(labels: Any) -> str:

@@ -18,7 +18,7 @@ from gbaexplore.engine.programs import Programs, key
 from gbaexplore.engine.queue import simulate_batch
 from gbaexplore.measures.trace import Trace
 from gbaexplore.models.base import Model
-from gbaexplore.models.checks import checked_values, parameter_values
+from gbaexplore.models.checks import check_network, checked_values, parameter_values
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.networks.seen import Network
 from gbaexplore.stimuli.base import AbstractStimulus, pieces_of
@@ -90,6 +90,7 @@ def one_point(
     import xarray as xr
 
     check_parts(model=model, connectome=connectome, stimulus=stimulus)
+    check_network(model, connectome)
     values = _checked(model, stimulus, parameters, precision)
     dt = number(dt, "dt", "s")
     # As arrays, so that other values compile nothing anew.

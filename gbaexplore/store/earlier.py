@@ -43,6 +43,17 @@ def as_of_today(ds: xr.Dataset) -> xr.Dataset:
     return ds.assign(found | {STATUS: ds[STATUS].assign_attrs(STATUS_ATTRS)})
 
 
+def connectome_of_today(ds: xr.Dataset) -> xr.Dataset:
+    """Return a connectome as stores have it, by its variables' names of today."""
+    if "fln" not in ds:
+        return ds
+    roles = {"fln_inhibitory": "further_weights", "sln": "pathway_values"}
+    for name in roles.keys() & set(ds.data_vars):
+        ds[name].attrs["role"] = roles[str(name)]
+    names = {"fln": "weights", "wiring_mm": "lengths_mm", "fln_inhibitory": "inhibitory"}
+    return ds.rename({old: new for old, new in names.items() if old in ds})
+
+
 def describe(path: Path, ds: xr.Dataset) -> dict[str, Path]:
     """Write the attributes of such a Dataset's variables to a copy of its store; return the files that changed."""
     changed = {}

@@ -61,12 +61,13 @@ def read_input(path: Path, kind: str, label: str) -> xr.Dataset:
     made = json.loads(attributes(path)[RECIPE])["variants"][label]
     group = input_name(kind, made[_INPUTS[kind]])
     try:
-        return xr.open_zarr(zarr_store(path), group=group, consolidated=False, chunks=None).load()
+        found = xr.open_zarr(zarr_store(path), group=group, consolidated=False, chunks=None).load()
     except Exception as error:  # of zarr, in many ways
         raise UserError(
             f'{path} is damaged: the {_INPUTS[kind]} of "{label}" can\'t be read ({text_of(error, 100)}); expected it '
             "as it was written: restore it from a copy, or move the store away and run the study again"
         ) from None
+    return earlier.connectome_of_today(found) if kind == "connectomes" else found
 
 
 def changed_files(path: Path) -> Iterator[tuple[Path, str]]:

@@ -15,7 +15,7 @@ from gbaexplore.measures.base import Measure, Variable, without_diverged
 from gbaexplore.study.grid import Grid
 from gbaexplore.study.variants import Variant
 
-_RESERVED = (AREA, STATUS, "hierarchy", "connectomes", "stimuli")  # names of coordinates and of groups in a store
+_RESERVED = (AREA, STATUS, "connectomes", "stimuli")  # names of coordinates and of groups in a store
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +42,13 @@ class Outputs:
             if of is not None and of not in model.observables:
                 what = f'{type(measure).__name__}(of="{of}"): no such observable in {type(model).__name__}'
                 raise UserError(unknown(what, of, model.observables, "Observables"))
-        clash = {*_RESERVED, *self.coordinates()} & set(self.grid.names)
+        clash = {*self._reserved, *self.coordinates()} & set(self.grid.names)
         if clash:
             raise UserError(f'axis "{min(clash)}" uses a reserved name; rename it')
+
+    @property
+    def _reserved(self) -> tuple[str, ...]:
+        return (*_RESERVED, *self.variant.connectome.values)
 
     @functools.cached_property
     def variables(self) -> dict[str, Variable]:
@@ -57,7 +61,7 @@ class Outputs:
                     *found,
                     *self.grid.names,
                     *self.grid.listed,
-                    *_RESERVED,
+                    *self._reserved,
                     *self.coordinates(),
                 ):
                     raise UserError(

@@ -37,9 +37,12 @@ def template(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
         ds.coords[name] = (name, along, attrs)
     for measure in outputs.measures:
         ds = ds.assign_coords(measure.extra_coordinates(variant.model))
-    # Without a unit, because titles show a selected area's value, as in "hierarchy = 0.4".
-    hierarchy = {"long_name": "position in the cortical hierarchy"}
-    ds.coords["hierarchy"] = (AREA, variant.connectome.hierarchy, hierarchy)
+    for name in _values_of_areas(values):
+        found = [variant.connectome.values[name] for variant in values.variants]
+        attrs = variant.connectome.attributes(name)
+        # Without a unit of 1, because titles show a selected area's value, as in "hierarchy = 0.4".
+        told = {key: text for key, text in attrs.items() if (key, text) != ("units", "1")}
+        ds.coords[name] = (*_over_labels(values, [AREA], found), told)
     for name in values.derived:
         ds.coords[name] = (*_derived_coordinate(values, name), _attributes(name, variant))
     for name, variable in outputs.variables.items():
@@ -58,9 +61,20 @@ def template(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
 def _derived_coordinate(values: Values, name: str) -> tuple[list[str], np.ndarray]:
     """Return a derived parameter's dimensions and values: its numeric axes, and labels on which it depends."""
     found = [values.derived_of(variant)[name] for variant in values.variants]
+    return _over_labels(values, found[0][0], [part for _, part in found])
+
+
+def _values_of_areas(values: Values) -> list[str]:
+    """Return the names of what is known of the areas in all of a study's connectomes."""
+    first, *others = (variant.connectome.values for variant in values.variants)
+    return [name for name in first if all(name in known for known in others)]
+
+
+def _over_labels(values: Values, dims: list[str], found: list[np.ndarray]) -> tuple[list[str], np.ndarray]:
+    """Return dimensions and values of what each variant has, along the labels that make a difference."""
     counts = [len(labels) for labels in values.grid.categorical.values()]
-    stacked = np.stack([part for _, part in found]).reshape(*counts, *found[0][1].shape)
-    dims = [*values.grid.categorical, *found[0][0]]
+    stacked = np.stack(found).reshape(*counts, *found[0].shape)
+    dims = [*values.grid.categorical, *dims]
     for axis in values.grid.categorical:
         at = dims.index(axis)
         first = np.take(stacked, [0], axis=at)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.models.base import Model
+from gbaexplore.models.checks import check_network
 from gbaexplore.networks.axes import same_areas
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import AbstractStimulus
@@ -68,6 +69,7 @@ class Variants:
         same_areas({variant_name(variant.labels): variant.connectome for variant in self})
         first = self.first.model
         for variant in self:
+            check_network(variant.model, variant.connectome)
             if dict(variant.model.observables) != dict(first.observables):
                 raise UserError(
                     f"models {type(first).__name__} and {type(variant.model).__name__} have different observables; "

@@ -17,7 +17,7 @@ def integrate(connectome: Connectome, muEE: np.ndarray, update: Update) -> tuple
     Returns:
         Peak change of E from 1.75 s on, (point, area), and the largest change anywhere, (point,), Hz.
     """
-    fln, gain = connectome.fln, 1 + 0.68 * connectome.hierarchy[:, None]
+    fln, gain = connectome.weights, 1 + 0.68 * connectome.values["hierarchy"][:, None]
     omegaEI = np.array([omegaEI_of(value) for value in muEE])
     pulse = np.zeros((len(fln), len(muEE)))
     pulse[connectome.index("V1")] = [amplitude_of(value) for value in muEE]

@@ -23,7 +23,8 @@ from gbaexplore.measures.peak import Peak
 from gbaexplore.measures.spectral_abscissa import SpectralAbscissa
 from gbaexplore.models.base import Model
 from gbaexplore.models.threshold_linear import ThresholdLinear
-from gbaexplore.networks.connectome import Connectome, load_connectome
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.networks.files import load_connectome
 from gbaexplore.stimuli.pulse import Pulse
 from gbaexplore.study.study import Study
 from gbaexplore.verification.cases import (
@@ -92,7 +93,7 @@ def count_rows(macaque: Connectome) -> list[Row]:
     return [
         Row("areas", 29, source, areas, 0),
         Row("possible pathways", 812, source, areas * (areas - 1), 0),
-        Row("pathways", 536, source, int(np.count_nonzero(macaque.fln)), 0),
+        Row("pathways", 536, source, int(np.count_nonzero(macaque.weights)), 0),
     ]
 
 
@@ -168,7 +169,7 @@ def brainpy_rows(macaque: Connectome) -> list[Row]:
     cases = []
     for f, point in keys:
         connectome = list(connectomes.values())[f]
-        network = {"hierarchy": connectome.hierarchy.tolist(), "fln": connectome.fln.tolist()}
+        network = {"hierarchy": connectome.values["hierarchy"].tolist(), "fln": connectome.weights.tolist()}
         value = muEE[point]
         cases.append(network | {"muEE": value, "omegaEI": omegaEI_of(value), "amplitude": amplitude_of(value)})
     command = [sys.executable, "-W", "ignore", "-m", "gbaexplore.verification"]
@@ -320,11 +321,11 @@ def _abscissa(connectome: Connectome, muEE: float) -> float:
     """Return scipy's spectral abscissa (1/s) of the right-hand side without floors, one unit rate at a time."""
     from scipy.linalg import eigvals
 
-    gain, n = 1 + 0.68 * connectome.hierarchy, len(connectome.areas)
+    gain, n = 1 + 0.68 * connectome.values["hierarchy"], len(connectome.areas)
     columns = []
     for unit in np.eye(2 * n):
         E, I = unit[:n], unit[n:]
-        far = connectome.fln @ E
+        far = connectome.weights @ E
         current_E = 0.066 * (gain * (24.3 * E + muEE * far) - omegaEI_of(muEE) * I)
         current_I = 0.351 * (gain * (12.2 * E + 25.3 * far) - 12.5 * I)
         columns.append(np.r_[(current_E - E) / 0.02, (current_I - I) / 0.01])

@@ -58,11 +58,11 @@ class Shape(Model):
 
     def step(self, x, p, net, stimulus, dt):
         found = [shape(p.x, p.y, p.z, jnp) for shape in SHAPES.values()]
-        return Value(jnp.select([net.hierarchy == number / 16 for number in range(len(found))], found))
+        return Value(jnp.select([net.values["hierarchy"] == number / 16 for number in range(len(found))], found))
 
 
 def shape(kind):
-    return Connectome(kind, ("A",), hierarchy=[list(SHAPES).index(kind) / 16], fln=[[0.0]])
+    return Connectome(kind, ("A",), weights=[[0.0]], values={"hierarchy": [list(SHAPES).index(kind) / 16]})
 
 
 def shapes(*kinds, **parts):

@@ -26,7 +26,7 @@ links = [[0.0, 0.2, 0.1], [0.3, 0.0, 0.05], [0.1, 0.4, 0.0]]
 study = gba.Study(
     name="three",
     model=gba.ThresholdLinear(),
-    connectome=gba.Connectome("three", ("A", "B", "C"), [0.0, 0.5, 1.0], links),
+    connectome=gba.Connectome("three", ("A", "B", "C"), links, values={"hierarchy": [0.0, 0.5, 1.0]}),
     axes={"muEE": [28.0, 30.0], "omegaEI": [19.7, 22.0]},
     stimulus=gba.Pulse(area="A", onset=0.1, duration=0.1, amplitude=20.0),
     measures=[gba.Peak(window=(0.05, 0.3))],

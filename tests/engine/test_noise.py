@@ -273,13 +273,13 @@ def test_the_path_is_the_same_in_float64_and_follows_the_equations(macaque):
 
 def _sequential(macaque, normals, dt=2e-4, muEE=40.0, omegaEI=26.0, strength=0.05):
     """E and I after steps with these numbers, (step, 2, area), in raw rates: NumPy, float64."""
-    gain, E, I = 1 + 0.68 * macaque.hierarchy, np.full(29, 20.0), np.full(29, 45.0)
+    gain, E, I = 1 + 0.68 * macaque.values["hierarchy"], np.full(29, 20.0), np.full(29, 45.0)
 
     def current_E(E, I):
-        return 0.066 * (gain * (24.3 * E + muEE * macaque.fln @ E) - omegaEI * I)
+        return 0.066 * (gain * (24.3 * E + muEE * macaque.weights @ E) - omegaEI * I)
 
     def current_I(E, I):
-        return 0.351 * (gain * (12.2 * E + 25.3 * macaque.fln @ E) - 12.5 * I)
+        return 0.351 * (gain * (12.2 * E + 25.3 * macaque.weights @ E) - 12.5 * I)
 
     back_E, back_I = E - current_E(E, I), I - current_I(E, I)
     for normal in normals:

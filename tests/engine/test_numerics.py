@@ -21,7 +21,7 @@ def on_and_off(macaque):
 
 def reference_map(connectome, update):
     mu, om = (a.ravel() for a in np.meshgrid(MUEE, OMEGAEI, indexing="ij"))
-    return peaks(connectome.hierarchy, connectome.fln, muEE=mu, omegaEI=om, update=update)
+    return peaks(connectome.values["hierarchy"], connectome.weights, muEE=mu, omegaEI=om, update=update)
 
 
 @pytest.mark.parametrize("update", ["sequential", "simultaneous"])
@@ -126,7 +126,9 @@ def test_other_steady_states_and_parameters_agree_with_numpy(make_study, run_all
     )
     found = run_all(study)
     mu, om = (a.ravel() for a in np.meshgrid([20.0, 30.0], [19.7, 24.0], indexing="ij"))
-    expected, _ = peaks(macaque.hierarchy, macaque.fln, muEE=mu, omegaEI=om, update=update, window=window, **model)
+    expected, _ = peaks(
+        macaque.values["hierarchy"], macaque.weights, muEE=mu, omegaEI=om, update=update, window=window, **model
+    )
     bounded = (expected <= 490).all(axis=0)
     assert bounded.any()
     # Without a steady state to measure changes from, float32 keeps 1e-7 of the rate itself.
@@ -194,7 +196,7 @@ def test_windows_that_share_no_slice_with_the_pulse(make_study, run_all, run_in_
     study = make_study(measures=[Peak(window=window)])
     found, full = run_all(study), run_in_full(study)
     mu, om = (a.ravel() for a in np.meshgrid([28.0, 33.7], [19.7, 22.0, 25.2], indexing="ij"))
-    expected, _ = peaks(macaque.hierarchy, macaque.fln, muEE=mu, omegaEI=om, window=window)
+    expected, _ = peaks(macaque.values["hierarchy"], macaque.weights, muEE=mu, omegaEI=om, window=window)
     got = found["peak_rate"].reshape(-1, 29).T
     # A change from a window's start that lies in the response is a difference of two numbers of its size.
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4 if window[0] > 2 else 1e-9)
@@ -256,7 +258,7 @@ def test_a_stimulus_that_changes_at_every_step(make_study, run_all, macaque):
             impulse[:, max(k - 10000, 0)] = (E[:, 0] - 200.0) / 1e4
 
         parts = dict(**WEAK, **rest, amplitude=1e4, pulse=dt, window=(2.0, 5.0))
-        peaks(macaque.hierarchy, macaque.fln, driven=macaque.index(area), record=record, **parts)
+        peaks(macaque.values["hierarchy"], macaque.weights, driven=macaque.index(area), record=record, **parts)
         response += np.array([np.convolve(row, inputs)[:15000] for row in impulse])
     np.testing.assert_allclose(found["peak_rate"][0, 0], response.max(axis=1), rtol=1e-6)
 

@@ -54,7 +54,7 @@ def test_a_thousand_areas(tmp_path):
     ds = open_study(runner.execute(study, tmp_path).path).load()
     assert ds.sizes["area"] == 1000
     pulse = dict(onset=0.0, pulse=0.01, amplitude=40.0, driven=driven, window=(0.0, 0.01))
-    expected, _ = peaks(thousand.hierarchy, thousand.fln, muEE=[20.0, 30.0], **pulse)
+    expected, _ = peaks(thousand.values["hierarchy"], thousand.weights, muEE=[20.0, 30.0], **pulse)
     np.testing.assert_allclose(ds.peak_rate, expected.T, rtol=1e-4, atol=1e-6 * expected.max())
     ax = plots.profile(ds, source=thousand.areas[driven])
     names = [label.get_text() for label in ax.get_xticklabels()]

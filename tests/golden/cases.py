@@ -310,7 +310,7 @@ class Bounded(gba.ODEModel):
     def derivative(self, x: Any, p: Any, net: gba.Network, stimulus: Any) -> Mapping[str, Any]:
         gone = jnp.minimum(-p.brake * stimulus, 0.0)
         return {
-            "x": (-x.x + jnp.clip(p.coupling * (net.fln @ x.x) - 0.5 * x.y + stimulus + gone, 0.0, p.cap)) / p.tau,
+            "x": (-x.x + jnp.clip(p.coupling * (net.weights @ x.x) - 0.5 * x.y + stimulus + gone, 0.0, p.cap)) / p.tau,
             "y": (x.x - x.y) / p.tau,
         }
 
@@ -353,10 +353,10 @@ class Copying(gba.Model):
     observables: ClassVar[Mapping[str, str]] = {"x": "Hz"}
 
     def rest(self, p: Any, net: gba.Network) -> Mapping[str, Any]:
-        return {"x": jnp.zeros_like(net.hierarchy)}
+        return {"x": jnp.zeros_like(net.weights[0])}
 
     def start(self, p: Any, net: gba.Network) -> Heard:
-        return Heard(jnp.zeros_like(net.hierarchy))
+        return Heard(jnp.zeros_like(net.weights[0]))
 
     def step(self, x: Heard, p: Any, net: gba.Network, stimulus: Any, dt: float) -> Heard:
         return Heard(p.gain * stimulus)
@@ -398,16 +398,16 @@ def leaky() -> Any:
     import brainpy.math as bm
 
     class Leaky(bp.DynamicalSystem):
-        def __init__(self, fln: Any, hierarchy: Any, tau: float = 20.0, w: float = 2.0, gain: float = 1.0) -> None:
+        def __init__(self, weights: Any, net: Any, tau: float = 20.0, w: float = 2.0, gain: float = 1.0) -> None:
             super().__init__()
-            self.fln, self.hierarchy, self.tau, self.w, self.gain = fln, hierarchy, tau, w, gain
-            self.input = bm.Variable(bm.zeros(len(fln)))
-            self.r = bm.Variable(bm.zeros(len(fln)))
+            self.weights, self.hierarchy, self.tau, self.w, self.gain = weights, net.values["hierarchy"], tau, w, gain
+            self.input = bm.Variable(bm.zeros(len(weights)))
+            self.r = bm.Variable(bm.zeros(len(weights)))
             self.past = bp.VarDelay(self.r, time=2.0, entries={"past": 2.0})
-            self.late = bm.Variable(bm.zeros(len(fln)))
+            self.late = bm.Variable(bm.zeros(len(weights)))
 
         def update(self, x: Any = 0.0) -> None:
-            far = self.w * bm.tanh(self.fln @ self.r.value) * (1 + self.hierarchy)
+            far = self.w * bm.tanh(self.weights @ self.r.value) * (1 + self.hierarchy)
             slope = (-self.r.value + far + self.gain * (x + self.input.value)) / self.tau
             self.r.value += bp.share["dt"] * slope
             self.late.value = self.past.at("past")
@@ -741,13 +741,17 @@ def networks() -> dict[str, np.ndarray]:
         "scaled": MACAQUE.scaled(0.5).scaled(2.0, target="V1").without_pathway("V4", "V2"),
         "lesioned": MACAQUE.lesioned("V4", "TEO"),
     }
-    matrices = ("hierarchy", "fln", "sln", "wiring_mm", "fln_inhibitory")
-    return {
-        f"{name}.{matrix}": getattr(network, matrix)
-        for name, network in made.items()
-        for matrix in matrices
-        if getattr(network, matrix) is not None
-    }
+    found: dict[str, np.ndarray] = {}
+    for name, network in made.items():
+        parts = {
+            "hierarchy": network.values["hierarchy"],
+            "fln": network.weights,
+            "sln": network.pathway_values.get("sln"),
+            "wiring_mm": network.lengths_mm,
+            "fln_inhibitory": network.further_weights.get("inhibitory"),
+        }
+        found |= {f"{name}.{part}": array for part, array in parts.items() if array is not None}
+    return found
 
 
 @case

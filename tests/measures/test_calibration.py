@@ -54,7 +54,13 @@ def test_without_homogeneity_the_amplitude_gives_the_target(make_study, run_all,
     found = calibrated(make_study, run_all, fixed=rest, axes={"muEE": [33.7, 51.5], "omegaEI": [25.2]})
     for muEE, amplitude in zip((33.7, 51.5), found["calibrated_amplitude"][:, 0]):
         rise, _ = peaks(
-            macaque.hierarchy, macaque.fln, amplitude=amplitude, muEE=[muEE], omegaEI=25.2, update="sequential", **rest
+            macaque.values["hierarchy"],
+            macaque.weights,
+            amplitude=amplitude,
+            muEE=[muEE],
+            omegaEI=25.2,
+            update="sequential",
+            **rest,
         )
         assert rise[0, 0] == pytest.approx(100.0, rel=1e-9)
     again = run_all(

@@ -16,7 +16,7 @@ DT = 2e-4
 def course(macaque):
     """E and I of the weak point, (sample, area): samples 8750 to 24999."""
     rates = []
-    peaks(macaque.hierarchy, macaque.fln, **WEAK, record=lambda k, E, I: rates.append((E[:, 0], I[:, 0])))
+    peaks(macaque.values["hierarchy"], macaque.weights, **WEAK, record=lambda k, E, I: rates.append((E[:, 0], I[:, 0])))
     return np.swapaxes(rates, 0, 1)
 
 
@@ -102,10 +102,10 @@ def test_jacobian_is_the_derivative_of_the_step(macaque):
     J = model.jacobian(p, Network.of(macaque))
     x = np.random.default_rng(0).normal(size=58)
     with jax.enable_x64(True):
-        net = Network(jnp.asarray(macaque.hierarchy), jnp.asarray(macaque.fln))
+        net = Network(jnp.asarray(macaque.weights), {"hierarchy": jnp.asarray(macaque.values["hierarchy"])})
         vector = type("P", (), {name: jnp.full(29, value) for name, value in values.items()})
         E, I = jnp.asarray(x[:29]), jnp.asarray(x[29:])
-        state = model.start(vector, net)._replace(E=E, I=I, far=net.fln @ E)
+        state = model.start(vector, net)._replace(E=E, I=I, far=net.weights @ E)
         new = model.step(state, vector, net, jnp.zeros(29), 1e-5)
         stepped = np.r_[new.E, new.I]
     np.testing.assert_allclose((stepped - x) / 1e-5, J @ x, rtol=1e-6, atol=1e-6)

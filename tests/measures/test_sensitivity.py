@@ -54,7 +54,7 @@ def differences(connectome, order):
     for point, (_, name, step, sign) in zip(points, keys):
         point[name] *= 1 + sign * step
     given = {name: np.array([point[name] for point in points]) for name in {*PARAMETERS[:-1], *WEAK}}
-    rise, when = peaks(connectome.hierarchy, connectome.fln, window=WINDOW, update=order, **given)
+    rise, when = peaks(connectome.values["hierarchy"], connectome.weights, window=WINDOW, update=order, **given)
     shape = (len(REGIMES), len(PARAMETERS) - 1, len(STEPS), 2, -1)
     rise, when = rise.T.reshape(shape), when.T.reshape(shape)
     value = np.array([[{**DEFAULTS, **point}[name] for name in PARAMETERS[:-1]] for point in REGIMES.values()])
@@ -175,7 +175,7 @@ class Leaky(Model):
         return {"r": p.base}
 
     def start(self, p, net):
-        return LeakyState(p.first, jnp.zeros_like(net.hierarchy, dtype=jnp.int32))
+        return LeakyState(p.first, jnp.zeros_like(net.weights[0], dtype=jnp.int32))
 
     def step(self, x, p, net, stimulus, dt):
         return LeakyState(x.r + dt / p.tau * (-x.r + stimulus), x.steps + 1)
@@ -259,8 +259,8 @@ def test_at_a_kink_it_is_the_derivative_towards_larger_values(macaque, make_stud
     def response(name, values):
         ends = []
         rise, _ = peaks(
-            macaque.hierarchy, macaque.fln, amplitude=40.0, window=(1.75, 2.27), **{**point, name: values},
-            record=lambda k, E, I: ends.append(E),
+            macaque.values["hierarchy"], macaque.weights, amplitude=40.0, window=(1.75, 2.27),
+            record=lambda k, E, I: ends.append(E), **{**point, name: values},
         )  # fmt: skip
         return rise if name == "muEE" else ends[-1]
 
@@ -343,7 +343,7 @@ class Noisy(Leaky):
         return 1 if np.any(values["first"]) else 0
 
     def start(self, p, net):
-        return LeakyState(jnp.zeros_like(net.hierarchy), jnp.zeros_like(net.hierarchy, dtype=jnp.int32))
+        return LeakyState(jnp.zeros_like(net.weights[0]), jnp.zeros_like(net.weights[0], dtype=jnp.int32))
 
     def step(self, x, p, net, stimulus, dt, normal=None):
         noise = 0 if normal is None else p.first * normal[0] / dt**0.5

@@ -36,8 +36,10 @@ from gbaexplore.study.file import STUDIES
 
 DT = 1e-4  # s
 ON, OFF, STEPS = 100, 300, 400
-CELL = Connectome("cell", ("cell",), hierarchy=np.zeros(1), fln=np.zeros((1, 1)))
-PAIR = Connectome("pair", ("a", "b"), hierarchy=np.array([0.0, 1.0]), fln=np.array([[0.0, 0.3], [0.6, 0.0]]))
+CELL = Connectome("cell", ("cell",), weights=np.zeros((1, 1)), values={"hierarchy": np.zeros(1)})
+PAIR = Connectome(
+    "pair", ("a", "b"), weights=np.array([[0.0, 0.3], [0.6, 0.0]]), values={"hierarchy": np.array([0.0, 1.0])}
+)
 
 
 TRACE = (Trace(),)
@@ -69,15 +71,15 @@ def ran_by_brainpy(make, monitors, amplitude=1.0, areas=1, precision="float32"):
 class Leaky(bp.DynamicalSystem):
     """tau dr/dt = -r + w FLN r + input, and what it was 2 ms ago."""
 
-    def __init__(self, fln, tau=20.0, w=0.0, count=1, name=None):
+    def __init__(self, weights, tau=20.0, w=0.0, count=1, name=None):
         super().__init__(name=name)
-        self.fln, self.tau, self.w = fln, tau, w
-        self.r = bm.Variable(bm.zeros(len(fln)))
+        self.weights, self.tau, self.w = weights, tau, w
+        self.r = bm.Variable(bm.zeros(len(weights)))
         self.past = bp.VarDelay(self.r, time=2.0, entries={"past": 2.0})
-        self.late = bm.Variable(bm.zeros(len(fln)))
+        self.late = bm.Variable(bm.zeros(len(weights)))
 
     def update(self, x):
-        self.r.value += bp.share["dt"] / self.tau * (-self.r.value + self.w * (self.fln @ self.r.value) + x)
+        self.r.value += bp.share["dt"] / self.tau * (-self.r.value + self.w * (self.weights @ self.r.value) + x)
         self.late.value = self.past.at("past")
         self.past.update()
 
@@ -149,7 +151,7 @@ def leaky_found(leaky):
 
 
 def test_a_network_with_a_delay_and_the_studys_connectome_runs_as_in_brainpy(leaky, leaky_found):
-    expected = ran_by_brainpy(lambda: Leaky(jnp.asarray(PAIR.fln, "float32"), w=0.5), ("r", "late"), areas=2)
+    expected = ran_by_brainpy(lambda: Leaky(jnp.asarray(PAIR.weights, "float32"), w=0.5), ("r", "late"), areas=2)
     np.testing.assert_allclose(leaky_found["rate_change"][1, 1], expected["r"], rtol=1e-5, atol=1e-7)
     one = simulate(leaky.model, PAIR, leaky.stimulus, dt=DT, duration=STEPS * DT, every=1, w=0.5, tau=20.0)
     np.testing.assert_allclose(one.late.values, expected["late"], rtol=1e-5, atol=1e-7)
@@ -340,14 +342,14 @@ from gbaexplore import BrainPyModel, Peak, Pulse, Study, load_connectome
 FLOOR = 0.0
 
 class Rate(bp.DynamicalSystem):
-    def __init__(self, fln, tau=20.0):
+    def __init__(self, weights, tau=20.0):
         super().__init__()
-        self.fln, self.tau = fln, tau
-        self.r = bm.Variable(bm.zeros(len(fln)))
+        self.weights, self.tau = weights, tau
+        self.r = bm.Variable(bm.zeros(len(weights)))
 
     def update(self, x):
         # one step
-        self.r.value += bp.share["dt"] / self.tau * (-self.r.value + bm.maximum(self.fln @ self.r.value + x, FLOOR))
+        self.r.value += bp.share["dt"] / self.tau * (-self.r.value + bm.maximum(self.weights @ self.r.value + x, FLOOR))
 
 study = Study(
     name="rate", model=BrainPyModel(Rate, {"r": "Hz"}), axes={"tau": [10.0, 20.0, 30.0, 40.0]}, block_points=2,
@@ -408,8 +410,13 @@ def test_a_point_of_a_store_is_replayed_with_its_study(stored):
 
 def test_an_error_in_her_class_names_her_line(tmp_path):
     path = tmp_path / "wrong.py"
-    path.write_text(FILE.replace("self.fln @ self.r.value", "self.fln @ self.rates"))
-    line = FILE.replace("self.fln @ self.r.value", "self.fln @ self.rates").splitlines().index("        # one step") + 2
+    path.write_text(FILE.replace("self.weights @ self.r.value", "self.weights @ self.rates"))
+    line = (
+        FILE.replace("self.weights @ self.r.value", "self.weights @ self.rates")
+        .splitlines()
+        .index("        # one step")
+        + 2
+    )
     with pytest.raises(UserError, match=rf"wrong.py, line {line}: AttributeError: .*rates"):
         load_study(path)
 

@@ -14,13 +14,17 @@ from gbaexplore.networks.connectome import Connectome
 DT = 1e-3
 PULSE = Pulse(area="b", onset=0.05, duration=0.1, amplitude=30.0)
 
+LEVELS = {"hierarchy": [0.0, 1.0]}
+
 
 @pytest.fixture(scope="module")
 def three():
     """Areas in a ring, at different distances."""
     fln = np.array([[0, 0.5, 0.1], [0.3, 0, 0.2], [0, 0.4, 0]])
     wiring = np.array([[0, 21.0, 9.5], [21.0, 0, 33.3], [9.5, 33.3, 0]])
-    return Connectome("three", ("a", "b", "c"), hierarchy=np.array([0, 0.5, 1.0]), fln=fln, wiring_mm=wiring)
+    return Connectome(
+        "three", ("a", "b", "c"), weights=fln, lengths_mm=wiring, values={"hierarchy": np.array([0, 0.5, 1.0])}
+    )
 
 
 def study(three, velocity, **parts):
@@ -34,11 +38,11 @@ def study(three, velocity, **parts):
 def integrated(net, velocity, dt, duration, muEE=28.0, p=DEFAULTS, pulse=PULSE):
     """E of the delayed network by Euler steps in NumPy: (step, area), its past interpolated by np.interp."""
     n, steps = len(net.areas), round(duration / dt)
-    gain, lag = 1 + p["eta"] * net.hierarchy, net.wiring_mm * 1e-3 / velocity
+    gain, lag = 1 + p["eta"] * net.values["hierarchy"], net.lengths_mm * 1e-3 / velocity
     t, E, I = dt * np.arange(steps + 1), np.zeros((steps + 1, n)), np.zeros(n)
     for k in range(steps):
         past = lambda i, j: np.interp(t[k] - lag[i, j], t[: k + 1], E[: k + 1, j], left=0.0)  # noqa: B023, E731
-        far = np.array([sum(net.fln[i, j] * past(i, j) for j in range(n) if net.fln[i, j]) for i in range(n)])
+        far = np.array([sum(net.weights[i, j] * past(i, j) for j in range(n) if net.weights[i, j]) for i in range(n)])
         stimulus = np.zeros(n)
         if round(pulse.onset / dt) <= k < round((pulse.onset + pulse.duration) / dt):
             stimulus[net.index(pulse.area)] = pulse.amplitude
@@ -74,7 +78,7 @@ def test_pathways_of_many_lengths_are_the_independent_integration():
     fln = rng.random((16, 16)) * (rng.random((16, 16)) < 0.4) * 0.2
     np.fill_diagonal(fln, 0)
     names = tuple("abcdefghijklmnop")
-    net = Connectome("many", names, np.linspace(0, 1, 16), fln, wiring_mm=rng.uniform(1, 60, (16, 16)))
+    net = Connectome("many", names, fln, rng.uniform(1, 60, (16, 16)), {"hierarchy": np.linspace(0, 1, 16)})
     for velocity in (1.7, 9.0):
         run = simulated(
             DelayedThresholdLinear(), net, PULSE, dt=DT, every=1, duration=0.25, precision="float64", velocity=velocity
@@ -115,7 +119,7 @@ def linear(**parts):
 
 def test_the_growth_rate_is_lamberts(run_all):
     """tau x' = -x + g x(t - d): the real root is W(g d/tau exp(d/tau))/d - 1/tau."""
-    pair = Connectome("pair", ("a", "b"), [0.0, 1.0], [[0, 1.0], [1.0, 0]], wiring_mm=[[0, 35.0], [35.0, 0]])
+    pair = Connectome("pair", ("a", "b"), [[0, 1.0], [1.0, 0]], [[0, 35.0], [35.0, 0]], LEVELS)
     tau, g, d, dt = 0.02, 1.5, 0.01, 1e-4
     ds = simulated(linear(muEE=g), pair, Pulse("a", 0.0, 0.01, 5.0), dt=dt, every=1, duration=0.5, precision="float64")
     total = ds.E.sum("area").values - 2e4  # the even mode alone
@@ -127,7 +131,7 @@ def test_the_growth_rate_is_lamberts(run_all):
 
 def test_the_response_is_the_method_of_steps(run_all):
     """A step into a, and what b does of it until the first echo could come back: both are known in closed form."""
-    pair = Connectome("pair", ("a", "b"), [0.0, 1.0], [[0, 0.0], [1.0, 0]], wiring_mm=[[0, 35.0], [35.0, 0]])
+    pair = Connectome("pair", ("a", "b"), [[0, 0.0], [1.0, 0]], [[0, 35.0], [35.0, 0]], LEVELS)
     tau, g, d, dt = 0.02, 0.8, 0.01, 1e-4
     ds = simulated(linear(muEE=g), pair, Pulse("a", 0.0, 0.1, 5.0), dt=dt, every=1, duration=0.1, precision="float64")
     t = ds.time.values + dt
@@ -161,7 +165,7 @@ def test_a_point_has_the_same_bits_whatever_velocities_are_beside_it(three, run_
 
 def test_what_is_under_way_is_not_over(run_all):
     """The way takes longer than a whole response: a point must not end before it has come."""
-    far = Connectome("far", ("a", "b"), [0.0, 1.0], [[0, 0.0], [0.9, 0]], wiring_mm=[[0, 50.0], [50.0, 0]])
+    far = Connectome("far", ("a", "b"), [[0, 0.0], [0.9, 0]], [[0, 50.0], [50.0, 0]], LEVELS)
     given = dict(stimulus=Pulse("a", 0.05, 0.05, 40.0), measures=[Peak()], duration=3.0)
     found = run_all(study(far, [0.1], **given))  # half a second
     assert (found["peak_rate"][0, :, 1] > 1).all()
@@ -169,15 +173,15 @@ def test_what_is_under_way_is_not_over(run_all):
 
 
 def test_targeted_inhibition_arrives_late_too(three, run_all):
-    more = dataclasses.replace(three, fln_inhibitory=2 * three.fln)
+    more = dataclasses.replace(three, further_weights={"inhibitory": 2 * three.weights})
     as_parameter = run_all(study(three, [2.0], fixed={"muIE": 2 * 25.3}, precision="float64"))
     as_pathways = run_all(study(more, [2.0], precision="float64"))
     np.testing.assert_allclose(as_pathways["peak_rate"], as_parameter["peak_rate"], rtol=1e-9)
 
 
 def test_what_can_not_be_is_told(three, run_all):
-    near = dataclasses.replace(three, name="near", wiring_mm=None)
-    with pytest.raises(UserError, match="near has no wiring distances, which DelayedThresholdLinear needs"):
+    near = dataclasses.replace(three, name="near", lengths_mm=None)
+    with pytest.raises(UserError, match="near has no lengths of its pathways, which DelayedThresholdLinear needs"):
         study(near, [2.0])
     with pytest.raises(UserError, match="DelayedThresholdLinear has no jacobian, because of its delays"):
         run_all(study(three, [2.0], measures=[SpectralAbscissa()]))

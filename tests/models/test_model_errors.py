@@ -27,7 +27,7 @@ class Own(gba.{base}):
 
     {step}
 
-two = gba.Connectome("two", ("a", "b"), hierarchy=[0.0, 1.0], fln=[[0, 0.2], [0.3, 0]])
+two = gba.Connectome("two", ("a", "b"), weights=[[0, 0.2], [0.3, 0]], values={"hierarchy": [0.0, 1.0]})
 study = gba.Study(
     name="own", axes={{"muEE": [0.5, 1.0]}}, model=Own(), connectome=two, measures=[gba.Peak()], duration=0.1
 )
@@ -41,7 +41,7 @@ DERIVATIVE = "def derivative(self, x, p, net, stimulus): return "
 MISTAKES = {
     "misspelt parameter": (DERIVATIVE + '{"E": -p.muee * x.E, "a": x.a}', 'no parameter "muee"; did you mean "muEE"'),
     "misspelt variable": (DERIVATIVE + '{"E": -x.F, "a": x.a}', "AttributeError: 'State' object has no attribute 'F'"),
-    "shapes that do not fit": (DERIVATIVE + '{"E": net.fln @ x.E[:1], "a": x.a}', "TypeError: .*shape"),
+    "shapes that do not fit": (DERIVATIVE + '{"E": net.weights @ x.E[:1], "a": x.a}', "TypeError: .*shape"),
     "a derivative is missing": (DERIVATIVE + '{"E": -x.E}', "Own.derivative returns a dict of E; expected .* for E, a"),
     "no mapping": (DERIVATIVE + "-x.E", r"Own.derivative returns a \w*; expected .* for E, a"),
     "a sum over areas": (DERIVATIVE + '{"E": x.E.sum(), "a": x.a}', r"Own.derivative makes E of shape \(\); .*\(2,\)"),

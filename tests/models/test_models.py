@@ -38,10 +38,10 @@ class Leaky(Model):
         return {"r": 0 * p.tau}
 
     def start(self, p, net):
-        return LeakyState(jnp.zeros_like(net.hierarchy))
+        return LeakyState(jnp.zeros_like(net.weights[0]))
 
     def step(self, x, p, net, stimulus, dt):
-        return LeakyState(x.r + dt / p.tau * (-x.r + p.w * (net.fln @ x.r) + stimulus))
+        return LeakyState(x.r + dt / p.tau * (-x.r + p.w * (net.weights @ x.r) + stimulus))
 
     def starts_at_rest(self, values):
         return True
@@ -57,7 +57,7 @@ class Saturating(ODEModel):
     observables = {"r": "Hz"}
 
     def derivative(self, x, p, net, stimulus):
-        return {"r": (p.top * jnp.tanh((p.w * (net.fln @ x.r) + stimulus) / p.top) - x.r) / p.tau}
+        return {"r": (p.top * jnp.tanh((p.w * (net.weights @ x.r) + stimulus) / p.top) - x.r) / p.tau}
 
     def starts_at_rest(self, values):
         return True
@@ -167,7 +167,7 @@ class Hidden(Model):
         return {"r": 0 * p.tau}
 
     def start(self, p, net):
-        return HiddenState(0 * net.hierarchy, 0 * net.hierarchy)
+        return HiddenState(0 * net.weights[0], 0 * net.weights[0])
 
     def step(self, x, p, net, stimulus, dt):
         late = jnp.where((x.slow > 0.1) & (x.slow < 0.5), 50.0, 0.0)

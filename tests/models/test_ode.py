@@ -23,15 +23,17 @@ class Oscillator(ODEModel):
     observables = {"x": "1", "y": "1"}
 
     def start(self, p, net):
-        return self.state(x=2.0 - net.hierarchy, y=0 * net.hierarchy)
+        return self.state(x=2.0 - net.values["hierarchy"], y=0 * net.weights[0])
 
     def derivative(self, x, p, net, stimulus):
-        return {"x": x.y, "y": p.mu * (1 - x.x**2) * x.y - x.x + p.k * (net.fln @ x.x) + stimulus}
+        return {"x": x.y, "y": p.mu * (1 - x.x**2) * x.y - x.x + p.k * (net.weights @ x.x) + stimulus}
 
 
 @pytest.fixture(scope="module")
 def two():
-    return Connectome("two", ("a", "b"), hierarchy=np.array([0.0, 1.0]), fln=np.array([[0, 0.2], [0.3, 0]]))
+    return Connectome(
+        "two", ("a", "b"), weights=np.array([[0, 0.2], [0.3, 0]]), values={"hierarchy": np.array([0.0, 1.0])}
+    )
 
 
 def final(two, method, dt):
@@ -45,7 +47,7 @@ def test_a_method_converges_to_solve_ivp_at_its_order(two, method):
 
     def slope(t, z):
         x, y = z[:2], z[2:]
-        return np.r_[y, (1 - x**2) * y - x + 0.5 * (two.fln @ x)]
+        return np.r_[y, (1 - x**2) * y - x + 0.5 * (two.weights @ x)]
 
     # The sample of step k is the state after k + 1 steps.
     exact = scipy.integrate.solve_ivp(slope, (0, 2.0), [2.0, 1.0, 0, 0], method="DOP853", rtol=1e-13, atol=1e-13)
@@ -104,7 +106,7 @@ def test_it_is_linearised_where_it_starts(two, run_all):
         observables = {"r": "Hz"}
 
         def derivative(self, x, p, net, stimulus):
-            return {"r": (-x.r + jnp.tanh(p.w * (net.fln @ x.r))) / p.tau}
+            return {"r": (-x.r + jnp.tanh(p.w * (net.weights @ x.r))) / p.tau}
 
     w = np.array([0.0, 2.0, 5.0])
     study = Study("linear", axes={"w": w}, model=Coupled(), connectome=two, measures=[SpectralAbscissa()], duration=0.1)

@@ -10,8 +10,8 @@ from gbaexplore import simulate as simulated
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.silence import Silence
 
-ONE = Connectome("one", ("a",), [0.0], [[0.0]])
-TWO = Connectome("two", ("a", "b"), [0.0, 1.0], [[0, 0.2], [0.8, 0]])
+ONE = Connectome("one", ("a",), [[0.0]])
+TWO = Connectome("two", ("a", "b"), [[0, 0.2], [0.8, 0]])
 
 
 def sigmoid(x, a, theta):
@@ -22,7 +22,7 @@ def slope(t, z, net=ONE, P=1.25, muEE=0.0, muIE=0.0, tau=0.01):
     """The paper's equations, as they are written."""
     E, I = np.split(np.asarray(z), 2)
     kE, kI = 1 - 1 / (1 + np.exp(1.3 * 4)), 1 - 1 / (1 + np.exp(2 * 3.7))
-    far = net.fln @ E
+    far = net.weights @ E
     SE, SI = sigmoid(16 * E - 12 * I + muEE * far + P, 1.3, 4), sigmoid(15 * E - 3 * I + muIE * far, 2, 3.7)
     return np.r_[-E + (kE - E) * SE, -I + (kI - I) * SI] / tau
 

@@ -1,58 +1,57 @@
-"""Connectomes in files, tables and graphs: read, put in order, written, read back."""
+"""Connectomes in folders and MATLAB files: read, checked, written, read back; what is what, told by names."""
 
 import hashlib
+import json
 import os
 import shutil
 import struct
 import subprocess
 
-import networkx as nx
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.io
 import scipy.sparse
 
 from gbaexplore import Connectome, UserError, load_connectome
+from gbaexplore.networks.files import DATA
 
-AREAS = ["low", "mid", "high"]
-HIERARCHY = {"high": 4.0, "low": 0.0, "mid": 1.0, "elsewhere": 3.0}
-FLN = pd.DataFrame(
-    {"low": [0, 0.7, 0.1], "mid": [0.2, 0, 0.6], "high": [0.05, 0.0, 0]}, index=AREAS
-)  # columns: sources
-
-
-def graph():
-    made = nx.DiGraph(name="three")
-    for area in ("mid", "high", "low"):
-        made.add_node(area, hierarchy=HIERARCHY[area])
-    made.add_edge("low", "mid", fln=0.7, mm=10.0)  # from low to mid: mid receives
-    made.add_edge("low", "high", fln=0.1, mm=20.0)
-    made.add_edge("mid", "low", fln=0.2, mm=10.0)
-    made.add_edge("mid", "high", fln=0.6, mm=12.0)
-    made.add_edge("high", "low", fln=0.05, mm=20.0)
-    return made
-
-
-# A folder.
+# A folder of a connectome's own.
 
 
 def full(macaque):
-    """A connectome with every matrix that there is, and a hierarchy that does not end at 1."""
-    return macaque.with_targeted_inhibition(0.2).without("24c", "V4")
+    """A connectome with all that there is, and a hierarchy that does not end at 1."""
+    made = macaque.with_targeted_inhibition(0.2).without("24c", "V4")
+    parts = {name: getattr(made, name) for name in ("areas", "weights", "lengths_mm", "further_weights")}
+    values = {**made.values, "spines": np.arange(27.0)}
+    told = {**made.about, "spines": {"long_name": "number of spines"}}
+    return Connectome(
+        "full", **parts, values=values, pathway_values=made.pathway_values, about=told,
+        positions_mm=np.random.default_rng(0).normal(size=(27, 3)),
+    )  # fmt: skip
 
 
 def test_a_folder_is_read_back_equal(tmp_path, macaque):
-    for made in (macaque, full(macaque), Connectome("bare", ("a, b", "2"), [0.1, 0.3], [[0, 1 / 3], [0.1, 0]])):
+    for made in (macaque, full(macaque), Connectome("bare", ("a, b", "2"), [[0, 1 / 3], [-0.1, 0]])):
         folder = made.to_folder(tmp_path / "new" / made.name)
         again = load_connectome(folder)
         assert again == made
         assert again.name == made.name
-        assert (again.sln is None) == (made.sln is None)
+        assert again.about == made.about
+        assert (again.lengths_mm is None) == (made.lengths_mm is None)
+        archive = shutil.make_archive(str(tmp_path / made.name), "zip", folder)
+        assert load_connectome(archive) == made
     assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder).returncode == 0
-    (folder / "fln.csv").write_text((folder / "fln.csv").read_text().replace("0.1", "0.2"))
-    with pytest.raises(UserError, match=r"fln.csv is not the file that .*SHA256SUMS names"):
+    (folder / "weights.csv").write_text((folder / "weights.csv").read_text().replace("0.1", "0.2"))
+    with pytest.raises(UserError, match=r"weights.csv is not the file that .*SHA256SUMS names"):
         load_connectome(folder)
+
+
+def test_the_files_are_those_of_the_shipped_ones(tmp_path, macaque):
+    folder = macaque.to_folder(tmp_path / "macaque")
+    for name in ("weights.csv", "lengths_mm.csv", "sln.csv"):
+        assert (folder / name).read_text() == (DATA / "macaque29" / name).read_text()
+    told = [json.loads((where / "about.json").read_text()) for where in (folder, DATA / "macaque29")]
+    assert told[0] == told[1]
 
 
 def test_nothing_is_written_over(tmp_path, macaque):
@@ -64,52 +63,39 @@ def test_nothing_is_written_over(tmp_path, macaque):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_a_folder_in_any_order_is_put_in_hierarchical_order(tmp_path):
-    (tmp_path / "areas.csv").write_text("area,hierarchy_raw\nhigh,4\nlow,0\nmid,1\n")
-    (tmp_path / "fln.csv").write_text(",high,low,mid\nhigh,0,.1,.6\nlow,.05,0,.2\nmid,0,.7,0\n")
-    assert load_connectome(tmp_path) == Connectome.from_pandas(FLN, HIERARCHY)
-
-
 TABLES = "area,hierarchy_raw\nA,0\nB,1\nC,2\n", "t,A,B,C\nA,0,0.2,0.1\nB,0.3,0,0.05\nC,0.1,0.4,0\n"
-THREE = Connectome("three", ["A", "B", "C"], [0, 0.5, 1], [[0, 0.2, 0.1], [0.3, 0, 0.05], [0.1, 0.4, 0]])
+WEIGHTS = [[0, 0.2, 0.1], [0.3, 0, 0.05], [0.1, 0.4, 0]]
+THREE = Connectome("three", ["A", "B", "C"], WEIGHTS, values={"hierarchy": [0, 0.5, 1]})
 
 
-def tables(folder, areas=TABLES[0], fln=TABLES[1], encoding="utf-8", sums=None):
+def tables(folder, areas=TABLES[0], weights=TABLES[1], encoding="utf-8", sums=None):
     (folder / "areas.csv").write_bytes(areas.encode(encoding))
-    (folder / "fln.csv").write_bytes(fln.encode(encoding))
+    (folder / "weights.csv").write_bytes(weights.encode(encoding))
     if sums is not None:
         (folder / "SHA256SUMS").write_bytes(sums)
     return folder
 
 
-def test_tables_as_spreadsheets_write_them(tmp_path):
-    assert load_connectome(tables(tmp_path)) == THREE
-    assert load_connectome(tables(tmp_path, encoding="utf-8-sig")) == THREE
-    quoted = [text.replace("A", '"A"').replace("\n", "\r\n") for text in TABLES]
-    assert load_connectome(tables(tmp_path, *quoted)) == THREE
+def test_areas_are_sorted_by_a_hierarchy_and_matrices_by_names(tmp_path):
+    areas = "area,hierarchy_raw,spines\nC,2,30\nA,0,10\nB,1,20\n"
+    found = load_connectome(tables(tmp_path, areas))
+    assert found.areas == ("A", "B", "C")
+    assert found.values["spines"].tolist() == [10, 20, 30]
+    assert found.weights.tolist() == THREE.weights.tolist()
+    without = load_connectome(tables(tmp_path, "area,spines\nC,30\nA,10\nB,20\n"))
+    assert without.areas == ("C", "A", "B"), "in the order of the file"
+    assert without.weights[without.index("B"), without.index("A")] == 0.3
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (dict(encoding="utf-16"), r"areas.csv is not text in UTF-8 .*: save it with the encoding UTF-8"),
-        (dict(areas=TABLES[0].replace(",", ";")), "areas.csv has semicolons or tabs between its cells"),
-        (dict(fln=TABLES[1].replace(",", "\t")), "fln.csv has semicolons or tabs between its cells; expected commas"),
-        (dict(areas="area,hierarchy\nA\nB\nC\n"), 'the row of "A" has 1 cells; expected 2'),
-        (dict(areas=""), "areas.csv has 0 rows"),
-        (dict(fln=TABLES[1].replace("0.05", "1" * 200_000)), "fln.csv can't be read as a CSV table: field larger"),
-    ],
-)
-def test_tables_that_are_refused(tmp_path, change, message):
-    with pytest.raises(UserError, match=message):
-        load_connectome(tables(tmp_path, **change))
-
-
-@pytest.mark.parametrize("cell", ["0_5", '"0,5"', "nan", "inf", "1e400", "", "\u0661", "0x1", "True"])
-def test_cells_that_are_no_numbers(tmp_path, cell):
-    found = cell.strip('"')
-    with pytest.raises(UserError, match=rf'fln.csv, B<-C: found "{found}"; expected a number, such as 0\.25'):
-        load_connectome(tables(tmp_path, fln=TABLES[1].replace("0.05", cell)))
+def test_names_of_earlier_versions_of_the_folder_are_known(tmp_path, macaque):
+    targeted = macaque.with_targeted_inhibition(0.3)
+    folder = targeted.to_folder(tmp_path / "new")
+    (folder / "SHA256SUMS").unlink()
+    (folder / "about.json").unlink()
+    for new, old in {"weights": "fln", "lengths_mm": "wiring_mm", "inhibitory": "fln_inhibitory"}.items():
+        (folder / f"{new}.csv").rename(folder / f"{old}.csv")
+    shutil.copy(DATA / "macaque29" / "areas.csv", folder)
+    assert load_connectome(folder) == targeted
 
 
 def _sha(text):
@@ -119,7 +105,7 @@ def _sha(text):
 @pytest.mark.parametrize(
     "sums",
     [
-        f"{_sha(TABLES[0])}  areas.csv\n\n# by hand\n{_sha(TABLES[1])} *fln.csv\n",
+        f"{_sha(TABLES[0])}  areas.csv\n\n# by hand\n{_sha(TABLES[1])} *weights.csv\n",
         f"{_sha(TABLES[0]).upper()}  ./areas.csv\r\n",
         "",
     ],
@@ -146,20 +132,38 @@ def test_checksums_that_are_refused(tmp_path, sums, message):
         load_connectome(tables(tmp_path / "three", sums=sums))
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"about.json is not JSON .*; expected name -> what is said of it"),
+        ("[" * 100_000, "about.json is not JSON"),
+        ('["weights"]', r"about.json is another JSON; expected \{\"weights\""),
+        ('{"weights": {"units": 1}}', "about.json is another JSON"),
+        ('{"weights": {"unit": "1"}}', r"weights.*has unit = '1'; expected long_name or units"),
+    ],
+)
+def test_metadata_that_is_refused(tmp_path, text, message):
+    (tables(tmp_path) / "about.json").write_text(text)
+    with pytest.raises(UserError, match=message):
+        load_connectome(tmp_path)
+
+
 def test_what_is_no_file_is_not_opened(tmp_path):
-    os.mkfifo(tables(tmp_path) / "sln.csv")  # opening it would wait for ever
-    with pytest.raises(UserError, match=r"sln.csv can't be read: it is not a file; expected a file"):
+    os.mkfifo(tables(tmp_path) / "lengths.csv")  # opening it would wait for ever
+    with pytest.raises(UserError, match=r"lengths.csv can't be read: it is not a file; expected a file"):
         load_connectome(tmp_path)
-    (tmp_path / "sln.csv").unlink()
-    (tmp_path / "sln.csv").mkdir()
-    with pytest.raises(UserError, match=r"sln.csv can't be read: it is a folder; expected a file"):
+    (tmp_path / "lengths.csv").unlink()
+    (tmp_path / "lengths.csv").mkdir()
+    with pytest.raises(UserError, match=r"lengths.csv can't be read: it is a folder; expected a file"):
         load_connectome(tmp_path)
-    (tmp_path / "sln.csv").rmdir()
-    (tmp_path / "sln.csv").symlink_to(tmp_path / "gone")
-    with pytest.raises(UserError, match=r"sln.csv can't be read: No such file"):
+    (tmp_path / "lengths.csv").rmdir()
+    (tmp_path / "lengths.csv").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserError, match=r"lengths.csv can't be read: No such file"):
         load_connectome(tmp_path)
-    for name in ("x" * 5000, "a\nb", str(tmp_path / "fln.csv"), "\udc80"):
-        with pytest.raises(UserError, match=r"^no connectome \".*; expected one of macaque29, a folder"):
+    for name in ("x" * 5000, "a\nb", "\udc80"):
+        with pytest.raises(
+            UserError, match=r"^no connectome \".*; expected one of macaque29, a folder, or a file .zip"
+        ):
             load_connectome(name)
 
 
@@ -174,49 +178,66 @@ def test_a_shipped_name_is_the_shipped_connectome(tmp_path, macaque, monkeypatch
     assert load_connectome("./macaque29") == load_connectome(folder) == load_connectome(folder.absolute()) == halved
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("areas.csv", "1\n", "high\n", r'areas.csv, B<-hierarchy_raw: found "high"; expected a number'),
+        ("areas.csv", "C,2\n", "", r"areas has 2 names, weights is 3 x 3; expected a name for each area"),
+        ("weights.csv", ",B", ",b", r"weights: columns \(sources\) are not the 3 areas \(B, b\)"),
+        ("weights.csv", "\nB,", "\nb,", r"weights: rows \(targets\) are not the 3 areas"),
+        ("weights.csv", "0.3,", "", r'the row of "B" has 3 cells; expected 4'),
+        ("weights.csv", "C,0.1,0.4,0\n", "", r"nothing seems to be the weights, .*areas \(3 x 1\), weights \(2 x 3\)"),
+    ],
+)
+def test_tables_that_do_not_fit(tmp_path, file, old, new, message):
+    path = tables(tmp_path) / file
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(UserError, match=message):
+        load_connectome(tmp_path)
+
+
 # A MATLAB file.
 
 
 def variables(connectome, **others):
     names = np.array(connectome.areas, dtype=object)[:, None]
-    return {"flnMat": connectome.fln, "hierVals": 3.1 * connectome.hierarchy[:, None], "areaList": names, **others}
+    levels = 3.1 * connectome.values["hierarchy"][:, None]
+    return {"flnMat": connectome.weights, "hierVals": levels, "areaList": names, **others}
+
+
+def bare(macaque):
+    return Connectome("bare", macaque.areas, macaque.weights, values=macaque.values)
 
 
 def test_the_published_layout_is_read_from_a_matlab_file(tmp_path, macaque):
-    raw = np.loadtxt(_shipped("areas.csv"), delimiter=",", skiprows=1, usecols=1)
-    optional = {"slnMat": macaque.sln, "wiring": macaque.wiring_mm}
+    raw = np.loadtxt(DATA / "macaque29" / "areas.csv", delimiter=",", skiprows=1, usecols=1)
+    optional = {"slnMat": macaque.pathway_values["sln"], "wiring": macaque.lengths_mm}
     scipy.io.savemat(tmp_path / "monkey.mat", variables(macaque, hierVals=raw[:, None], **optional))
     found = load_connectome(tmp_path / "monkey.mat")
-    assert found.content_hash == macaque.content_hash
+    assert found == macaque
     assert found.name == "monkey"
 
 
-def _shipped(file):
-    from gbaexplore.networks.connectome import DATA
-
-    return DATA / "macaque29" / file
-
-
 def test_a_matlab_file_in_another_order_and_with_text_of_another_kind(tmp_path, macaque):
-    bare = Connectome("bare", macaque.areas, macaque.hierarchy, macaque.fln)
     order = np.random.default_rng(0).permutation(29)
     given = variables(
-        bare,
-        flnMat=bare.fln[np.ix_(order, order)],
-        hierVals=bare.hierarchy[order],  # normalised, and in one row
-        areaList=np.array(bare.areas)[order],  # padded text in place of cells
+        macaque,
+        flnMat=macaque.weights[np.ix_(order, order)],
+        hierVals=macaque.values["hierarchy"][order],  # normalised, and in one row
+        areaList=np.array(macaque.areas)[order],  # padded text in place of cells
     )
     scipy.io.savemat(tmp_path / "mixed.mat", given)
-    assert load_connectome(str(tmp_path / "mixed.mat")) == bare
+    assert load_connectome(str(tmp_path / "mixed.mat")) == bare(macaque)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"flnMat": np.zeros((28, 28))}, r"flnMat has shape \(28, 28\); expected \(29, 29\), for the 29 areas"),
-        ({"hierVals": np.arange(30.0)}, r"hierVals has shape \(1, 30\); expected \(29,\)"),
-        ({"hierVals": "high"}, "hierVals has text; expected finite numbers"),
-        ({"flnMat": np.full((29, 29), -1.0)}, "fln is -1 at V1<-V1"),
+        ({"flnMat": np.zeros((28, 28))}, r"areaList has 29 names, flnMat is 28 x 28; expected a name for each area"),
+        ({"hierVals": np.arange(30.0)}, r"hierVals has shape \(1, 30\); expected \(29,\), for the 29 areas"),
+        ({"hierVals": np.full(29, np.nan)}, "hierVals is nan at"),
+        ({"flnMat": np.full((29, 29), 1j)}, "flnMat has complex numbers"),
+        ({"wiring": np.full((29, 29), -1.0)}, "lengths_mm is -1 at V1<-V1"),
         ({"areaList": np.array(["V1"] * 29, dtype=object)}, "area V1 is there more than once"),
     ],
 )
@@ -226,14 +247,8 @@ def test_a_matlab_file_that_does_not_fit(tmp_path, macaque, change, message):
         load_connectome(tmp_path / "odd.mat")
 
 
-def test_a_file_that_is_no_such_matlab_file(tmp_path):
+def test_a_file_that_is_no_matlab_file(tmp_path):
     file = tmp_path / "odd.mat"
-    scipy.io.savemat(file, {"flnMat": np.eye(2), "names": "V1"})
-    with pytest.raises(UserError, match=r"has no hierVals, areaList; expected .*\(it has flnMat, names\)"):
-        load_connectome(file)
-    file.write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(400))  # the header of one
-    with pytest.raises(UserError, match=r"version 7.3; .*save\(file, '-v7'\)"):
-        load_connectome(file)
     file.write_text("flnMat = 3")
     with pytest.raises(UserError, match="can't be read as a MATLAB file"):
         load_connectome(file)
@@ -243,8 +258,11 @@ def test_a_file_that_is_no_such_matlab_file(tmp_path):
 
 def test_a_sparse_matrix_of_matlab(tmp_path, macaque):
     scipy.io.savemat(tmp_path / "full.mat", variables(macaque))
-    scipy.io.savemat(tmp_path / "sparse.mat", variables(macaque, flnMat=scipy.sparse.csc_matrix(macaque.fln)))
+    scipy.io.savemat(tmp_path / "sparse.mat", variables(macaque, flnMat=scipy.sparse.csc_matrix(macaque.weights)))
     assert load_connectome(tmp_path / "sparse.mat") == load_connectome(tmp_path / "full.mat")
+    scipy.io.savemat(tmp_path / "huge.mat", {"W": scipy.sparse.csc_matrix((100_000, 100_000))})
+    with pytest.raises(UserError, match=r"huge.mat: W holds 74.5 GiB; expected at most 2 GiB"):
+        load_connectome(tmp_path / "huge.mat", weights="W")
 
 
 @pytest.mark.parametrize(("cell", "said"), [(np.zeros((0, 0)), "empty"), (2.0, "float64 of shape"), ("", "empty")])
@@ -292,108 +310,41 @@ def test_what_was_not_downloaded(tmp_path, macaque, content):
         load_connectome(file)
 
 
-# pandas.
+# Which name is what.
 
 
-def test_tables_are_put_in_hierarchical_order():
-    found = Connectome.from_pandas(FLN.loc[["high", "mid", "low"]], pd.Series(HIERARCHY), name="three")
-    assert found.areas == ("low", "mid", "high")
-    assert found.hierarchy.tolist() == [0.0, 0.25, 1.0]  # divided by the largest of its areas
-    assert found.fln[found.index("mid"), found.index("low")] == 0.7
-    assert found.fln[found.index("low"), found.index("mid")] == 0.2
-    assert not found.without_feedback().fln[0].any()
+def test_names_that_are_clear(tmp_path):
+    W, D = np.array(WEIGHTS), np.array([[0, 10.0, 20], [10, 0, 30], [20, 30, 0]])
+    for weights, lengths, labels in (
+        ("SC", "dist", "labels"), ("Cmat", "Dmat", "region_labels"), ("sc", "len", "names"),
+        ("X", "tractLengths", "roi_names"),
+        ("connectome_weights", "fiber_length_mean", "ROIs"), ("C", "D", "centers"),
+    ):  # fmt: skip
+        names = np.array(["A", "B", "C"], dtype=object)
+        scipy.io.savemat(tmp_path / "clear.mat", {weights: W, lengths: D, labels: names, "n": 3.0, "note": "hello"})
+        found = load_connectome(tmp_path / "clear.mat")
+        assert found == Connectome("clear", ("A", "B", "C"), W, D), (weights, lengths, labels)
 
 
-def test_all_matrices_may_be_tables(macaque):
-    ds = full(macaque).to_dataset()
-    tables = {str(name): ds[name].to_pandas().iloc[::-1] for name in ds.data_vars if name != "hierarchy"}
-    hierarchy = ds.hierarchy.to_series() * 7
-    found = Connectome.from_pandas(hierarchy=hierarchy, **tables)
-    top = macaque.without("24c").hierarchy[-1]
-    assert found.areas == full(macaque).areas
-    np.testing.assert_allclose(found.hierarchy * top, full(macaque).hierarchy)
-    for field in ("fln", "sln", "wiring_mm", "fln_inhibitory"):
-        np.testing.assert_array_equal(getattr(found, field), getattr(full(macaque), field))
-
-
-@pytest.mark.parametrize(
-    ("parts", "message"),
-    [
-        (
-            {"fln": FLN[["low", "mid"]]},
-            r"fln: columns \(sources\) are not the 3 areas .*\(high\); .*loc\[areas, areas\]",
-        ),
-        ({"fln": FLN[["low", "mid", "high", "low"]]}, r"columns \(sources\) .*\(some area twice\)"),
-        ({"sln": FLN.rename(index={"low": "Low"})}, r"sln: rows \(targets\) are not .*\(Low, low\)"),
-        ({"fln": FLN.rename(index={"low": "mid"})}, "area mid is there more than once"),
-        ({"fln": FLN.astype(str).replace("0.7", "much")}, r"fln\[0\]\[0\] = '0.0'; expected finite numbers"),
-        ({"fln": FLN.replace(0.7, np.nan)}, "fln is nan at mid<-low"),
-        ({"hierarchy": {"low": 0.0}}, "hierarchy has no mid, high; expected the position of each area"),
-        ({"hierarchy": {**HIERARCHY, "mid": "middle"}}, r"hierarchy\[1\] = 'middle'; expected finite numbers"),
-        ({"hierarchy": [0, 1, 2]}, "hierarchy is list; expected a Series or a mapping"),
-        ({"hierarchy": pd.Series([0, 1, 2, 3], ["low", "low", "mid", "high"])}, "hierarchy has some area twice"),
-        ({"hierarchy": {**HIERARCHY, "mid": np.nan}}, "hierarchy is nan at mid"),
-        ({"fln": FLN.to_numpy()}, "fln is ndarray; expected a pandas DataFrame with area labels"),
-        ({"fln": None}, "fln is NoneType; expected a pandas DataFrame"),
-        ({"sln": FLN.reset_index(drop=True)}, r"sln: rows \(targets\) are not the 3 areas"),
-    ],
-)
-def test_tables_that_do_not_fit(parts, message):
-    with pytest.raises(UserError, match=message):
-        Connectome.from_pandas(**{"fln": FLN, "hierarchy": HIERARCHY, **parts})
-
-
-# NetworkX.
-
-
-def test_an_edge_goes_from_source_to_target():
-    found = Connectome.from_networkx(graph())
-    assert found == Connectome.from_pandas(FLN, HIERARCHY)
-    assert found.name == "three"
-    assert found.fln[found.index("mid"), found.index("low")] == 0.7
-    transposed = nx.to_numpy_array(graph(), nodelist=found.areas, weight="fln").T
-    np.testing.assert_array_equal(found.fln, transposed)
-
-
-def test_attributes_of_other_names(macaque):
-    relabelled = nx.DiGraph()
-    for area, level in zip(macaque.areas, macaque.hierarchy):
-        relabelled.add_node(area, level=level)
-    for i, j in np.argwhere(macaque.fln > 0):
-        relabelled.add_edge(macaque.areas[j], macaque.areas[i], w=macaque.fln[i, j], mm=macaque.wiring_mm[i, j])
-    found = Connectome.from_networkx(relabelled, weight="w", hierarchy="level", wiring_mm="mm")
-    np.testing.assert_array_equal(found.fln, macaque.fln)
-    np.testing.assert_array_equal(found.wiring_mm, np.where(macaque.fln > 0, macaque.wiring_mm, 0))
-    assert found.sln is None
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda g: g.to_undirected(), "found a Graph; expected a networkx.DiGraph"),
-        (nx.MultiDiGraph, "found a MultiDiGraph; expected a networkx.DiGraph"),
-        (lambda g: g.add_edge("high", "mid") or g, 'edge high -> mid has no "fln"; .*it has none'),
-        (lambda g: g.add_node("odd", level=1) or g, 'node odd has no "hierarchy"; .*it has level'),
-        (nx.convert_node_labels_to_integers, "must be non-empty text, .* found 0"),
-        (lambda g: nx.DiGraph(), "no areas"),
-        (lambda g: FLN, "found a DataFrame; expected a networkx.DiGraph"),
-        (lambda g: g.edges["low", "mid"].update(fln=None) or g, r"three: fln\[.\] = None; expected finite numbers"),
-        (lambda g: g.edges["low", "mid"].update(fln=np.nan) or g, "fln is nan at edge low -> mid"),
-        (lambda g: nx.set_edge_attributes(g, [1.0, 2.0], "fln") or g, r'"fln" has shape \(2,\); expected one number'),
-    ],
-)
-def test_graphs_that_do_not_fit(change, message):
-    with pytest.raises(UserError, match=message):
-        Connectome.from_networkx(change(graph()))
-
-
-def test_the_order_of_arrays_is_checked():
-    with pytest.raises(UserError, match=r"not in hierarchical order \(a at 0.5 comes before b at 0.2\)"):
-        Connectome("wrong", ("a", "b"), [0.5, 0.2], np.zeros((2, 2)))
-
-
-def test_the_checksums_are_those_of_the_shipped_files(tmp_path, macaque):
-    folder = macaque.to_folder(tmp_path / "macaque")
-    written, shipped = (path.read_text() for path in (folder / "fln.csv", _shipped("fln.csv")))
-    assert hashlib.sha256(written.encode()).hexdigest() in (folder / "SHA256SUMS").read_text()
-    assert written == shipped
+def test_names_that_are_not_clear_are_said(tmp_path):
+    file = tmp_path / "odd.npz"
+    one, other = np.array(WEIGHTS), np.array(WEIGHTS).T
+    np.savez(file, fa=one, count=other, thickness=[1.0, 2.0, 3.0], who=np.array(["A", "B", "C"]), odd=np.ones((3, 2)))
+    with pytest.raises(UserError, match=r"odd.npz: fa, count may be the weights, .*: fa \(3 x 3\), .*who \(3 names\)"):
+        load_connectome(file)
+    found = load_connectome(file, weights="count", lengths="fa", labels="who", values={"cortex": "thickness"})
+    assert found == Connectome("odd", ("A", "B", "C"), other, one, {"cortex": [1.0, 2.0, 3.0]})
+    assert load_connectome(file, weights="fa").areas == ("a0", "a1", "a2"), "areas without names"
+    assert load_connectome(file, weights="fa", labels=["x", "y", "z"], values=["thickness"]).areas == ("x", "y", "z")
+    for given, message in (
+        (dict(weights="FA"), r'weights="FA" is not there; did you mean "fa"\? There are: '),
+        (dict(weights="thickness"), r'weights="thickness" is 3; expected a square matrix, one of what is there: '),
+        (dict(weights="fa", labels="thickness"), 'labels="thickness" has no names; expected one of what is there'),
+        (dict(weights="fa", labels=["x", "y"]), "labels has 2 names, fa is 3 x 3; expected a name for each area"),
+        (dict(weights="fa", values=["odd"]), r'there are no values "odd" of 3 areas; There are: thickness'),
+        (dict(weights=5), "weights is 5; expected the name that it has in the file"),
+        (dict(weights="fa", values="thickness"), "values is 'thickness'; expected a list of names, or a mapping"),
+        (dict(weights="fa", values=[5]), "values has 5; expected names that values of areas have"),
+    ):
+        with pytest.raises(UserError, match=message):
+            load_connectome(file, **given)

@@ -21,34 +21,34 @@ def test_a_seed_makes_the_same_connectome_and_another_seed_another(maker, macaqu
     assert first == again
     assert first != other
     assert "seed 1" in first.name
-    assert not np.diag(first.fln).any()
+    assert not np.diag(first.weights).any()
 
 
 def test_what_a_rule_makes(macaque):
     found = distance_rule(50, density=0.4, seed=3)
     assert found.name == "distance rule, 50 areas, 5.3 mm, density 0.4, seed 3"
     assert found.areas[0] == "a00"
-    assert np.count_nonzero(found.fln) == round(0.4 * 50 * 49)
-    np.testing.assert_allclose(found.fln.sum(axis=1), 1)
-    np.testing.assert_array_equal(found.hierarchy, np.linspace(0, 1, 50))
-    np.testing.assert_array_equal(found.wiring_mm, found.wiring_mm.T)
-    apart = found.wiring_mm[~np.eye(50, dtype=bool)]
+    assert np.count_nonzero(found.weights) == round(0.4 * 50 * 49)
+    np.testing.assert_allclose(found.weights.sum(axis=1), 1)
+    np.testing.assert_array_equal(found.values["hierarchy"], np.linspace(0, 1, 50))
+    np.testing.assert_array_equal(found.lengths_mm, found.lengths_mm.T)
+    apart = found.lengths_mm[~np.eye(50, dtype=bool)]
     assert apart.max() < 53
     assert apart.mean() == pytest.approx(27.2, rel=0.1)  # the macaque's areas are 27.2 mm apart
     own = distance_rule(macaque)
     assert own.areas == macaque.areas
-    np.testing.assert_array_equal(own.hierarchy, macaque.hierarchy)
-    np.testing.assert_array_equal(own.wiring_mm, macaque.wiring_mm)
-    assert own.sln is None
+    np.testing.assert_array_equal(own.values["hierarchy"], macaque.values["hierarchy"])
+    np.testing.assert_array_equal(own.lengths_mm, macaque.lengths_mm)
+    assert own.pathway_values.keys() == set()
 
 
 def test_axons_become_rarer_with_distance_as_the_rule_says():
     # Two kinds of distance in a row of areas; with all pathways there the rarest has many axons, and FLN is exact.
     line = np.arange(6.0)[:, None]
     found = distance_rule(line, length_mm=0.4, density=1.0, seed=0)
-    near, far = found.fln[2, 1], found.fln[2, 4]  # 1 and 2 mm
+    near, far = found.weights[2, 1], found.weights[2, 4]  # 1 and 2 mm
     assert math.log(near / far) == pytest.approx(1 / 0.4, abs=0.05)
-    sides = found.fln[2, 1] / found.fln[2, 3]
+    sides = found.weights[2, 1] / found.weights[2, 3]
     assert sides == pytest.approx(1, abs=0.05)
 
 
@@ -62,7 +62,7 @@ def test_axons_are_as_if_drawn_one_by_one():
     pairs = {pair: probability for pair, probability in pairs.items() if probability > 0}
     seen = dict.fromkeys(pairs, 0)
     for seed in range(1500):
-        there = np.flatnonzero(distance_rule(positions, length_mm=1.0, density=2 / 6, seed=seed).fln)
+        there = np.flatnonzero(distance_rule(positions, length_mm=1.0, density=2 / 6, seed=seed).weights)
         seen[tuple(there[::-1].tolist())] += 1
     expected = np.array(list(pairs.values()))
     assert expected.sum() == pytest.approx(1)
@@ -71,20 +71,20 @@ def test_axons_are_as_if_drawn_one_by_one():
 
 def test_random_pathways_are_any_with_the_same_chance():
     found = erdos_renyi(30, density=0.2, seed=0)
-    assert np.count_nonzero(found.fln) == round(0.2 * 30 * 29)
-    assert found.wiring_mm is None
-    for row in found.fln:
+    assert np.count_nonzero(found.weights) == round(0.2 * 30 * 29)
+    assert found.lengths_mm is None
+    for row in found.weights:
         count = np.count_nonzero(row)
         assert set(row) <= {0.0, 1 / max(count, 1)}
-    seen = sum(erdos_renyi(4, density=0.5, seed=seed).fln > 0 for seed in range(600))
+    seen = sum(erdos_renyi(4, density=0.5, seed=seed).weights > 0 for seed in range(600))
     assert scipy.stats.chisquare(seen[~np.eye(4, dtype=bool)]).pvalue > 0.001
 
 
 def test_a_hierarchy_may_be_given():
     levels = [0.0, 0.1, 0.1, 0.9]
-    assert erdos_renyi(4, hierarchy=levels).hierarchy.tolist() == levels
-    assert distance_rule(4, hierarchy=levels).hierarchy.tolist() == levels
-    with pytest.raises(UserError, match=r"hierarchy has shape \(2,\); expected \(4,\)"):
+    assert erdos_renyi(4, hierarchy=levels).values["hierarchy"].tolist() == levels
+    assert distance_rule(4, hierarchy=levels).values["hierarchy"].tolist() == levels
+    with pytest.raises(UserError, match=r'"hierarchy"\] has shape \(2,\); expected \(4,\)'):
         erdos_renyi(4, hierarchy=[0.0, 1.0])
 
 
@@ -97,22 +97,22 @@ def sorted_rows(matrix):
 
 def test_a_shuffle_that_keeps_degrees(macaque):
     found = shuffled(macaque, keep="degree", seed=5)
-    there, was = found.fln > 0, macaque.fln > 0
+    there, was = found.weights > 0, macaque.weights > 0
     np.testing.assert_array_equal(there.sum(axis=0), was.sum(axis=0))
     np.testing.assert_array_equal(there.sum(axis=1), was.sum(axis=1))
-    np.testing.assert_array_equal(sorted_rows(found.fln), sorted_rows(macaque.fln))
+    np.testing.assert_array_equal(sorted_rows(found.weights), sorted_rows(macaque.weights))
     assert (there != was).sum() > 150
-    np.testing.assert_array_equal(found.hierarchy, macaque.hierarchy)
-    np.testing.assert_array_equal(found.wiring_mm, macaque.wiring_mm)
-    assert found.sln is None
+    np.testing.assert_array_equal(found.values["hierarchy"], macaque.values["hierarchy"])
+    np.testing.assert_array_equal(found.lengths_mm, macaque.lengths_mm)
+    assert found.pathway_values.keys() == set()
 
 
 def test_rewiring_reaches_every_graph_equally_often():
     """A ring of four one way has nine graphs of its degrees: all fixed-point-free permutations."""
-    ring = Connectome("ring", tuple("abcd"), np.zeros(4), np.roll(np.eye(4), 1, axis=1))
+    ring = Connectome("ring", tuple("abcd"), np.roll(np.eye(4), 1, axis=1))
     seen = {}
     for seed in range(900):
-        sources = tuple(shuffled(ring, keep="degree", seed=seed).fln.argmax(axis=1).tolist())
+        sources = tuple(shuffled(ring, keep="degree", seed=seed).weights.argmax(axis=1).tolist())
         seen[sources] = seen.get(sources, 0) + 1
     assert len(seen) == 9
     assert scipy.stats.chisquare(list(seen.values())).pvalue > 0.001
@@ -120,19 +120,24 @@ def test_rewiring_reaches_every_graph_equally_often():
 
 def test_a_shuffle_that_keeps_weights(macaque):
     found = shuffled(macaque, keep="weights", seed=5)
-    np.testing.assert_array_equal(found.fln > 0, macaque.fln > 0)
-    np.testing.assert_array_equal(sorted_rows(found.fln), sorted_rows(macaque.fln))
-    assert (found.fln != macaque.fln)[macaque.fln > 0].mean() > 0.8
+    np.testing.assert_array_equal(found.weights > 0, macaque.weights > 0)
+    np.testing.assert_array_equal(sorted_rows(found.weights), sorted_rows(macaque.weights))
+    assert (found.weights != macaque.weights)[macaque.weights > 0].mean() > 0.8
 
 
 @pytest.mark.parametrize("keep", ["degree", "weights"])
 def test_pathways_onto_inhibition_are_moved_alike(keep, macaque):
     doubled = Connectome(
-        "doubled", macaque.areas, macaque.hierarchy, macaque.fln, fln_inhibitory=2 * macaque.fln, sln=macaque.sln
+        "doubled",
+        macaque.areas,
+        macaque.weights,
+        values=macaque.values,
+        pathway_values=macaque.pathway_values,
+        further_weights={"inhibitory": 2 * macaque.weights},
     )
     found = shuffled(doubled, keep=keep, seed=1)
-    np.testing.assert_array_equal(found.fln_inhibitory, 2 * found.fln)
-    assert found.fln.tolist() == shuffled(macaque, keep=keep, seed=1).fln.tolist()
+    np.testing.assert_array_equal(found.further_weights["inhibitory"], 2 * found.weights)
+    assert found.weights.tolist() == shuffled(macaque, keep=keep, seed=1).weights.tolist()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +148,7 @@ def test_pathways_onto_inhibition_are_moved_alike(keep, macaque):
         (lambda m: distance_rule(5, density=1.2), "density = 1.2; expected a share"),
         (lambda m: distance_rule(5, seed=-1), "seed = -1; expected a whole number"),
         (lambda m: distance_rule(np.zeros(5)), r"positions of shape \(5,\); expected"),
-        (lambda m: distance_rule(erdos_renyi(5)), "has no wiring_mm"),
+        (lambda m: distance_rule(erdos_renyi(5)), "has no lengths_mm"),
         (lambda m: distance_rule([[0.0], [1.0], [1000.0]], density=1.0), "distances of up to 189 times length_mm"),
         (lambda m: distance_rule([[0.0], [1.0], [9e9]], density=1.0), "times length_mm; expected a larger"),
         (lambda m: erdos_renyi(2.5), "number of areas = 2.5; expected a whole number"),
@@ -151,7 +156,7 @@ def test_pathways_onto_inhibition_are_moved_alike(keep, macaque):
         (lambda m: erdos_renyi(True), "number of areas = True; expected a whole number"),
         (lambda m: erdos_renyi(9, density="0.5"), "density = '0.5'; expected a finite number"),
         (lambda m: erdos_renyi(9, seed=1.5), "seed = 1.5; expected a whole number"),
-        (lambda m: erdos_renyi(9, hierarchy=[0.0] * 8), r"hierarchy has shape \(8,\); expected \(9,\)"),
+        (lambda m: erdos_renyi(9, hierarchy=[0.0] * 8), r'"hierarchy"\] has shape \(8,\); expected \(9,\)'),
         (lambda m: distance_rule("20"), "positions = '20'; expected finite numbers"),
         (lambda m: distance_rule(9, length_mm=5e-324), "expected a larger length_mm"),
         (lambda m: distance_rule([[0.0], [None]]), r"positions\[1\]\[0\] = None; expected finite numbers"),
@@ -171,11 +176,11 @@ def test_bad_requests(make, message, macaque):
 def test_a_lesioned_area_is_a_silent_island(macaque):
     cut = macaque.with_targeted_inhibition(0.1).lesioned("V4", "MT")
     gone = [cut.index("V4"), cut.index("MT")]
-    for matrix in (cut.fln, cut.fln_inhibitory):
+    for matrix in (cut.weights, cut.further_weights["inhibitory"]):
         assert not matrix[gone].any()
         assert not matrix[:, gone].any()
     rest = np.setdiff1d(np.arange(29), gone)
-    np.testing.assert_array_equal(cut.fln[np.ix_(rest, rest)], macaque.without("V4", "MT").fln)
+    np.testing.assert_array_equal(cut.weights[np.ix_(rest, rest)], macaque.without("V4", "MT").weights)
     assert cut.areas == macaque.areas
     assert cut.name.endswith("V4, MT lesioned")
     with pytest.raises(UserError, match='no area "v4"'):
@@ -193,7 +198,7 @@ def test_lesions_are_an_axis(macaque):
 def test_pathways_are_an_axis(macaque):
     assert len(pathway_scalings(macaque, 0.5)) == 1 + 536
     into = pathway_scalings(macaque, 0, target="24c")
-    assert len(into) == 1 + np.count_nonzero(macaque.fln[macaque.index("24c")])
+    assert len(into) == 1 + np.count_nonzero(macaque.weights[macaque.index("24c")])
     assert into["24c<-8m"] == macaque.without_pathway("24c", "8m")
     assert list(pathway_scalings(macaque, 2, target="V2", source="V1")) == ["none", "V2<-V1"]
     assert pathway_scalings(macaque, 2, source="V1")["V2<-V1"] == macaque.scaled(2, target="V2", source="V1")

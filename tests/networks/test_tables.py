@@ -18,7 +18,7 @@ OTHER = ["C", "A", "B"]
 
 
 def net(fln=FLN, areas=AREAS, hierarchy=LEVELS, **others):
-    return Connectome("three", areas, hierarchy, fln, **others)
+    return Connectome("three", areas, fln, values={"hierarchy": hierarchy}, **others)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def net(fln=FLN, areas=AREAS, hierarchy=LEVELS, **others):
 def test_weights_of_any_kind_make_the_same_connectome(fln):
     made, expected = net(fln), net()
     assert made == expected
-    assert type(made.fln) is np.ndarray
+    assert type(made.weights) is np.ndarray
     for variant in (
         lambda c: c.scaled(0.5), lambda c: c.lesioned("B"), lambda c: c.without_pathway("C", "B"),
         lambda c: c.symmetrized("geometric"), lambda c: c.without("A"), lambda c: c.thresholded(0.2),
@@ -52,7 +52,7 @@ def test_a_hierarchy_with_labels_is_put_in_order():
     assert net(hierarchy=levels) == net(hierarchy=levels.to_xarray()) == net()
     assert net(hierarchy=pd.Series(LEVELS)) == net()
     generated = erdos_renyi(3, hierarchy=pd.Series({"a2": 1.0, "a1": 0.3, "a0": 0.0}))
-    assert generated.hierarchy.tolist() == [0.0, 0.3, 1.0]
+    assert generated.values["hierarchy"].tolist() == [0.0, 0.3, 1.0]
 
 
 def test_a_connectome_is_not_changed_through_the_array_that_it_was_made_of():
@@ -65,22 +65,24 @@ def test_a_connectome_is_not_changed_through_the_array_that_it_was_made_of():
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        (dict(fln=TABLE.rename(index={"A": "a"})), r"fln: rows \(targets\) are not the 3 areas \(A, a\)"),
-        (dict(fln=TABLE[["A", "B", "B"]]), r"fln: columns \(sources\) are not the 3 areas"),
-        (dict(fln=LABELLED.isel(source=[0, 1, 1])), r"fln: columns \(sources\) are not"),
-        (dict(hierarchy=pd.Series({"A": 0.0, "B": 1.0})), r"hierarchy: labels are not the 3 areas \(C\)"),
-        (dict(hierarchy={"A": 0, "B": 0.5, "C": 1}), "hierarchy = .*; expected finite numbers"),
-        (dict(hierarchy=[0.0, 1.0, 2.0]), "hierarchy is 2 at C; expected values from 0 to 1: divide them"),
-        (dict(hierarchy=[0.0, None, 1.0]), r"hierarchy\[1\] = None; expected finite numbers"),
-        (dict(sln=100 * FLN), "sln is 20 at A<-B; expected values from 0 to 1"),
-        (dict(fln=FLN > 0), "fln has True and False"),
-        (dict(fln=np.ma.masked_equal(FLN, 0.4)), "fln has masked values"),
-        (dict(fln=TABLE.astype("Float64").where(TABLE != 0.4)), r"fln\[2\]\[1\] = <NA>; expected finite numbers"),
-        (dict(fln=FLN.astype(str)), "fln has text"),
-        (dict(fln=FLN.astype(complex)), "fln has complex numbers"),
-        (dict(fln=[*FLN.tolist()[:2], [0.1]]), "fln has rows of different lengths"),
-        (dict(fln=None), "fln = None; expected finite numbers"),
-        (dict(wiring_mm=FLN[:, :2]), r"wiring_mm has shape \(3, 2\); expected \(3, 3\)"),
+        (dict(fln=TABLE.rename(index={"A": "a"})), r"weights: rows \(targets\) are not the 3 areas \(A, a\)"),
+        (dict(fln=TABLE[["A", "B", "B"]]), r"weights: columns \(sources\) are not the 3 areas"),
+        (dict(fln=LABELLED.isel(source=[0, 1, 1])), r"weights: columns \(sources\) are not"),
+        (
+            dict(hierarchy=pd.Series({"A": 0.0, "B": 1.0})),
+            r'values\["hierarchy"\] has no C; expected a value of each area',
+        ),
+        (dict(hierarchy={"A": 0, "B": 0.5}), "has no C; expected a value of each area"),
+        (dict(hierarchy=[0.0, 1.0, 2.0]), r'"hierarchy"\] is 2 at C; expected values from 0 to 1: divide them'),
+        (dict(hierarchy=[0.0, None, 1.0]), r'"hierarchy"\]\[1\] = None; expected finite numbers'),
+        (dict(fln=FLN > 0), "weights has True and False"),
+        (dict(fln=np.ma.masked_equal(FLN, 0.4)), "weights has masked values"),
+        (dict(fln=TABLE.astype("Float64").where(TABLE != 0.4)), r"weights\[2\]\[1\] = <NA>; expected finite numbers"),
+        (dict(fln=FLN.astype(str)), "weights has text"),
+        (dict(fln=FLN.astype(complex)), "weights has complex numbers"),
+        (dict(fln=[*FLN.tolist()[:2], [0.1]]), "weights has rows of different lengths"),
+        (dict(fln=None), "weights = None; expected finite numbers"),
+        (dict(lengths_mm=FLN[:, :2]), r"lengths_mm has shape \(3, 2\); expected \(3, 3\)"),
         (dict(areas="ABC"), "areas are str; expected a list of names, in order"),
         (dict(areas={"A", "B", "C"}), "areas are set; expected a list of names, in order"),
         (dict(areas=None), "areas are NoneType"),
@@ -101,14 +103,7 @@ def test_names_of_arrays_are_text_of_python():
     made = net(areas=np.array(AREAS))
     assert {type(area) for area in made.areas} == {str}
     assert made == net(areas=pd.Index(AREAS))
-    assert Connectome("a\x1b", AREAS, LEVELS, FLN).name == r"a\x1b"
-
-
-def test_self_connections_are_counted_apart_and_said():
-    with pytest.warns(UserWarning, match=r"the diagonal of fln.*np\.fill_diagonal\(fln, 0\)"):
-        made = net(FLN + 0.5 * np.eye(3))
-    assert "6 of 6 pathways, 3 self-connections" in repr(made)
-    assert "self" not in repr(net())
+    assert Connectome("a\x1b", AREAS, FLN).name == r"a\x1b"
 
 
 @pytest.mark.parametrize("factor", [True, None, "2", np.nan, -1, 1j, [2.0]])

@@ -613,7 +613,7 @@ def hostile(tmp_path_factory):
     from gbaexplore import Connectome, Pulse, Study
 
     areas = ("V1", *(word for word in WORDS.values() if word.isprintable()))
-    other = Connectome("other", areas, np.linspace(0, 1, 5), 0.2 * (1 - np.eye(5)))
+    other = Connectome("other", areas, 0.2 * (1 - np.eye(5)), values={"hierarchy": np.linspace(0, 1, 5)})
     study = Study(
         name="hostile",
         model=ThresholdLinear(),

@@ -368,7 +368,9 @@ def test_the_overview_of_a_map(ds):
 
 
 def test_the_overview_without_the_shipped_areas_or_peaks(make):
-    two = Connectome("two", ("a", "b"), hierarchy=np.array([0.0, 1.0]), fln=np.array([[0, 0.1], [0.5, 0]]))
+    two = Connectome(
+        "two", ("a", "b"), weights=np.array([[0, 0.1], [0.5, 0]]), values={"hierarchy": np.array([0.0, 1.0])}
+    )
     axes = {"muEE": [20.0, 30.0], "omegaEI": [19.0, 22.0, 25.0]}
     pulse = Pulse(area="a", onset=2.0, duration=0.25, amplitude=10.0)
     ds = make("two", axes, connectome=two, stimulus=pulse)

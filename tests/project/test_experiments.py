@@ -34,7 +34,7 @@ GRIDS = {
     "wilson_cowan": {"P": 51, "muEE": 41},
     "delays": {"regime": 2, "velocity": 6},
 }
-ONE = Connectome("local", ("local",), np.zeros(1), np.zeros((1, 1)))
+ONE = Connectome("local", ("local",), np.zeros((1, 1)))
 WEAK, STRONG, FLOORED = dict(wEE=4.45, wEI=4.7), dict(wEE=6.0, wEI=6.7), dict(wEE=4.0, wEI=7.0)
 
 
@@ -86,7 +86,7 @@ def test_the_local_circuit_tends_to_the_matrix_exponential(point):
 
 def test_the_local_circuit_starts_away_from_rest_and_areas_are_separate():
     assert not LocalCircuit().starts_at_rest({})
-    two = Connectome("two", ("a", "b"), np.zeros(2), 1 - np.eye(2))
+    two = Connectome("two", ("a", "b"), 1 - np.eye(2))
     run = simulate(LocalCircuit(), two, Silence(), dt=1e-4, duration=0.2, startE=2.0, precision="float64")
     np.testing.assert_array_equal(run.E.sel(area="a"), run.E.sel(area="b"))
     alone = simulated({}, duration=0.2).E[::5]
@@ -144,7 +144,7 @@ def test_the_papers_pulses_bring_V1_to_100_Hz(name, run_all):
 
 def test_weak_pathways_removed_leaves_fewer_and_fewer():
     variants = list(load_study_file("weak_pathways").study.variants())[::2]
-    kept = [np.count_nonzero(variant.connectome.fln) for variant in variants]
+    kept = [np.count_nonzero(variant.connectome.weights) for variant in variants]
     assert kept == [506, 487, 465, 438, 404, 376, 354, 328, 301, 270, 248, 214, 191, 174, 153]
 
 

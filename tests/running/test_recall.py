@@ -40,7 +40,7 @@ def peaks(ds):
     [(WilsonCowan(method="heun"), {"P": [0.0, 1.25]}), (DelayedThresholdLinear(muEE=33.7), {"velocity": [1.0, 3.5]})],
 )
 def test_the_other_shipped_models_are_known_too(model, axes, tmp_path):
-    two = Connectome("two", ("a", "b"), [0.0, 1.0], [[0, 0.2], [0.8, 0]], wiring_mm=[[0, 20.0], [20.0, 0]])
+    two = Connectome("two", ("a", "b"), [[0, 0.2], [0.8, 0]], [[0, 20.0], [20.0, 0]], {"hierarchy": [0.0, 1.0]})
     pulse = Pulse("a", onset=0.05, duration=0.1, amplitude=3.0)
     given = dict(connectome=two, stimulus=pulse, dt=1e-3, duration=0.3)
     stored = run(Study("other", axes=axes, model=model, measures=[Peak()], **given), store=tmp_path)

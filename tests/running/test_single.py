@@ -11,7 +11,9 @@ def test_time_courses_agree_with_numpy(macaque, pulse, update):
     ds = simulate(ThresholdLinear(update=update), macaque, pulse, window=(1.75, 3.0), every=10, duration=3.0, **WEAK)
     rates = []
     parts = dict(update=update, window=(1.75, 3.0), **WEAK)
-    peaks(macaque.hierarchy, macaque.fln, record=lambda k, E, I: rates.append((E[:, 0], I[:, 0])), **parts)
+    peaks(
+        macaque.values["hierarchy"], macaque.weights, record=lambda k, E, I: rates.append((E[:, 0], I[:, 0])), **parts
+    )
     E, I = np.swapaxes(rates, 0, 1)
     np.testing.assert_allclose(ds.E.values - 10, E[::10] - 10, rtol=1e-4, atol=1e-9)
     np.testing.assert_allclose(ds.I.values - 35, I[::10] - 35, rtol=1e-4, atol=1e-9)

@@ -9,7 +9,7 @@ from gbaexplore import UserError, cli, load_study
 
 STUDY = """\
 import gbaexplore as gba
-net = gba.Connectome("small", ("A1", "B2"), [0.0, 0.5], [[0.0, 0.2], [0.3, 0.0]])
+net = gba.Connectome("small", ("A1", "B2"), [[0.0, 0.2], [0.3, 0.0]], values={"hierarchy": [0.0, 0.5]})
 study = gba.Study(name="small", model=gba.ThresholdLinear(), connectome=net, axes={"muEE": [28.0, 30.0]},
     measures=[gba.Peak()], stimulus=gba.Pulse(area="A1", onset=0.1, duration=0.1, amplitude=20.0), duration=0.5)
 """

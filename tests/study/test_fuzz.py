@@ -17,7 +17,7 @@ from scipy import sparse
 import gbaexplore as gba
 from gbaexplore import UserError, analysis, cli, designs
 
-NET = gba.Connectome("small", ("A1", "B2"), [0.0, 0.5], [[0.0, 0.2], [0.3, 0.0]])
+NET = gba.Connectome("small", ("A1", "B2"), [[0.0, 0.2], [0.3, 0.0]], values={"hierarchy": [0.0, 0.5]})
 PULSE = gba.Pulse(area="A1", onset=0.01, duration=0.01, amplitude=20.0)
 STUDY = gba.Study(
     name="fuzzed", model=gba.ThresholdLinear(), connectome=NET, axes={"muEE": [28.0, 30.0], "omegaEI": [19.0, 20.0]},
@@ -120,8 +120,8 @@ def _doors():
         yield f"Pulse({field})", lambda v, f=field, p=parts: study(stimulus=gba.Pulse(**{**p, f: v}))
     yield "Stimulus", lambda v: study(stimulus=gba.Stimulus({"A1": v}, onset=0.01, duration=0.01))
     yield "Stimulus(courses)", lambda v: study(stimulus=gba.Stimulus(v, onset=0.01, duration=0.01))
-    parts = dict(name="n", areas=("A", "B"), hierarchy=[0.0, 1.0], fln=np.zeros((2, 2)))
-    for field in (*parts, "fln_inhibitory"):
+    parts = dict(name="n", areas=("A", "B"), weights=np.zeros((2, 2)), values={"hierarchy": [0.0, 1.0]})
+    for field in (*parts, "lengths_mm", "further_weights", "pathway_values", "positions_mm", "about"):
         yield f"Connectome({field})", lambda v, f=field: gba.Connectome(**{**parts, f: v})
     yield "lesioned", lambda v: NET.lesioned(v)
     yield "scaled", lambda v: NET.scaled(v, source="A1")

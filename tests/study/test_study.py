@@ -206,7 +206,7 @@ def test_any_number_of_areas(make_study, run_all, n):
     """Points agree whatever the batch, for networks small and large."""
     rng = np.random.default_rng(n)
     fln = rng.random((n, n)) * 0.1 * (1 - np.eye(n))
-    own = Connectome("own", tuple(f"a{i}" for i in range(n)), np.linspace(0, 1, n), fln)
+    own = Connectome("own", tuple(f"a{i}" for i in range(n)), fln, values={"hierarchy": np.linspace(0, 1, n)})
     parts = dict(connectome=own, stimulus=Pulse("a0", 2.0, 0.25, 20.0), measures=[Peak(window=(1.75, 2.5))])
     many = run_all(make_study(axes={"muEE": np.linspace(5, 20, 300)}, **parts))
     one = run_all(make_study(axes={"muEE": np.linspace(5, 20, 300)[117:118]}, **parts))

@@ -27,7 +27,7 @@ def brainpy_peaks(precision, cases):
 
 
 def case(connectome, **parameters):
-    return {"hierarchy": connectome.hierarchy.tolist(), "fln": connectome.fln.tolist(), **parameters}
+    return {"hierarchy": connectome.values["hierarchy"].tolist(), "fln": connectome.weights.tolist(), **parameters}
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,9 @@ def test_the_integration_is_the_tests_own(macaque, update):
     rise, highest = integrate(macaque, muEE, update)
     expected = np.hstack(
         [
-            peaks(macaque.hierarchy, macaque.fln, muEE=m, omegaEI=o, amplitude=factor * 1.9, update=update)[0]
+            peaks(
+                macaque.values["hierarchy"], macaque.weights, muEE=m, omegaEI=o, amplitude=factor * 1.9, update=update
+            )[0]
             for m, o, factor in ((33.7, 19.7, 22.05), (51.5, 25.2, 11.54))
         ]
     )

@@ -13,7 +13,7 @@ import numpy as np
 from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.identity.code import code_hash
 
-FROM_NETWORK = ("hierarchy", "fln", "fln_inhibitory", "net")
+FROM_NETWORK = ("weights", "net")
 
 
 def arguments_of(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -48,8 +48,8 @@ class BrainPyModel(Model):
 
     Args:
         factory: a class or function that returns a `brainpy.DynamicalSystem`. Arguments whose default is a float are
-            parameters: an axis, `fixed` or `derived` may give them. Arguments named `hierarchy` (area,), `fln` and
-            `fln_inhibitory` (area, area) get the study's connectome, and `net` a `Network` of all three.
+            parameters: an axis, `fixed` or `derived` may give them. An argument named `weights` gets those of the
+            study's connectome, (area, area), and `net` a `Network`, with `net.values["..."]` and the rest.
         monitors: names of Variables ("E", or "cells.V" of a part), which become the observables; a mapping also gives
             their units, otherwise "1". Each has one value per area, that at the end of a step.
         input: where the stimulus (area,) goes: "update" for the first argument of `update`; the name of a
@@ -153,19 +153,19 @@ class BrainPyModel(Model):
 
     # Called by the simulator.
 
-    def prepared_for(self, areas: int, dt: float, precision: str) -> Model:
-        return _prepared(self, areas, dt, precision)
+    def prepared_for(self, net: Network, dt: float, precision: str) -> Model:
+        return _prepared(self, len(net.weights), tuple(net.by_area), tuple(net.by_pathway), dt, precision)
 
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
         with self._environment(0):
             system = self._built(p, net)
             found = {name: variable_of(system, name).value.astype(float) for name in self.observables}
-        return {name: jnp.reshape(value, net.hierarchy.shape) for name, value in found.items()}
+        return {name: jnp.reshape(value, net.weights[0].shape) for name, value in found.items()}
 
     def start(self, p: Any, net: Network) -> BrainPyState:
         with self._environment(0):
             system = self._built(p, net)
-            values = [variable.value for variable in self._changing(system, jnp.zeros_like(net.hierarchy))]
+            values = [variable.value for variable in self._changing(system, jnp.zeros_like(net.weights[0]))]
         initial = values if self._parts["at_rest"] else values[: len(self.observables)]
         variables, initial = (self._per_area(part, net) for part in (values, initial))
         return BrainPyState(tuple(self.observables), variables, initial, jnp.int32(0))
@@ -218,8 +218,7 @@ class BrainPyModel(Model):
     def _made(self, values: Mapping[str, Any], net: Network) -> Any:
         import brainpy as bp
 
-        inhibitory = net.fln if net.fln_inhibitory is None else net.fln_inhibitory
-        wiring = {**net._asdict(), "fln_inhibitory": inhibitory, "net": net}
+        wiring = {"weights": net.weights, "net": net}
         wiring = {name: wiring[name] for name in FROM_NETWORK if name in self._arguments}
         make = functools.partial(self.factory, **{**values, **wiring, **self._given})
         with jax.ensure_compile_time_eval():  # of values that depend on no parameter: Python code may need them
@@ -278,8 +277,8 @@ class BrainPyModel(Model):
         bp.clear_input(system)
 
     def _per_area(self, values: list[Any], net: Network) -> list[Any]:
-        """Return the values, with those of the monitored Variables in shape (area,)."""
-        areas = net.hierarchy.shape[0]
+        """Return values of which the monitored ones are (area,)."""
+        areas = net.weights.shape[0]
         for name, value in zip(self.observables, values):
             if value.size != areas:
                 raise UserError(
@@ -324,14 +323,17 @@ def _class_of(factory: Callable[..., Any], units: tuple[tuple[str, str], ...], g
 
 
 @functools.lru_cache(maxsize=64)
-def _prepared(model: BrainPyModel, areas: int, dt: float, precision: str) -> BrainPyModel:
-    """Return the model prepared for a run, after tracing one step."""
+def _prepared(
+    model: BrainPyModel, areas: int, by_area: tuple[str, ...], by_pathway: tuple[str, ...], dt: float, precision: str
+) -> BrainPyModel:
+    """Return the model for a run, after a step of it on paper."""
     found = copy.copy(model)
     object.__setattr__(found, "_dt", float(f"{dt / model._parts['time_unit_s']:.12g}"))
     with jax.enable_x64(precision == "float64"):
         number = jax.ShapeDtypeStruct((areas,), precision)
         matrix = jax.ShapeDtypeStruct((areas, areas), precision)
-        given = dict.fromkeys(found.parameters(), number), Network(number, matrix, matrix), number
+        network = Network(matrix, dict.fromkeys(by_area, number), dict.fromkeys(by_pathway, matrix))
+        given = dict.fromkeys(found.parameters(), number), network, number
         try:
             first, second = (jax.make_jaxpr(_first_step(found))(*given) for _ in range(2))
         except _NOT_KNOWN as error:

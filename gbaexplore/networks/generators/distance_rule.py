@@ -25,15 +25,15 @@ def distance_rule(
     """Return a connectome in which the frequency of axons falls with their length d as exp(-d / length_mm).
 
     Axons are drawn one at a time, from all pairs of areas with these probabilities, until the share `density` of the
-    pathways exists. FLN is each source's share of the axons into an area. `wiring_mm` is the distance.
+    pathways exists. A weight is the source's share of the axons into an area. `lengths_mm` are the distances.
 
     Args:
         places: a number of areas, placed at random in a ball as large as the macaque's cortex; or the areas' positions,
-            (n, 1 to 3), mm; or a connectome, for its areas, hierarchy and wiring distances.
+            (n, 1 to 3), mm; or a connectome, for its areas, hierarchy and lengths.
         length_mm: length constant; 5.3 mm is the macaque's (0.188 per mm).
         density: share of the n (n - 1) possible pathways; 0.66 is the macaque's.
         seed: for random places and for the axons.
-        hierarchy: (n,) position of each area, 0 to 1, rising. None: that of `places` if it is a connectome, else
+        hierarchy: (n,) position of each area, 0 to 1. None: that of `places` if it is a connectome, else
             evenly spaced in the order of the areas, independent of their positions.
 
     Raises:
@@ -59,7 +59,8 @@ def distance_rule(
     name = f"distance rule, {n} areas, {length_mm:g} mm, density {density:g}, seed {seed}"
     if isinstance(places, Connectome):
         name = f"{places.name}, {name}"
-    return Connectome(name, areas, parts.levels(n, hierarchy, levels), parts.fractions(axons), wiring_mm=wiring)
+    values = {"hierarchy": parts.levels(n, hierarchy, levels)}
+    return Connectome(name, areas, parts.fractions(axons), wiring, values)
 
 
 def _axons(lengths: np.ndarray, pathways: int, rng: np.random.Generator) -> np.ndarray:
@@ -87,9 +88,11 @@ def _axons(lengths: np.ndarray, pathways: int, rng: np.random.Generator) -> np.n
 def _placed(places: Any, rng: np.random.Generator) -> tuple[tuple[str, ...], np.ndarray | None, np.ndarray]:
     """Return the areas' names, their hierarchy or None, and their distances."""
     if isinstance(places, Connectome):
-        if places.wiring_mm is None:
-            raise UserError(f"{places.name} has no wiring_mm; expected a connectome with distances, or positions")
-        return places.areas, places.hierarchy, places.wiring_mm
+        if places.lengths_mm is None:
+            raise UserError(
+                f"{places.name} has no lengths_mm; expected a connectome with lengths of its pathways, or positions"
+            )
+        return places.areas, places.values.get("hierarchy"), places.lengths_mm
     if not hasattr(places, "__len__"):
         places = _in_a_ball(parts.number_of_areas(places), rng)
     positions = numbers.array(places, "positions")

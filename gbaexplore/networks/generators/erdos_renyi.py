@@ -14,13 +14,13 @@ from gbaexplore.networks.generators import parts
 def erdos_renyi(areas: int, density: float = 0.66, seed: int = 0, hierarchy: Any = None) -> Connectome:
     """Return a connectome with random pathways, all equally likely.
 
-    The number of pathways is fixed (the directed model G(n, M)); all pathways into an area have the same FLN.
+    The number of pathways is fixed (the directed model G(n, M)); all pathways into an area have the same weight.
 
     Args:
         areas: number of areas.
         density: share of the n (n - 1) possible pathways.
         seed: of the random choice.
-        hierarchy: (n,) position of each area, 0 to 1, rising; evenly spaced if None.
+        hierarchy: (n,) position of each area, 0 to 1; evenly spaced if None.
 
     Raises:
         UserError: arguments out of range.
@@ -35,4 +35,5 @@ def erdos_renyi(areas: int, density: float = 0.66, seed: int = 0, hierarchy: Any
     axons = np.zeros((areas, areas))
     axons[~np.eye(areas, dtype=bool)] = there
     name = f"Erdos-Renyi, {areas} areas, density {density:g}, seed {seed}"
-    return Connectome(name, parts.names(areas), parts.levels(areas, hierarchy), parts.fractions(axons))
+    values = {"hierarchy": parts.levels(areas, hierarchy)}
+    return Connectome(name, parts.names(areas), parts.fractions(axons), values=values)

@@ -1,6 +1,6 @@
 """Parts that the rules share: names, levels, counts, fractions.
 
-FLN is normalised as it is defined, as the fraction of an area's input: every row sums to 1 (to 0 in an area that gets
+Weights are fractions of an area's input, as FLN is: every row sums to 1 (to 0 in an area that gets
 nothing). The same arguments and seed make the same connectome; its name says how it was made.
 """
 

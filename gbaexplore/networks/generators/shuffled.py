@@ -19,12 +19,12 @@ def shuffled(connectome: Connectome, keep: Literal["degree", "weights"], seed: i
 
     keep="degree": connections are random, but each area keeps its numbers of incoming and outgoing pathways. Two
     pathways a -> b and c -> d become a -> d and c -> b, many times, where neither exists yet and neither connects an
-    area to itself. FLN values stay with their target: each area receives the same values from other sources.
+    area to itself. Weights stay with their target: each area receives the same ones from other sources.
 
-    keep="weights": all pathways stay. Each area's incoming FLN values are permuted among its sources.
+    keep="weights": all pathways stay. The weights into each area are permuted among its sources.
 
-    Both keep the values of every row, and so its sum. Hierarchy and wiring distances stay; SLN, a property of the
-    original pathways, is dropped.
+    Both keep the weights of every row, and so its sum. Values of areas and lengths stay; `pathway_values`, properties
+    of the original pathways, are dropped.
 
     Args:
         connectome: to be shuffled.
@@ -46,16 +46,18 @@ def shuffled(connectome: Connectome, keep: Literal["degree", "weights"], seed: i
     def moved(matrix: np.ndarray) -> np.ndarray:
         return np.where(sources >= 0, np.take_along_axis(matrix, np.maximum(sources, 0), axis=1), 0.0)
 
-    inhibitory = None if connectome.fln_inhibitory is None else moved(connectome.fln_inhibitory)
+    further = {name: moved(matrix) for name, matrix in connectome.further_weights.items()}
     name = f"{connectome.name}, shuffled, same {keep}, seed {seed}"
-    return replace(connectome, name=name, fln=moved(connectome.fln), fln_inhibitory=inhibitory, sln=None)
+    about = {known: said for known, said in connectome.about.items() if known not in connectome.pathway_values}
+    weights = moved(connectome.weights)
+    return replace(connectome, name=name, weights=weights, further_weights=further, pathway_values={}, about=about)
 
 
-# A shuffle: (n, n), the source from which each pathway target <- source gets its FLN; -1 without a pathway.
+# A shuffle: (n, n), the source from which each pathway target <- source gets its weight; -1 without a pathway.
 
 
 def _rewired(connectome: Connectome, rng: np.random.Generator) -> np.ndarray:
-    there = connectome.fln > 0
+    there = connectome.weights != 0
     targets, sources = (found.tolist() for found in np.nonzero(there))
     moved, free = list(sources), (~there & ~np.eye(len(there), dtype=bool)).tolist()
     swaps = 0
@@ -78,8 +80,8 @@ def _rewired(connectome: Connectome, rng: np.random.Generator) -> np.ndarray:
 
 
 def _dealt(connectome: Connectome, rng: np.random.Generator) -> np.ndarray:
-    found = np.full(connectome.fln.shape, -1)
-    for row, fln in zip(found, connectome.fln):
-        (sources,) = np.nonzero(fln)
+    found = np.full(connectome.weights.shape, -1)
+    for row, weights in zip(found, connectome.weights):
+        (sources,) = np.nonzero(weights)
         row[sources] = rng.permutation(sources)
     return found
