@@ -27,6 +27,7 @@ FORMATS: dict[str, Callable[[bytes, str], Found]] = {
 }
 """How a file is read, by what its name ends with; any of them may be packed as `.bz2`, and be in a `.zip`."""
 _PACKED, _ARCHIVE = ".bz2", ".zip"
+_UNNAMED = ("", "arr_0")  # what NumPy calls an array that has no name
 _Contents = Iterator[tuple[str, Callable[[], bytes]]]
 
 
@@ -154,12 +155,13 @@ def _by_name(tables: Mapping[str, Found]) -> Found:
         (member, found), *_ = tables.items()
         if set(found) == {""} and found[""].error is not None:
             raise found[""].error
-        return {name or _stem(PurePosixPath(member).name): table for name, table in found.items()}
+        stem = _stem(PurePosixPath(member).name)
+        return {stem if name in _UNNAMED else name: table for name, table in found.items()}
     whole = [_stem(member) for member in tables]
     short = [PurePosixPath(stem).name for stem in whole]
     names = [name if short.count(name) == 1 else stem for name, stem in zip(short, whole)]
     return {
-        f"{name}/{table}".removesuffix("/").removesuffix("/arr_0"): content
+        name if table in _UNNAMED else f"{name}/{table}": content
         for name, found in zip(names, tables.values())
         for table, content in found.items()
     }

@@ -169,7 +169,8 @@ class Roles:
         elif self.asked.labels is not None:
             names = tuple(self.asked.labels) if isinstance(self.asked.labels, Sequence) else ()
         else:
-            names = self.found[weights].rows or tuple(f"a{i:0{len(str(self._n - 1))}d}" for i in range(self._n))
+            table = self.found[weights]
+            names = table.rows or table.columns or tuple(f"a{i:0{len(str(self._n - 1))}d}" for i in range(self._n))
         if names is None or len(names) != self._n:
             raise UserError(
                 f"{self.what}: {labels or 'labels'} has {len(names or ())} names, {weights} is "

@@ -146,10 +146,10 @@ class Added(Model):
     observables = {"x": "Hz"}
 
     def start(self, p, net):
-        return Sum(0 * net.hierarchy)
+        return Sum(0 * net.weights[0])
 
     def rest(self, p, net):
-        return {"x": 0 * net.hierarchy}
+        return {"x": 0 * net.weights[0]}
 
     def normals_per_step(self, values):
         return 3

@@ -36,10 +36,8 @@ from gbaexplore.study.file import STUDIES
 
 DT = 1e-4  # s
 ON, OFF, STEPS = 100, 300, 400
-CELL = Connectome("cell", ("cell",), weights=np.zeros((1, 1)), values={"hierarchy": np.zeros(1)})
-PAIR = Connectome(
-    "pair", ("a", "b"), weights=np.array([[0.0, 0.3], [0.6, 0.0]]), values={"hierarchy": np.array([0.0, 1.0])}
-)
+CELL = Connectome("cell", ("cell",), weights=np.zeros((1, 1)))
+PAIR = Connectome("pair", ("a", "b"), [[0.0, 0.3], [0.6, 0.0]], values={"hierarchy": [0.0, 1.0]})
 
 
 TRACE = (Trace(),)
@@ -262,7 +260,7 @@ def test_arguments_are_parameters_options_or_the_connectome():
     assert hash(model) == hash(copy.copy(model)) == hash(cloudpickle.loads(cloudpickle.dumps(model)))
 
 
-def needing(weights, tau=1.0):
+def needing(table, tau=1.0):
     return None
 
 
@@ -276,9 +274,9 @@ def needing(weights, tau=1.0):
         (lambda: BrainPyModel(Leaky, ["r"], count=2), '"count" of Leaky is not a parameter, because its default is'),
         (lambda: BrainPyModel(Leaky, ["r"], units={"taw": "s"}), 'units: no parameter "taw" in Leaky; did you mean "t'),
         (lambda: BrainPyModel(Leaky, ["r"], options={"nam": "x"}), 'options: no argument "nam" in Leaky; did you mean'),
-        (lambda: BrainPyModel(needing, ["r"]), 'nothing gives the argument "weights" of needing; expected options='),
-        (lambda: BrainPyModel(needing, ["r"], options={"weights": bm}).recipe(), "an option of needing is module; exp"),
-        (lambda: study_of(BrainPyModel(needing, ["r"], options={"weights": 1})), "needing makes NoneType; expected a "),
+        (lambda: BrainPyModel(needing, ["r"]), 'nothing gives the argument "table" of needing; expected options='),
+        (lambda: BrainPyModel(needing, ["r"], options={"table": bm}).recipe(), "an option of needing is module; exp"),
+        (lambda: study_of(BrainPyModel(needing, ["r"], options={"table": 1})), "needing makes NoneType; expected a "),
         (lambda: study_of(BrainPyModel(Leaky, ["lat"])), 'no Variable "lat" in Leaky; did you mean "late"'),
         (lambda: study_of(BrainPyModel(Leaky, ["r"], input="inp")), 'no Variable "inp" in Leaky; Variables: r, '),
         (lambda: study_of(BrainPyModel(Cells, ["seen"])), "update of Cells has no argument for the stimulus; expected"),
@@ -410,13 +408,9 @@ def test_a_point_of_a_store_is_replayed_with_its_study(stored):
 
 def test_an_error_in_her_class_names_her_line(tmp_path):
     path = tmp_path / "wrong.py"
-    path.write_text(FILE.replace("self.weights @ self.r.value", "self.weights @ self.rates"))
-    line = (
-        FILE.replace("self.weights @ self.r.value", "self.weights @ self.rates")
-        .splitlines()
-        .index("        # one step")
-        + 2
-    )
+    wrong = FILE.replace("self.weights @ self.r.value", "self.weights @ self.rates")
+    path.write_text(wrong)
+    line = wrong.splitlines().index("        # one step") + 2
     with pytest.raises(UserError, match=rf"wrong.py, line {line}: AttributeError: .*rates"):
         load_study(path)
 

@@ -27,7 +27,7 @@ class Own(gba.{base}):
 
     {step}
 
-two = gba.Connectome("two", ("a", "b"), weights=[[0, 0.2], [0.3, 0]], values={"hierarchy": [0.0, 1.0]})
+two = gba.Connectome("two", ("a", "b"), weights=[[0, 0.2], [0.3, 0]])
 study = gba.Study(
     name="own", axes={{"muEE": [0.5, 1.0]}}, model=Own(), connectome=two, measures=[gba.Peak()], duration=0.1
 )

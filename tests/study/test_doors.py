@@ -207,7 +207,7 @@ REFUSED = [
     np.ones((1, 1)).view(np.matrix), sparse.csr_matrix([[28.0]]), pd.Series([28.0]), pd.NA, pd.NaT, np.ma.masked,
     np.datetime64("2020-01-01"), np.timedelta64(1, "s"), Quantity(), np.array(28.0, object),
 ]  # fmt: skip
-SMALL = Connectome("small", ("A", "B"), [0.0, 0.5], [[0.0, 0.2], [0.3, 0.0]])
+SMALL = Connectome("small", ("A", "B"), [[0.0, 0.2], [0.3, 0.0]], values={"hierarchy": [0.0, 0.5]})
 PULSE = Pulse(area="A", onset=0.01, duration=0.01, amplitude=20.0)
 
 

@@ -136,6 +136,8 @@ def _is_header(rows: list[list[str]]) -> bool:
     first, *others = rows
     if first[0].lower() in ("", *_CORNER):
         return len(first) > 1 or first[0] != ""
+    if len(others) == len(first) and len(set(first)) == len(first) and all(map(str.isdecimal, first)):
+        return True  # areas that are numbered
     return bool(others) and any(
         not _is_number(title) and all(map(_is_number, column)) for title, column in zip(first, zip(*others))
     )
