@@ -10,6 +10,7 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError, listing, shown, unknown
 from gbaexplore.basics.numbers import array
+from gbaexplore.networks.anatomy import area_names
 from gbaexplore.networks.folders import PLACES
 from gbaexplore.networks.formats.found import Found, Table
 from gbaexplore.networks.formats.graphs import NODES
@@ -167,7 +168,7 @@ class Roles:
         if labels is not None:
             names = self._table(labels).rows
         elif self.asked.labels is not None:
-            names = tuple(self.asked.labels) if isinstance(self.asked.labels, Sequence) else ()
+            names = area_names(self.asked.labels, f"{self.what}: labels")
         else:
             table = self.found[weights]
             names = table.rows or table.columns or tuple(f"a{i:0{len(str(self._n - 1))}d}" for i in range(self._n))
@@ -215,7 +216,7 @@ class Roles:
                 f"{what} has shape {np.shape(table.array)}; expected {(self._n, self._n)}, for the {self._n} areas"
             )
         sides = [table.rows, table.columns] if table.rows and table.columns else []
-        return taken(self._numbers(table.array, what), [list(side) for side in sides], self.areas, what)
+        return taken(array(table.array, what), [list(side) for side in sides], self.areas, what)
 
     def _columns(self, labels: str | None) -> dict[str, Any]:
         """Return what the table of names says of each area."""
@@ -241,13 +242,15 @@ class Roles:
             if len(mine) != 1:
                 text = f'{self.what}: there are no values "{there}" of {self._n} areas'
                 raise UserError(unknown(text, there, vectors, "There are"))
-            values = self._numbers(vectors[mine[0]], f"{self.what}: {there}").ravel()
+            numbers, names = vectors[mine[0]]
+            what = f"{self.what}: {there}"
+            values = taken(array(numbers, what).ravel(), [names and list(names)], self.areas, what)
             found[name] = _relative(values) if self.roles.get(mine[0]) == _RAW else values
         return found
 
-    def _vectors(self) -> dict[str, Any]:
-        """Return all that has a number for each area."""
-        found: dict[str, Any] = {}
+    def _vectors(self) -> dict[str, tuple[Any, Any]]:
+        """Return all that has a number for each area, with the areas' names if they stand beside it."""
+        found: dict[str, tuple[Any, Any]] = {}
         for name, table in self.found.items():
             shape = np.shape(table.array)
             if table.error or table.array is None:
@@ -255,16 +258,13 @@ class Roles:
                 if table.error and (self.roles[name] in (_HIERARCHY, _RAW) or name in self.asked.values.values()):
                     raise table.error
             elif shape in ((self._n,), (self._n, 1), (1, self._n)):
-                found[name] = table.array
+                found[name] = table.array, table.rows
             elif len(shape) == 2 and shape[0] == self._n and table.columns:
-                found |= {f"{name}/{column}": table.array[:, i] for i, column in enumerate(table.columns)}
+                found |= {f"{name}/{column}": (table.array[:, i], table.rows) for i, column in enumerate(table.columns)}
             elif self.roles[name] in (_HIERARCHY, _RAW):
                 text = f"{self.what}: {name} has shape {shape}; expected {(self._n,)}, for the {self._n} areas"
                 raise UserError(text)
         return found
-
-    def _numbers(self, values: Any, what: str) -> np.ndarray:
-        return array(values, what)
 
     # Names.
 

@@ -100,8 +100,8 @@ def stack(ds: xr.Dataset, panels: Sequence[Axes], scale: xr.DataArray, onset: fl
 def profile(ds: xr.Dataset, source: str | None = None, ax: Axes | None = None, **line: Any) -> Axes:
     """Draw the peak in every area as a percentage of the source's, a line for each point left; return the axes.
 
-    The areas are in hierarchical order. Points that diverged are left out, and so is what is not above zero: it
-    can't be drawn on a logarithmic scale.
+    The areas are in the order of the connectome. Points that diverged are left out, and so is what is not above zero:
+    it can't be drawn on a logarithmic scale.
 
     Args:
         ds: of a study that measures `Peak`.

@@ -155,7 +155,7 @@ class Study:
 
     @property
     def areas(self) -> tuple[str, ...]:
-        """Names of the areas, in hierarchical order."""
+        """Names of the areas, in the order of the connectome."""
         return self.outputs.variant.connectome.areas
 
     def variants(self) -> Iterator[Variant]:

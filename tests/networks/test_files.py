@@ -87,6 +87,17 @@ def test_areas_are_sorted_by_a_hierarchy_and_matrices_by_names(tmp_path):
     assert without.weights[without.index("B"), without.index("A")] == 0.3
 
 
+def test_values_in_a_file_of_their_own_are_put_in_order_by_names(tmp_path):
+    (tables(tmp_path) / "myelin.csv").write_text("area,T1w/T2w,odd\nC,30,1\nA,10,2\nB,20,3\n")
+    (tmp_path / "thickness.txt").write_text("B 2.2\nC 2.3\nA 2.1\n")
+    (tmp_path / "others.txt").write_text("b 2.2\nc 2.3\na 2.1\n")
+    found = load_connectome(tmp_path, values={"myelin": "myelin/T1w/T2w", "thickness": "thickness"})
+    assert found.values["myelin"].tolist() == [10, 20, 30]
+    assert found.values["thickness"].tolist() == [2.1, 2.2, 2.3]
+    with pytest.raises(UserError, match=r"others: labels are not the 3 areas \(A, B, C, a, b and 1 more\)"):
+        load_connectome(tmp_path, values=["others"])
+
+
 def test_names_of_earlier_versions_of_the_folder_are_known(tmp_path, macaque):
     targeted = macaque.with_targeted_inhibition(0.3)
     folder = targeted.to_folder(tmp_path / "new")
@@ -335,13 +346,18 @@ def test_names_that_are_not_clear_are_said(tmp_path):
     found = load_connectome(file, weights="count", lengths="fa", labels="who", values={"cortex": "thickness"})
     assert found == Connectome("odd", ("A", "B", "C"), other, one, {"cortex": [1.0, 2.0, 3.0]})
     assert load_connectome(file, weights="fa").areas == ("a0", "a1", "a2"), "areas without names"
-    assert load_connectome(file, weights="fa", labels=["x", "y", "z"], values=["thickness"]).areas == ("x", "y", "z")
+    assert load_connectome(file, weights="fa", labels=np.array(["x", "y", "z"]), values=["thickness"]).areas == (
+        "x",
+        "y",
+        "z",
+    )
     for given, message in (
         (dict(weights="FA"), r'weights="FA" is not there; did you mean "fa"\? There are: '),
         (dict(weights="thickness"), r'weights="thickness" is 3; expected a square matrix, one of what is there: '),
         (dict(weights="fa", labels="thickness"), 'labels="thickness" has no names; expected one of what is there'),
         (dict(weights="fa", labels=["x", "y"]), "labels has 2 names, fa is 3 x 3; expected a name for each area"),
         (dict(weights="fa", values=["odd"]), r'there are no values "odd" of 3 areas; There are: thickness'),
+        (dict(weights="fa", labels=5), "labels: areas are int; expected a list of names"),
         (dict(weights=5), "weights is 5; expected the name that it has in the file"),
         (dict(weights="fa", values="thickness"), "values is 'thickness'; expected a list of names, or a mapping"),
         (dict(weights="fa", values=[5]), "values has 5; expected names that values of areas have"),

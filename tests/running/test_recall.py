@@ -2,6 +2,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from gbaexplore import (
     Connectome,
@@ -118,3 +119,33 @@ def test_what_went_in_is_there_after_the_grid_has_changed(make_study, tmp_path):
     assert RECIPE in stored.attrs
     ds = replay(tmp_path / "small.zarr", muEE=30.0, window=WINDOW, every=1)
     np.testing.assert_allclose(peaks(ds), stored.peak_rate.sel(muEE=30.0), rtol=1e-5)
+
+
+def as_written_before(connectome):
+    """A connectome as stores had it when it was a hierarchy and fractions of labelled neurons."""
+    areas = np.array(connectome.areas, dtype=object)
+    ds = xr.Dataset(coords={"area": areas, "target": areas, "source": areas}, attrs={"name": connectome.name})
+    ds["hierarchy"] = ("area", connectome.values["hierarchy"], {"long_name": "hierarchy", "units": "1"})
+    matrices = {
+        "fln": connectome.weights, "sln": connectome.pathway_values.get("sln"), "wiring_mm": connectome.lengths_mm,
+        "fln_inhibitory": connectome.further_weights.get("inhibitory"),
+    }  # fmt: skip
+    for name, matrix in matrices.items():
+        if matrix is not None:
+            ds[name] = (("target", "source"), matrix, {"long_name": name, "units": "1"})
+    return ds
+
+
+def test_a_store_of_earlier_connectomes_goes_on(make_study, tmp_path, macaque, monkeypatch):
+    axes = {"muEE": [33.7], "pathways": {"all": macaque, "targeted": macaque.with_targeted_inhibition(0.5)}}
+    with monkeypatch.context() as before:
+        before.setattr(Connectome, "to_dataset", as_written_before)
+        stored = run(make_study(axes=axes, connectome=None, **SHORT), store=tmp_path).load()
+    found = replay(tmp_path / "small.zarr", window=WINDOW, every=1, muEE=33.7, pathways="targeted")
+    expected = stored.peak_rate.sel(muEE=33.7, pathways="targeted")
+    np.testing.assert_allclose(peaks(found), expected, rtol=1e-5, atol=1e-12)
+    wider = run(make_study(axes={**axes, "muEE": [30.0, 33.7]}, connectome=None, **SHORT), store=tmp_path)
+    xr.testing.assert_equal(wider.peak_rate.sel(muEE=[33.7]), stored.peak_rate)
+    assert wider.hierarchy.attrs == stored.hierarchy.attrs == {"long_name": "position in the cortical hierarchy"}
+    found = replay(tmp_path / "small.zarr", window=WINDOW, every=1, muEE=30.0, pathways="all")
+    np.testing.assert_allclose(peaks(found), wider.peak_rate.sel(muEE=30.0, pathways="all"), rtol=1e-5, atol=1e-12)
