@@ -40,10 +40,10 @@ class WongWang(gba.ODEModel):
     observables: ClassVar[Mapping[str, str]] = {"S": "1"}
 
     def start(self, p: Any, net: gba.Network) -> Any:
-        return self.state(S=0.1 + 0 * net.hierarchy)
+        return self.state(S=0.1 + 0 * net.weights[0])
 
     def derivative(self, x: Any, p: Any, net: gba.Network, stimulus: Any) -> Mapping[str, Any]:
-        current = 0.270 * (0.2609 * (0.6 * x.S + p.G * (net.fln @ x.S)) + 0.33) - 0.108
+        current = 0.270 * (0.2609 * (0.6 * x.S + p.G * (net.weights @ x.S)) + 0.33) - 0.108
         rate = current / (1 - jnp.exp(-154.0 * current))
         return {"S": 1e3 * (-x.S / 100.0 + (1 - x.S) * rate * 0.641)}
 
@@ -61,11 +61,11 @@ class EIWongWang(gba.ODEModel):
     observables: ClassVar[Mapping[str, str]] = {"E": "1", "I": "1"}
 
     def start(self, p: Any, net: gba.Network) -> Any:
-        return self.state(E=0.001 + 0 * net.hierarchy, I=0.001 + 0 * net.hierarchy)
+        return self.state(E=0.001 + 0 * net.weights[0], I=0.001 + 0 * net.weights[0])
 
     def derivative(self, x: Any, p: Any, net: gba.Network, stimulus: Any) -> Mapping[str, Any]:
-        inhibition = 1 + p.G * 0.75 * net.fln.sum(1)
-        a = 310 * (0.382 + 0.21 * x.E + p.G * 0.15 * (net.fln @ x.E) - inhibition * x.I) - 125
+        inhibition = 1 + p.G * 0.75 * net.weights.sum(1)
+        a = 310 * (0.382 + 0.21 * x.E + p.G * 0.15 * (net.weights @ x.E) - inhibition * x.I) - 125
         b = 615 * (0.2674 + 0.15 * x.E - x.I) - 177
         rate_E, rate_I = a / (1 - jnp.exp(-0.16 * a)), b / (1 - jnp.exp(-0.087 * b))
         return {"E": -x.E / 0.1 + (1 - x.E) * 0.641 * rate_E, "I": -x.I / 0.01 + rate_I}
@@ -121,7 +121,7 @@ class NoisyWilsonCowan(gba.WilsonCowan):
 
 def network(areas: int) -> gba.Connectome:
     names = tuple(f"area {i}" for i in range(areas))
-    return gba.Connectome("dense", names, hierarchy=np.linspace(0, 1, areas), fln=work.weights(areas))
+    return gba.Connectome("dense", names, work.weights(areas), values={"hierarchy": np.linspace(0, 1, areas)})
 
 
 def compared(peer: str, ours: dict[str, Callable[[], object]], told: Callable[[Any, Any], None]) -> None:
