@@ -414,7 +414,7 @@ class Courses:
         chart.multi_line("xs", "ys", source=self.profiles, line_color="colour", line_width=2)
         name_ticks(chart.xaxis[0], self.areas)
         _short_ticks(chart.yaxis[0])
-        chart.xaxis.axis_label = "area, in hierarchical order"
+        chart.xaxis.axis_label = "area"
         return chart
 
 
