@@ -230,7 +230,17 @@ class _Evaluated:
 
         like = self.template
         of_grid = {*self.study.axes, *self.study.derived}
-        coords: dict[str, Any] = {str(n): c.variable for n, c in like.coords.items() if n not in of_grid}
+        coords: dict[str, Any] = {}
+        for name, coordinate in like.coords.items():
+            labels = {axis: label for axis, label in variant.labels.items() if axis in coordinate.dims}
+            if name in of_grid:
+                continue
+            if not labels:
+                coords[str(name)] = coordinate.variable
+            else:  # values of areas in which the labels' connectomes differ
+                one = coordinate.sel(labels)
+                repeated = np.broadcast_to(one.values, (count, *one.shape))
+                coords[str(name)] = ((POINT, *one.dims), repeated, coordinate.attrs)
         for name in (n for n in parameters if n != NOISE):
             coords[name] = (POINT, parameters[name], like[name].attrs)
         for name, label in variant.labels.items():

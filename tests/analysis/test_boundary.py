@@ -140,7 +140,10 @@ def test_points_are_few_each_once_and_a_number_needs_fewer_than_a_yes_or_no():
     sizes = {of: found(of).sel(shape="circle").points.sizes["point"] for of in CRITERIA}
     assert sizes["number"] < 0.8 * sizes["yes or no"]
     assert sizes["yes or no"] < 0.01 * 1020 * 810  # of a grid's
-    points = found("number").points.to_dataframe().groupby(["x", "y", "shape"]).criterion.nunique()
+    assert found("number").points.hierarchy.dims == ("point", "area"), "the shapes' connectomes differ in it"
+    points = (
+        found("number").points.drop_vars("hierarchy").to_dataframe().groupby(["x", "y", "shape"]).criterion.nunique()
+    )
     assert len(points) == found("number").points.sizes["point"]
     sign = SHAPES["circle"](*(found("number").sel(shape="circle").points[name].values for name in "xy"), 0.0, np)
     np.testing.assert_allclose(found("number").sel(shape="circle").points.criterion, sign, atol=1e-12)
