@@ -87,8 +87,10 @@ def test_one_axis_is_curves_along_it(stored):
     shown, ds = explorer._shown, open_study(path)
     assert (explorer.x, explorer.y, list(shown.lines)) == ("muEE", "", ["V1", "24c"])
     np.testing.assert_array_equal(shown.lines["24c"], ds.mean_rate.sel(area="24c"))
+    label = explorer._charts._charts["V1"].yaxis[0].axis_label
     explorer._clicked(27.0, 0.0)
     assert explorer.point == {"muEE": 28.0}
+    assert explorer._charts._charts["V1"].yaxis[0].axis_label is label, "a new one would lay the figure out anew"
     explorer.move(-1, 0)
     assert explorer.point == {"muEE": 24.0}
     explorer.areas = ["V4"]

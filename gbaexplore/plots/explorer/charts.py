@@ -64,6 +64,12 @@ def _short_ticks(axis: Any, log: bool = False) -> None:
     axis.formatter = CustomJSTickFormatter(args={"log": log}, code=code)
 
 
+def _entitle(axis: Any, words: str) -> None:
+    """Label an axis; the same words again would have the browser lay the figure out anew."""
+    if getattr(axis.axis_label, "text", None) != literal(words).text:
+        axis.axis_label = literal(words)
+
+
 class _Picture:
     """What all pictures of a variable have: chosen points, and a legend of states below the frame."""
 
@@ -129,7 +135,7 @@ class _Coloured(_Picture):
     def _range(self, axis: Any, span: Any, ends: tuple[float, float], title: str) -> None:
         start, end = ends
         span.update(start=start, end=end, reset_start=start, reset_end=end)
-        axis.axis_label = literal(title)
+        _entitle(axis, title)
 
 
 class Map(_Coloured):
@@ -325,13 +331,13 @@ class Lines(_Picture):
             "state": [str(word) for *_, k in parts for word in states[k]],
         }  # fmt: skip
         self._show_states(curves.cover, [_FIELD] if names != [""] else [])
-        self.figure.yaxis[0].axis_label = literal(curves.title)
+        _entitle(self.figure.yaxis[0], curves.title)
         if self._along != curves.x:
             self._along = curves.x
             start, end = _ends(curves.xs)
             self.figure.x_range.update(start=start, end=end, reset_start=start, reset_end=end)
             axis = self.figure.xaxis[0]
-            axis.axis_label = literal(curves.x.title)
+            _entitle(axis, curves.x.title)
             if curves.x.numbers:
                 axis.ticker, axis.major_label_overrides = BasicTicker(), {}
                 _short_ticks(axis)
@@ -376,13 +382,13 @@ class Courses:
                 "x": [course.time[i] for (_, course), i, _ in ends], "y": [y[i] for _, i, y in ends],
                 "colour": [COLOURS[name] for (name, _), *_ in ends],
             }  # fmt: skip
-            self._charts[area].yaxis[0].axis_label = literal(area + next((c.unit for c in courses.values()), ""))
+            _entitle(self._charts[area].yaxis[0], area + next((c.unit for c in courses.values()), ""))
         self.profiles.data = {
             "xs": [np.arange(len(self.areas)) for _ in courses],
             "ys": [course.share(source) for course in courses.values()],
             "colour": colours, "name": list(courses),
         }  # fmt: skip
-        self._profile.yaxis[0].axis_label = literal(f"largest change (% of {source})")
+        _entitle(self._profile.yaxis[0], f"largest change (% of {source})")
 
     def _build(self, areas: list[str], log: bool) -> None:
         self._charts: dict[str, Any] = {}

@@ -298,10 +298,10 @@ class Explorer(pn.viewable.Viewer):
         except _UNREADABLE as error:  # or a model that needs its study, or a point that is not in the store
             self._say(str(error))
             return
+        self._charts.show(found, self.areas, self.log_courses, self.courses.source)
         if (chart := self._chart()) is not None:
             places = {name: self._shown.position(c.labels) for name, c in found.items() if self._on_this_map(c)}  # type: ignore[union-attr]
             chart.mark([(name, *place) for name, place in places.items() if place is not None])
-        self._charts.show(found, self.areas, self.log_courses, self.courses.source)
         said = [course.said(name, self.areas) for name, course in found.items()]
         self._say(*(said or [_READY]))
         units = next((course.unit for course in found.values()), "")
