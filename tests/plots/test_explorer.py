@@ -36,8 +36,9 @@ MODEL = """(name) => {
 
 # Whether the map is drawn: what comes from then on is seen to, clicks too.
 DRAWN = """() => (window.Bokeh?.documents ?? []).some((d) => {
-  const found = ['map', 'scatter', 'curves', 'course V1'].map((name) => d.get_model_by_name(name))
-  return found.some((one) => one != null && Bokeh.index.find_one(one)?.has_finished())
+  const names = ['map', 'scatter', 'curves', 'course V1']
+  const found = [...d._all_models.values()].filter((m) => names.includes(m.name) && m.visible)
+  return found.some((one) => Bokeh.index.find_one(one)?.has_finished())
 })"""
 
 # A box is ticked and the point pinned, one directly after the other.
@@ -201,7 +202,8 @@ def click(page, muEE, omegaEI, figure="map"):
     """Click where a point of the grid is drawn."""
     x, y = page.evaluate(
         """([x, y, name]) => {
-          const figure = Bokeh.documents.map((d) => d.get_model_by_name(name)).find((m) => m != null)
+          const figure = Bokeh.documents.flatMap((d) => [...d._all_models.values()])
+            .find((m) => m.name === name && m.visible)
           const view = Bokeh.index.find_one(figure)
           view.el.scrollIntoView({block: 'center'})
           const frame = view.frame ?? view.plot_view.frame
@@ -366,7 +368,7 @@ def kinds(make, tmp_path_factory):
     ("kind", "figure", "words"),
     [("table", "scatter", ""), ("axis", "curves", "here: muEE 28: peaks V1"), ("single", "curves", "here: muEE 24: ")],
 )
-def test_stores_of_every_kind_are_shown(visit, kinds, kind, figure, words):
+def test_stores_of_every_kind_are_shown(visit, kinds, tmp_path, kind, figure, words):
     path, point = kinds(kind), None
     with served(path) as url:
         for width in WIDTHS:
@@ -384,6 +386,24 @@ def test_stores_of_every_kind_are_shown(visit, kinds, kind, figure, words):
         if point is not None:
             click(page, *point, figure=figure)
         until(page, lambda: says(page, words))
+    file = tmp_path / "page.html"
+    subprocess.run([COMMAND, "explore", path, "--html", file], check=True)
+    page = visit(file.as_uri(), offline=True, width=390, is_mobile=True)
+    assert page.evaluate("() => innerWidth") == 390
+    assert page.evaluate(BEYOND) == []
+    page.get_by_label("variable").select_option(label="final_rate" if kind == "single" else "peak_rate")
+    page.wait_for_timeout(500)
+    if kind == "single":
+        value, point, words = ds.final_rate.sel(area="V4").item(), (1.0, ds.final_rate.sel(area="V4").item()), "area V4"
+    else:
+        part = ds.peak_rate.sel(area="24c")
+        value = float(part.isel(row=far) if kind == "table" else part.sel(muEE=28.0))
+        words = f"row {far}, muEE (pA/Hz) " if kind == "table" else "muEE (pA/Hz) 28: ok"
+        point = point if kind == "table" else (28.0, value)
+    click(page, *point, figure=figure)
+    until(page, lambda: says(page, words))
+    said = page.get_by_text(words).last.inner_text()
+    assert float(said.split()[-1]) == pytest.approx(value, rel=1e-3)
 
 
 def test_any_two_axes(visit, address, store):

@@ -22,7 +22,7 @@ from gbaexplore import (
     parameter,
 )
 from gbaexplore.basics.names import DIVERGED, OK, UNDEFINED
-from gbaexplore.plots.explorer import charts, views
+from gbaexplore.plots.explorer import charts, one_file, views
 from gbaexplore.running import runner
 
 
@@ -137,6 +137,11 @@ def test_seeds_are_mean_and_spread_with_the_single_ones_on_request(stored):
     low, high = explorer._shown.bands["24c"]
     np.testing.assert_allclose(high - low, at.quantile(0.95, "seed") - at.quantile(0.05, "seed"), rtol=1e-4)
     assert [*explorer._widgets["seed"].options] == ["mean", "spread (5th to 95th percentile)", "0", "1", "2", "3"]
+    page = one_file._Page(ds, "muEE", None)
+    cube = page._cube("mean_rate", slice(None)).data["values"].reshape(6, 3, 2)
+    np.testing.assert_array_equal(cube[:4], ds.mean_rate.transpose("seed", "area", "muEE"))
+    np.testing.assert_allclose(cube[4, 2], at.mean("seed"), rtol=1e-6)
+    np.testing.assert_allclose(cube[5, 2], high - low, rtol=1e-4)
     explorer.at = {"seed": 2}
     np.testing.assert_array_equal(explorer._shown.lines["24c"], at.sel(seed=2))
     assert explorer._shown.bands == {}

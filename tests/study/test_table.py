@@ -12,7 +12,6 @@ from gbaexplore import LocalCircuit, Peak, SpectralAbscissa, UserError, open_stu
 from gbaexplore.analysis import propagation_ratio
 from gbaexplore.basics.names import canonical
 from gbaexplore.cli import main
-from gbaexplore.plots.explorer import one_file as standalone
 from gbaexplore.running import runner
 from gbaexplore.running.forecast import forecast
 from gbaexplore.store import making
@@ -336,7 +335,7 @@ def test_a_table_of_one_parameter_is_an_axis(stored):
     assert len(ax.lines) == 2
 
 
-def test_what_can_be_no_scatter_or_map(stored, tmp_path):
+def test_what_can_be_no_scatter_or_map(stored):
     path, _ = stored
     ds = open_study(path)
     with pytest.raises(UserError, match="a scatter has the axis point, the Dataset point, feedback; select one value"):
@@ -345,5 +344,3 @@ def test_what_can_be_no_scatter_or_map(stored, tmp_path):
         plots.scatter(ds.sel(feedback="on"), "muEE", "muIE")
     with pytest.raises(UserError, match="a map over nothing and nothing; expected two axes of two numbers or more"):
         plots.map(ds.sel(feedback="on"))
-    with pytest.raises(UserError, match=r"has 1 axes of more than one label; expected two for a map"):
-        standalone.write(path, tmp_path / "page.html")

@@ -58,7 +58,7 @@ def _figure(name: str, width: int, height: int, sizing_mode: str = "stretch_widt
     return chart
 
 
-def _short_ticks(axis: Any, log: bool = False) -> None:
+def short_ticks(axis: Any, log: bool = False) -> None:
     """Let an axis write its ticks in as few characters as tell them apart."""
     code = f"{_TICKS}\nreturn words(ticks.map((tick) => log ? 10 ** tick : tick))[index]"
     axis.formatter = CustomJSTickFormatter(args={"log": log}, code=code)
@@ -122,7 +122,7 @@ class _Coloured(_Picture):
         self.bar = ColorBar(color_mapper=self.mapper, background_fill_color=None, **grey)
         ticks = f"{_TICKS}\nreturn ticks_between(cb_data.start, cb_data.end)"
         self.ticker = self.bar.ticker = CustomJSTicker(args={"log": True}, major_code=ticks)
-        _short_ticks(self.bar, True)
+        short_ticks(self.bar, True)
         self.figure.add_layout(self.bar, "right")
 
     def _colour(self, limits: tuple[float, float], log: bool, title: str) -> None:
@@ -151,8 +151,8 @@ class Map(_Coloured):
             {name: [] for name in ("colour", "value", "state", "cover", "x", "y", "dw", "dh")}
         )
         self.lines = {name: ColumnDataSource({"xs": [], "ys": []}) for name in BOUNDARIES}
-        self._hover = HoverTool(renderers=[self._draw_cells()])
-        self.figure.add_tools(self._hover)
+        self.hover = HoverTool(renderers=[self._draw_cells()])
+        self.figure.add_tools(self.hover)
         self._draw_boundaries()
         self._name_states()
         self._draw_points()
@@ -194,11 +194,11 @@ class Map(_Coloured):
         self._range(self.figure.yaxis[0], self.figure.y_range, ends, plane.y.title)
         for axis, scale in ((self.figure.xaxis[0], plane.x), (self.figure.yaxis[0], plane.y)):
             _label(axis, scale)
-        self._hover.tooltips = [
+        self.hover.tooltips = [
             (plane.x.title, "$x{custom}"), (plane.y.title, "$y{custom}"), (plane.title, "@value{custom}"),
             ("state", "@state{custom}"),
         ]  # fmt: skip
-        self._hover.formatters = {
+        self.hover.formatters = {
             "$x": _labels(plane.x), "$y": _labels(plane.y), "@value": CustomJSHover(code=_VALUE),
             "@state": CustomJSHover(code=_STATE, args={"names": list(STATUS_MEANINGS)}),
         }  # fmt: skip
@@ -208,7 +208,7 @@ def _label(axis: Any, scale: Scale) -> None:
     """Put numbers along an axis, or the words of its labels."""
     if scale.even:
         axis.ticker, axis.major_label_overrides, axis.major_label_orientation = BasicTicker(), {}, "horizontal"
-        _short_ticks(axis)
+        short_ticks(axis)
     else:
         name_ticks(axis, scale.words)
         if max(map(len, scale.words)) * len(scale.words) < 60:
@@ -236,8 +236,8 @@ class Dots(_Coloured):
             "x", "y", source=self.dots, fill_color={"field": "colour", "transform": self.mapper}, **size
         )
         rest = self.figure.scatter("x", "y", source=self.others, fill_color="fill", **size)
-        self._hover = HoverTool(renderers=[drawn, rest])
-        self.figure.add_tools(self._hover)
+        self.hover = HoverTool(renderers=[drawn, rest])
+        self.figure.add_tools(self.hover)
         self._name_states()
         self._draw_points()
         self._spans: tuple[Any, ...] = ()
@@ -267,8 +267,8 @@ class Dots(_Coloured):
             self._range(self.figure.xaxis[0], self.figure.x_range, across, scatter.titles[0])
             self._range(self.figure.yaxis[0], self.figure.y_range, up, scatter.titles[1])
             for axis in (*self.figure.xaxis, *self.figure.yaxis):
-                _short_ticks(axis)
-            self._hover.tooltips = [
+                short_ticks(axis)
+            self.hover.tooltips = [
                 (scatter.axis, "@row"), (scatter.titles[0], "@x"), (scatter.titles[1], "@y"),
                 (scatter.title, "@value"), ("state", "@state"),
             ]  # fmt: skip
@@ -300,11 +300,11 @@ class Lines(_Picture):
             "xs", "ys", source=self.lines, line_color="colour", line_width=2, legend_field="name",
         )  # fmt: skip
         dots = self.figure.scatter("x", "y", source=self.dots, fill_color="colour", line_color=None, size=6)
-        self._hover = HoverTool(renderers=[dots])
-        self.figure.add_tools(self._hover)
+        self.hover = HoverTool(renderers=[dots])
+        self.figure.add_tools(self.hover)
         self._name_states()
         self._draw_points()
-        _short_ticks(self.figure.yaxis[0])
+        short_ticks(self.figure.yaxis[0])
         self._along: Scale | None = None
 
     def show(self, curves: Curves) -> None:
@@ -340,10 +340,10 @@ class Lines(_Picture):
             _entitle(axis, curves.x.title)
             if curves.x.numbers:
                 axis.ticker, axis.major_label_overrides = BasicTicker(), {}
-                _short_ticks(axis)
+                short_ticks(axis)
             else:
                 _label(axis, curves.x)
-            self._hover.tooltips = [
+            self.hover.tooltips = [
                 (curves.x.title, "@label"), ("area", "@name"), ("value", "@y"), ("state", "@state"),
             ]  # fmt: skip
 
@@ -407,7 +407,7 @@ class Courses:
             chart.legend.visible = False
             chart.xaxis.visible = last
             chart.xaxis.axis_label = "time (s)"
-            _short_ticks(chart.yaxis[0])
+            short_ticks(chart.yaxis[0])
             self._charts[area] = chart
         several = [self._profile] if len(self.areas) > 1 else []
         self.layout.children = [*self._charts.values(), *several]
@@ -419,7 +419,7 @@ class Courses:
         )  # fmt: skip
         chart.multi_line("xs", "ys", source=self.profiles, line_color="colour", line_width=2)
         name_ticks(chart.xaxis[0], self.areas)
-        _short_ticks(chart.yaxis[0])
+        short_ticks(chart.yaxis[0])
         chart.xaxis.axis_label = "area"
         return chart
 

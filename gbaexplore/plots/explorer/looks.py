@@ -24,6 +24,12 @@ PAGE = (
 """
     + _DARK
 )
+WIDGET = """
+@media (prefers-color-scheme: dark) {
+  :host { color-scheme: dark; --background-color: #262b32; --color: #e4e7ea; color: #e4e7ea; }
+  .bk-input { background-color: #262b32; color: #e4e7ea; }
+}
+"""
 LEGEND = """
 @media (prefers-color-scheme: dark) { .bk-item .bk-label { color: #e4e7ea !important; } }
 """

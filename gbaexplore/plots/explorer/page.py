@@ -36,9 +36,12 @@ _REFRESH_MS = 2000
 _UNREADABLE = UserError, OSError, ValueError, RuntimeError  # errors from reading a damaged or missing store
 _READY = "Click the picture: the time courses of the point are simulated."
 _CURVES = "nothing: curves"
-# The tab is named, and keys are listened to. A key in a list, a slider or a text is theirs; one that is held down
-# moves five times a second, which simulations can follow.
+# A phone shows the page as wide as it is, the tab is named, and keys are listened to. A key in a list, a slider or a
+# text is theirs; one that is held down moves five times a second, which simulations can follow.
 _LISTEN = """
+const meta = document.createElement('meta')
+Object.assign(meta, {name: 'viewport', content: 'width=device-width, initial-scale=1'})
+document.head.append(meta)
 const name = () => { document.title = tab.value }
 tab.properties.value.change.connect(name)
 name()

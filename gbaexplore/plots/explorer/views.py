@@ -214,8 +214,14 @@ def variables(ds: xr.Dataset) -> list[str]:
     return ([RATIO] if peaks else []) + found
 
 
-def _array(ds: xr.Dataset, variable: str) -> xr.DataArray:
-    return ds["peak_rate" if variable == RATIO else variable]
+def dims_of(ds: xr.Dataset, variable: str) -> list[str]:
+    """Return the dimensions of a variable; of the ratio, those of the peaks."""
+    return [str(dim) for dim in ds["peak_rate" if variable == RATIO else variable].dims]
+
+
+def title_of(ds: xr.Dataset, variable: str) -> str:
+    """Return what a variable is, with its unit, whichever label of its dimensions is chosen."""
+    return f"peak / peak({source_and_target(ds)[0]})" if variable == RATIO else title(ds[variable])
 
 
 def columns(ds: xr.Dataset) -> dict[str, str]:
@@ -230,7 +236,7 @@ def over(ds: xr.Dataset, variable: str) -> list[str]:
     Axes of numbers come first, then axes of names, columns, and the variable's own dimensions; seeds come last.
     """
     listed, grid = tables_of(ds), [str(dim) for dim in ds[STATUS].dims]
-    own = [str(dim) for dim in _array(ds, variable).dims if dim not in grid]
+    own = [dim for dim in dims_of(ds, variable) if dim not in grid]
     if variable == RATIO:  # its area is chosen
         own.remove(AREA)
     axes = sorted((dim for dim in grid if dim not in (*listed, SEED)), key=lambda dim: isinstance(label(ds, dim), str))
@@ -283,7 +289,7 @@ def others(ds: xr.Dataset, variable: str, x: str | None, y: str | None) -> list[
     taken = {listed.get(str(name), name) for name in (x, y)}
     if y is None and x is not None and variable != RATIO:
         taken.add(AREA)
-    return [str(dim) for dim in _array(ds, variable).dims if dim not in taken]
+    return [dim for dim in dims_of(ds, variable) if dim not in taken]
 
 
 def first_view(ds: xr.Dataset) -> dict[str, Any]:
@@ -397,10 +403,22 @@ def selected(ds: xr.Dataset, variable: str, at: dict[str, int]) -> tuple[xr.Data
     seeds = at.get(SEED, 0)
     if seeds < 0:
         attrs, words = array.attrs, "mean" if seeds == -1 else "spread"
-        array = array.mean(SEED) if seeds == -1 else _quantile(array, 1) - _quantile(array, 0)
+        array = over_seeds(array, state, seeds)
         array.attrs = {**attrs, "long_name": f"{attrs.get('long_name', variable)}, {words} over seeds"}
-        state = state.isel({SEED: 0}).where(~state.isin(BOUNDED).any(SEED), OK)
+        state = over_seeds(state, state, seeds)
     return array, state
+
+
+def over_seeds(array: xr.DataArray, state: xr.DataArray, position: int) -> xr.DataArray:
+    """Return what stands at one of the positions of `SEEDS`, over the seeds whose value is known.
+
+    Of the states it is OK where there is such a seed, else the first one's.
+    """
+    known = state.isin(BOUNDED)
+    if array.name == STATUS:
+        return array.isel({SEED: 0}, drop=True).where(~known.any(SEED), OK)
+    array = array.where(known)
+    return array.mean(SEED) if position == -1 else _quantile(array, 1) - _quantile(array, 0)
 
 
 def _single_seeds(ds: xr.Dataset, variable: str, at: dict[str, int]) -> tuple[xr.DataArray, xr.DataArray]:
