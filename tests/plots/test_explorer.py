@@ -345,7 +345,8 @@ def kinds(make, tmp_path_factory):
     from gbaexplore import Connectome, Pulse
     from gbaexplore.designs import latin_hypercube
 
-    three = Connectome("three", ("V1", "V4", "24c"), np.linspace(0, 1, 3), 0.2 * (1 - np.eye(3)))
+    places = {"hierarchy": np.linspace(0, 1, 3)}
+    three = Connectome("three", ("V1", "V4", "24c"), 0.2 * (1 - np.eye(3)), values=places)
     folder = tmp_path_factory.mktemp("kinds")
     axes = {
         "table": {"row": latin_hypercube(12, {"muEE": (20.0, 28.0), "omegaEI": (19.0, 23.0)})},

@@ -46,7 +46,9 @@ def test_a_state_covers_only_points_without_a_value():
 def stored(tmp_path_factory):
     """A function that computes a small study of three areas and returns its store."""
     folder = tmp_path_factory.mktemp("kinds")
-    network = Connectome("three", ("V1", "V4", "24c"), np.linspace(0, 1, 3), 0.2 * (1 - np.eye(3)))
+    network = Connectome(
+        "three", ("V1", "V4", "24c"), 0.2 * (1 - np.eye(3)), values={"hierarchy": np.linspace(0, 1, 3)}
+    )
 
     def compute(name, axes, **parts):
         given = {"model": ThresholdLinear(), "connectome": network, "measures": [Peak()], "duration": 0.2, "dt": 1e-3}

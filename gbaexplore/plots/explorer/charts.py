@@ -353,7 +353,7 @@ def _joined(parts: list[np.ndarray]) -> np.ndarray:
 
 
 class Courses:
-    """Time courses of chosen points, a figure for each area, and their profile along the hierarchy."""
+    """Time courses of chosen points, a figure for each area, and their profile over the areas."""
 
     def __init__(self, areas: list[str]) -> None:
         self.areas = areas
