@@ -57,8 +57,8 @@ def stationary_covariance(model: Model, connectome: Connectome, **parameters: fl
             "is stationary"
         )
     covariance = solve_continuous_lyapunov(matrix, -model.noise_covariance(p, network))
-    observables, areas = list(model.observables), list(connectome.areas)
-    units = f"{next(iter(model.observables.values()))}2"
+    observables, areas = list(model.state_units()), list(connectome.areas)
+    units = f"{next(iter(model.state_units().values()))}2"
     shape = (len(observables), len(areas))
     ds = xr.Dataset(coords={"observable": observables, AREA: areas})
     ds["variance"] = (("observable", AREA), covariance.diagonal().reshape(shape))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ from gbaexplore.engine.noise import normals
 from gbaexplore.engine.plan import SETTLED, Batch
 from gbaexplore.measures.base import Now, StreamingMeasure
 from gbaexplore.measures.peak import Peak
-from gbaexplore.models.checks import checked_start, checked_step
+from gbaexplore.models.checks import checked_outputs, checked_start, checked_step
 from gbaexplore.models.parameters import Parameters
 from gbaexplore.networks.seen import Network
 
@@ -60,7 +61,7 @@ class Sweep:
         lanes = self.batch.lanes
         point = jnp.minimum(jnp.arange(lanes, dtype=jnp.int32), self.size)
         x = self.start(point)
-        accs = self.opened(jax.tree.map(jnp.zeros_like, x))
+        accs = self.opened(self.looking_at(jax.tree.map(jnp.zeros_like, x), self.swept(point)))
         return _Lanes(
             point=point,
             clock=jnp.zeros(lanes, jnp.int32),
@@ -166,15 +167,23 @@ class Sweep:
         numbers = jax.lax.cond(alike, made, lambda: jnp.zeros(shape, jnp.float32))
         return alike, jnp.moveaxis(numbers, -1, 0)
 
-    def opened(self, x: Any) -> list[Any]:
+    def looking_at(self, x: Any, swept: dict[str, Any]) -> Callable[[str], Any]:
+        """Return a function of an observable's name: its change, (area, lanes), in a state."""
+        outputs: Mapping[str, Any] = {}
+        if self.batch.model.has_outputs:
+            computed = functools.partial(checked_outputs, self.batch.model)
+            outputs = self.with_network(computed)(x, self.parameters(swept))
+        return lambda name: outputs[name] if name in outputs else getattr(x, name)
+
+    def opened(self, look: Callable[[str], Any]) -> list[Any]:
         """Every measure's accumulator, from a first sample."""
         batch = self.batch
         return [
-            jax.vmap(functools.partial(measure.init, run=run), -1, _lane_axis(measure))(self.observed(measure, x))
+            jax.vmap(functools.partial(measure.init, run=run), -1, _lane_axis(measure))(self.observed(measure, look))
             for measure, run in zip(batch.measures, batch.runs)
         ]
 
-    def updated(self, accs: list[Any], x: Any, step: Any) -> list[Any]:
+    def updated(self, accs: list[Any], look: Callable[[str], Any], step: Any) -> list[Any]:
         """Every measure's accumulator, one sample later; `step` is (lanes,), or () for all lanes at once."""
         batch = self.batch
         found = []
@@ -183,11 +192,11 @@ class Sweep:
             lane = _lane_axis(measure)
             axes = (lane, -1, Now(-1, None if step.ndim == 0 else -1))
             update = jax.vmap(functools.partial(measure.update, run=run), in_axes=axes, out_axes=lane)
-            found.append(update(acc, self.observed(measure, x), now))
+            found.append(update(acc, self.observed(measure, look), now))
         return found
 
-    def observed(self, measure: StreamingMeasure, x: Any) -> Any:
-        return self.kept(measure, getattr(x, measure.observable(self.batch.model)))
+    def observed(self, measure: StreamingMeasure, look: Callable[[str], Any]) -> Any:
+        return self.kept(measure, look(measure.observable(self.batch.model)))
 
     def kept(self, measure: StreamingMeasure, values: Any) -> Any:
         """Leave out the lanes that never get a point, where samples would take memory: (area, lanes)."""
@@ -205,7 +214,8 @@ class Sweep:
         if line is not None:
             small = small, (jnp.abs(line) <= SETTLED * self.travelling(top)[:, None]).all((0, 1))
         settled = jnp.stack(jax.tree.leaves(small)).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
-        ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling) | ~self.finite(x)
+        look = self.looking_at(x, self.swept(c.point))
+        ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling) | ~self.finite(look)
         over = clock >= self.n_slices
         done = (over | settled | ended if self.batch.refill else over) & (c.point < self.count)
 
@@ -234,15 +244,16 @@ class Sweep:
         at = jnp.minimum(c.clock, self.n_slices - 1)
         # A lane's new point must not see its last one's accumulators: the watched ceiling would end it at once.
         fresh = c.clock == 0
+        swept = self.swept(c.point)
+        look = self.looking_at(c.x, swept)
         before = [
             acc if measure.places_samples else _select(tables.opens[i][at] | fresh, new, acc)
-            for i, (measure, new, acc) in enumerate(zip(batch.measures, self.opened(c.x), c.accs))
+            for i, (measure, new, acc) in enumerate(zip(batch.measures, self.opened(look), c.accs))
         ]
         first = tables.first[at]
         length = tables.first[at + 1] - first
         # Without refilling all clocks are one clock; a scalar lets a Trace write rows instead of scattering.
         common = first if batch.refill else first[0]
-        swept = self.swept(c.point)
         amplitude = swept[AMPLITUDE][None, :]
         key = None if self.noise is None else self.noise[jnp.minimum(c.point, self.size - 1)].T
         numbers = self.common_noise(c, key, common)
@@ -254,7 +265,7 @@ class Sweep:
             if batch.stepwise:
                 stimulus = amplitude * tables.levels[:, tables.piece[first + i - tables.first[0]]]
             new = self.step(x, swept, stimulus, self.normal(key, numbers, i, common + i), arriving)
-            sampled = self.updated(accs, new, common + i)
+            sampled = self.updated(accs, self.looking_at(new, swept), common + i)
             if batch.ragged and batch.refill:
                 return _select(i < length, (new, sampled), carry)
             return new, sampled
@@ -302,9 +313,9 @@ class Sweep:
         ]
         return jnp.max(functools.reduce(jnp.maximum, seen), axis=0)
 
-    def finite(self, x: Any) -> Any:
+    def finite(self, look: Callable[[str], Any]) -> Any:
         """Whether each lane's observables are finite: what is not, in one step, hardly becomes so again."""
-        observed = jax.tree.leaves([getattr(x, name) for name in self.batch.model.observables])
+        observed = jax.tree.leaves([look(name) for name in self.batch.model.observables])
         return functools.reduce(jnp.logical_and, [jnp.isfinite(array).all(0) for array in observed])
 
     def written(self, c: _Lanes, accs: list[Any], done: Any, ended: Any) -> tuple[Any, Any]:

@@ -15,6 +15,7 @@ from gbaexplore.basics.errors import UserError, one_line, text_of
 from gbaexplore.identity.traced import Traced, traced
 from gbaexplore.measures.base import Now
 from gbaexplore.measures.peak import Peak
+from gbaexplore.models.checks import checked_outputs
 from gbaexplore.models.parameters import Parameters
 from gbaexplore.networks.seen import Network
 
@@ -57,8 +58,10 @@ def program(batch: Batch) -> dict[str, Any]:
 
         late_names = [model.delayed] if batch.late and model.delayed else []
 
-        def observed(x: Any) -> list[Any]:
-            return [getattr(x, name) for name in (*model.observables, *late_names)]
+        def observed(p: Any, net: Any, x: Any) -> list[Any]:
+            found = checked_outputs(model, x, Parameters(p), Network.of_named(net))
+            names = (*model.observables, *late_names)
+            return [found[name] if name in found else getattr(x, name) for name in names]
 
         def stepped(p: Any, net: Any, x: Any, stimulus: Any, **normal: Any) -> Any:
             return model.step(x, Parameters(p), Network.of_named(net), stimulus, batch.dt, *normal.values())
@@ -71,24 +74,24 @@ def program(batch: Batch) -> dict[str, Any]:
             "start": _by_name(lambda p, net: model.start(Parameters(p), Network.of_named(net)), start),
             "rest": _by_name(rest, start),
             "step": _by_name(stepped, step),
-            "observed": traced(observed, x=x),
+            "observed": _by_name(observed, start | {"x": x}),
             "away": traced(model.distance_from_rest, x=x),
         }
         used = frozenset().union(*(part.uses for part in parts.values()))
         rests = dict(zip(model.observables, jax.eval_shape(rest, **start)))
+        looks = dict(zip(model.observables, jax.eval_shape(observed, **start, x=x)))
         return {
             "model": {name: part.hash for name, part in parts.items()},
             "uses": sorted(name.removeprefix("p: ") for name in used if name.startswith("p: ")),
-            "measures": [_measure(batch, i, x, rests) for i in range(len(batch.measures))],
+            "measures": [_measure(batch, i, looks, rests) for i in range(len(batch.measures))],
         }
 
 
-def _measure(batch: Batch, i: int, x: Any, rests: Mapping[str, Any]) -> dict[str, str]:
+def _measure(batch: Batch, i: int, looks: Mapping[str, Any], rests: Mapping[str, Any]) -> dict[str, str]:
     """Return the identity of what one measure of a batch does."""
     measure, run = batch.measures[i], batch.runs[i]
     name = measure.observable(batch.model)
-    change = jax.eval_shape(lambda x: getattr(x, name), x)
-    rest = rests.get(name, change)
+    change, rest = looks[name], rests[name]
     areas = len(run.areas)
     # The engine counts steps in whole numbers of 32 bits, one for each area; a sample's number is one for all.
     step, sample = (jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((areas,), ()))

@@ -46,7 +46,11 @@ class Model(ABC):
         return super().__new__(cls)
 
     observables: ClassVar[Mapping[str, str]]
-    """State variables that measures can read, with their units. The rate ceiling applies to the first."""
+    """What measures can look at, with units: state variables, and what `outputs` computes of them. The ceiling applies
+    to the first."""
+
+    states: ClassVar[Mapping[str, str] | None] = None
+    """State variables, with their units, where they are others than the observables."""
 
     delayed: ClassVar[str | None] = None
     """State variable transmitted with a conduction delay, or None. The delay is wiring distance / `velocity`, a
@@ -69,6 +73,22 @@ class Model(ABC):
 
         A model with noise takes its random numbers as a last argument, `normal`: see `normals_per_step`.
         """
+
+    def outputs(self, x: Any, p: Any, net: Network) -> Mapping[str, Any]:
+        """Return the observables that are no state variables, such as a rate: {observable: (area,)}.
+
+        Like the state, they are changes from `rest`. With outputs every step is computed, at rest too.
+        """
+        return {}
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether some observables are no state variables."""
+        return type(self).outputs is not Model.outputs
+
+    def state_units(self) -> Mapping[str, str]:
+        """Return the unit of each state variable, in order."""
+        return self.observables if self.states is None else self.states
 
     def normals_per_step(self, values: Mapping[str, np.ndarray]) -> int:
         """Return how many independent standard normal numbers each area needs per step at these parameter values.

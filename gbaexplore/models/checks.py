@@ -68,9 +68,25 @@ def checked_start(model: Model, x: Any, areas: int) -> Any:
     Raises:
         UserError: it is not a NamedTuple that includes the observables, each (area,).
     """
-    fits = hasattr(x, "_fields") and all(hasattr(x, name) for name in model.observables)
-    expected = f"a NamedTuple with the observables among its fields: {', '.join(model.observables)}"
-    return checked(model, "start", x, fits, expected, dict.fromkeys(model.observables, np.empty(areas)))
+    names = model.state_units()
+    fits = hasattr(x, "_fields") and (model.has_outputs or all(hasattr(x, name) for name in names))
+    expected = f"a NamedTuple with the observables among its fields: {', '.join(names)}"
+    found = [name for name in names if hasattr(x, name)] if fits else names
+    return checked(model, "start", x, fits, expected, dict.fromkeys(found, np.empty(areas)))
+
+
+def checked_outputs(model: Model, x: Any, p: Any, net: Any) -> Mapping[str, Any]:
+    """Return the observables that `model.outputs` computes of a state.
+
+    Raises:
+        UserError: they are not a mapping with (area,) for each observable that is no state variable.
+    """
+    if not model.has_outputs:
+        return {}
+    found, names = model.outputs(x, p, net), [name for name in model.observables if not hasattr(x, name)]
+    fits = isinstance(found, Mapping) and set(found) == set(names)
+    expected = f"{{observable: values}} for {', '.join(names)}"
+    return checked(model, "outputs", found, fits, expected, dict.fromkeys(names, np.empty(len(net.weights))))
 
 
 def checked_rest(model: Model, rates: Any, areas: int) -> Any:

@@ -28,8 +28,8 @@ from gbaexplore.networks.seen import Network
 class ODEModel(Model):
     """A model defined by ordinary differential equations: `derivative` gives dx/dt, and steps follow from it.
 
-    `observables` declares all state variables, with their units. They are 0 at rest and start there, unless
-    `rest` or `start` say otherwise.
+    `observables` declares the state variables, with their units, unless `states` does. They are 0 at rest and start
+    there, unless `rest` or `start` say otherwise.
 
     `method` is the integration scheme; the stimulus is constant within a step.
 
@@ -71,17 +71,17 @@ class ODEModel(Model):
         return type(self).diffusion is not ODEModel.diffusion
 
     def normals_per_step(self, values: Mapping[str, np.ndarray]) -> int:
-        return len(self.observables) if self._has_noise else 0
+        return len(self.state_units()) if self._has_noise else 0
 
     def state(self, **variables: Any) -> Any:
         """Return a state made from all of its variables, for your own `start`."""
-        return _state_class(tuple(self.observables))(**variables)
+        return _state_class(tuple(self.state_units()))(**variables)
 
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
         return dict.fromkeys(self.observables, jnp.zeros_like(net.weights[0]))
 
     def start(self, p: Any, net: Network) -> Any:
-        return self.state(**dict.fromkeys(self.observables, jnp.zeros_like(net.weights[0])))
+        return self.state(**dict.fromkeys(self.state_units(), jnp.zeros_like(net.weights[0])))
 
     def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float, normal: Any = None) -> Any:
         return stepped(SCHEMES[self.method], lambda x: self._slope(x, p, net, stimulus, dt, normal), x, dt)

@@ -73,6 +73,15 @@ class TangentModel(Model):
     def step(self, x: Dual, p: Any, net: Network, stimulus: Any, dt: float, *normal: Any) -> Dual:
         return self._pushed(lambda p, x: self.base.step(x, p, net, p.amplitude * stimulus, dt, *normal), p, x)
 
+    @property
+    def has_outputs(self) -> bool:
+        return self.base.has_outputs
+
+    def outputs(self, x: Dual, p: Any, net: Network) -> Mapping[str, Any]:
+        found, tangents = self._pushed(lambda p, x: dict(self.base.outputs(x, p, net)), p, x)
+        both = {WITH_TANGENTS + name: Dual(found[name], tuple(t[name] for t in tangents)) for name in found}
+        return {**found, **both}
+
     def prepared_for(self, net: Network, dt: float, precision: str) -> Model:
         return dataclasses.replace(self, base=self.base.prepared_for(net, dt, precision))
 
