@@ -37,16 +37,15 @@ def stationary_covariance(model: Model, connectome: Connectome, **parameters: fl
     import xarray as xr
     from scipy.linalg import solve_continuous_lyapunov
 
-    from gbaexplore.models.checks import check_network, checked_values
+    from gbaexplore.models.checks import check_network, checked_values, parameter_values
     from gbaexplore.networks.seen import Network
     from gbaexplore.study.variants import check_parts
 
     check_parts(model=model, connectome=connectome)
     check_network(model, connectome)
-    declared = type(model).parameters()
     for name in parameters:
         type(model).known_parameter(name)
-    values = {name: numbers.number(parameters.get(name, getattr(model, name)), name) for name in declared}
+    values = parameter_values(model) | {name: numbers.number(value, name) for name, value in parameters.items()}
     checked_values(model, {name: np.array([value]) for name, value in values.items()})
     p, network = SimpleNamespace(**values), Network.of(connectome)
     matrix = model.jacobian(p, network)

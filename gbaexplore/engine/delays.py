@@ -48,13 +48,8 @@ class Delays(NamedTuple):
 
 def late_of(model: Model, connectome: Connectome, values: Mapping[str, np.ndarray], dt: float) -> Late | None:
     """Return what a program has to keep of what travels, at these velocities; None if nothing does."""
-    if model.delayed is None:
+    if not model.has_sends or VELOCITY not in values:
         return None
-    if VELOCITY not in model.parameters():
-        raise UserError(
-            f'in {type(model).__name__} "{model.delayed}" travels, but there is no velocity; expected a parameter '
-            f'{VELOCITY}: float = parameter(3.5, units="m/s", doc=..., above=0)'
-        )
     if connectome.lengths_mm is None:
         raise UserError(
             f"{connectome.name} has no lengths of its pathways, which {type(model).__name__} needs for its delays; "

@@ -13,8 +13,9 @@ from gbaexplore.basics.errors import UserError, defined_at, raised_at
 from gbaexplore.basics.points import AMPLITUDE
 from gbaexplore.engine.plan import Plan
 from gbaexplore.models.base import Model
-from gbaexplore.models.checks import checked_outputs, checked_rest, checked_start, checked_step
+from gbaexplore.models.checks import checked_rest, checked_start, checked_step
 from gbaexplore.models.parameters import Parameters
+from gbaexplore.models.sending import advanced, checked_sends, looks
 from gbaexplore.networks.seen import Network
 
 
@@ -35,9 +36,9 @@ def try_first_step(plan: Plan, network: Network, values: Mapping[str, float]) ->
         x = checked_start(batch.model, batch.model.start(p, net), areas)
         nothing = jnp.zeros_like(net.weights[0])
         normal = [jnp.zeros((batch.draws, areas), batch.dtype)] if batch.draws else []
-        net = net._replace(arriving=nothing, arriving_by=dict.fromkeys(net.by_pathway, nothing))
-        seen = checked_outputs(batch.model, x, p, net)
-        return x, seen, checked_step(batch.model, x, batch.model.step(x, p, net, nothing, batch.dt, *normal))
+        sent = checked_sends(batch.model, x, p, areas)
+        seen = looks(batch.model, x, p, net)
+        return x, seen, sent, checked_step(batch.model, x, advanced(batch.model, x, p, net, nothing, batch.dt, *normal))
 
     with jax.enable_x64(batch.dtype == "float64"):
         net = jax.tree.map(lambda a: jnp.asarray(a, batch.dtype), network._replace(lengths_mm=None))

@@ -19,8 +19,9 @@ from gbaexplore.engine.noise import normals
 from gbaexplore.engine.plan import SETTLED, Batch
 from gbaexplore.measures.base import Now, StreamingMeasure
 from gbaexplore.measures.peak import Peak
-from gbaexplore.models.checks import checked_outputs, checked_start, checked_step
+from gbaexplore.models.checks import checked_start, checked_step
 from gbaexplore.models.parameters import Parameters
+from gbaexplore.models.sending import advanced, looks
 from gbaexplore.networks.seen import Network
 
 
@@ -31,9 +32,9 @@ class _Lanes(NamedTuple):
     clock: Any  # (lanes,) its next slice
     ended: Any  # (lanes,) bool, it has diverged
     x: Any  # the model's state
-    line: Any  # (area, rows, lanes) the past of what travels, that of step `tick` in row tick % rows; or None
+    lines: Any  # (area, rows, lanes) the past of each thing sent, that of step `tick` in row tick % rows; or ()
     tick: Any  # () steps that all lanes have made
-    top: Any  # the largest value of all that has to come back to zero, seen between slices
+    top: Any  # the largest value of all that has to come back to zero, and of what is sent, seen between slices
     accs: Any  # the measures' accumulators
     queued: Any  # () the next point of the queue
     out: Any  # the accumulators of finished points, (size + 1, ...)
@@ -67,9 +68,9 @@ class Sweep:
             clock=jnp.zeros(lanes, jnp.int32),
             ended=jnp.zeros(lanes, bool),
             x=x,
-            line=self.line(x),
+            lines=self.lines(x, point),
             tick=jnp.asarray(0, jnp.int32),
-            top=jax.tree.map(jnp.zeros_like, self.batch.model.distance_from_rest(x)),
+            top=jax.tree.map(jnp.zeros_like, (self.batch.model.distance_from_rest(x), self.sent(x, self.swept(point)))),
             accs=accs,
             queued=jnp.asarray(lanes, jnp.int32),
             out=[jax.tree.map(self.nothing_finished, acc) for acc in self.lanes_first(accs)],
@@ -114,18 +115,22 @@ class Sweep:
 
     # What is under way from area to area.
 
-    def line(self, x: Any) -> Any:
-        return None if self.batch.late is None else delays.first_line(self.batch.late, self.travelling(x))
+    def lines(self, x: Any, point: Any) -> list[Any]:
+        late = self.batch.late
+        return [] if late is None else [delays.first_line(late, s) for s in self.sent(x, self.swept(point)).values()]
 
-    def travelling(self, x: Any) -> Any:
-        return getattr(x, self.batch.model.delayed or "")
+    def sent(self, x: Any, swept: dict[str, Any]) -> Mapping[str, Any]:
+        """Return what leaves now and arrives late, (area, lanes), by its names."""
+        if self.batch.late is None:
+            return {}
+        return _each(lambda x, p: self.batch.model.sends(x, p))(x, self.parameters(swept))
 
     def step(
         self, x: Any, swept: dict[str, Any], stimulus: Any, normal: tuple[Any, ...], arriving: dict[str, Any]
     ) -> Any:
         def one(x: Any, p: Any, stimulus: Any, *rest: Any) -> Any:
             *normal, network = rest
-            new = self.batch.model.step(x, p, network, stimulus, self.batch.dt, *normal)
+            new = advanced(self.batch.model, x, p, network, stimulus, self.batch.dt, *normal)
             return checked_step(self.batch.model, x, new)
 
         # Without this, one constant array in a model's step makes XLA turn the state's layout round: 2.6 x slower.
@@ -171,7 +176,7 @@ class Sweep:
         """Return a function of an observable's name: its change, (area, lanes), in a state."""
         outputs: Mapping[str, Any] = {}
         if self.batch.model.has_outputs:
-            computed = functools.partial(checked_outputs, self.batch.model)
+            computed = functools.partial(looks, self.batch.model)
             outputs = self.with_network(computed)(x, self.parameters(swept))
         return lambda name: outputs[name] if name in outputs else getattr(x, name)
 
@@ -206,15 +211,16 @@ class Sweep:
 
     def next_slice(self, c: _Lanes) -> _Lanes:
         """Every lane through its next slice; those that are finished then take the next points."""
-        x, line, tick, accs = self.through_slice(c)
+        x, lines, tick, accs = self.through_slice(c)
         clock = c.clock + 1
-        away = self.batch.model.distance_from_rest(x)
+        swept = self.swept(c.point)
+        away = self.batch.model.distance_from_rest(x), self.sent(x, swept)
         top = jax.tree.map(lambda t, a: jnp.maximum(t, jnp.abs(a)), c.top, away)
         small = jax.tree.map(lambda t, a: (jnp.abs(a) <= SETTLED * t).reshape(-1, a.shape[-1]).all(0), top, away)
-        if line is not None:
-            small = small, (jnp.abs(line) <= SETTLED * self.travelling(top)[:, None]).all((0, 1))
+        for line, largest in zip(lines, top[1].values()):
+            small = small, (jnp.abs(line) <= SETTLED * largest[:, None]).all((0, 1))
         settled = jnp.stack(jax.tree.leaves(small)).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
-        look = self.looking_at(x, self.swept(c.point))
+        look = self.looking_at(x, swept)
         ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling) | ~self.finite(look)
         over = clock >= self.n_slices
         done = (over | settled | ended if self.batch.refill else over) & (c.point < self.count)
@@ -228,7 +234,7 @@ class Sweep:
             clock=jnp.where(done, 0, clock),
             ended=ended & ~done,
             x=_select(done, start, x),
-            line=_select(done, self.line(start), line),
+            lines=_select(done, self.lines(start, point), lines),
             tick=tick,
             top=jax.tree.map(lambda t: jnp.where(done, 0, t), top),
             accs=accs,
@@ -274,34 +280,40 @@ class Sweep:
         if batch.ragged:
             steps = length.max() if batch.refill else length[0]
         if batch.late is None:
-            line = None
+            lines = c.lines
             x, after = jax.lax.fori_loop(0, steps, lambda i, carry: one_step(i, carry, {}), (c.x, before))
         else:
-            x, line, after = self.through_blocks(batch.late, one_step, steps, c, before)
+            x, lines, after = self.through_blocks(batch.late, one_step, steps, c, before)
         kept = [
             _select(tables.active[i][at] & ~c.ended, new, old) if guarded else new
             for i, (guarded, new, old) in enumerate(zip(batch.guarded, after, before))
         ]
-        return x, line, c.tick + steps, kept
+        return x, lines, c.tick + steps, kept
 
     def through_blocks(self, late: Late, one_step: Any, steps: Any, c: _Lanes, accs: list[Any]) -> tuple[Any, Any, Any]:
         """Advance all lanes by a slice, block by block, where what was sent arrives late."""
+        swept = self.swept(c.point)
 
         def one_block(b: Any, carry: Any) -> Any:
             start = c.tick + b * delays.BLOCK
-            heard = delays.heard_in_block(late, self.tables.delays, carry[1], start)
+            heard = [delays.heard_in_block(late, self.tables.delays, line, start) for line in carry[1]]
 
             def late_step(s: Any, carry: Any) -> Any:
-                x, line, accs = carry
-                line = delays.leaving(late, line, self.travelling(x), start + s)
-                arrived, *further = delays.arriving(late, self.tables.delays, line, heard, s, start + s)
-                named = {"arriving": arrived, "arriving_by": dict(zip(self.network.by_pathway, further))}
+                x, lines, accs = carry
+                sent = self.sent(x, swept)
+                lines = [delays.leaving(late, line, s_, start + s) for line, s_ in zip(lines, sent.values())]
+                found = [
+                    delays.arriving(late, self.tables.delays, line, far, s, start + s)
+                    for line, far in zip(lines, heard)
+                ]
+                arrived, *further = (dict(zip(sent, kind)) for kind in zip(*found))
+                named = {"arrived": arrived, "arrived_by": dict(zip(self.network.by_pathway, further))}
                 x, accs = one_step(b * delays.BLOCK + s, (x, accs), named)
-                return x, line, accs
+                return x, lines, accs
 
             return jax.lax.fori_loop(0, jnp.minimum(delays.BLOCK, steps - b * delays.BLOCK), late_step, carry)
 
-        return jax.lax.fori_loop(0, -(-steps // delays.BLOCK), one_block, (c.x, c.line, accs))
+        return jax.lax.fori_loop(0, -(-steps // delays.BLOCK), one_block, (c.x, c.lines, accs))
 
     def highest(self, accs: list[Any]) -> Any:
         """The largest change of each lane's principal observable so far, NaN if there was one."""

@@ -15,8 +15,8 @@ from gbaexplore.basics.errors import UserError, one_line, text_of
 from gbaexplore.identity.traced import Traced, traced
 from gbaexplore.measures.base import Now
 from gbaexplore.measures.peak import Peak
-from gbaexplore.models.checks import checked_outputs
 from gbaexplore.models.parameters import Parameters
+from gbaexplore.models.sending import advanced, checked_sends, looks
 from gbaexplore.networks.seen import Network
 
 if TYPE_CHECKING:
@@ -51,20 +51,23 @@ def program(batch: Batch) -> dict[str, Any]:
         network = Network(matrix, dict.fromkeys(batch.by_area, area), dict.fromkeys(batch.by_pathway, matrix))
         start = {"p": p, "net": network.named()}
         x = jax.eval_shape(lambda p, net: model.start(Parameters(p), Network.of_named(net)), **start)
-        late = network._replace(arriving=area, arriving_by=dict.fromkeys(batch.by_pathway, area))
+        sent = (
+            list(jax.eval_shape(lambda p, x: checked_sends(model, x, Parameters(p), areas), p, x)) if batch.late else []
+        )
+        arrived = dict.fromkeys(sent, area)
+        late = network._replace(arrived=arrived, arrived_by=dict.fromkeys(batch.by_pathway, arrived))
         step = {"p": p, "net": (late if batch.late else network).named(), "stimulus": area, "x": x}
         if batch.draws:
             step["normal"] = jax.ShapeDtypeStruct((batch.draws, areas), batch.dtype)
 
-        late_names = [model.delayed] if batch.late and model.delayed else []
-
         def observed(p: Any, net: Any, x: Any) -> list[Any]:
-            found = checked_outputs(model, x, Parameters(p), Network.of_named(net))
-            names = (*model.observables, *late_names)
-            return [found[name] if name in found else getattr(x, name) for name in names]
+            found = looks(model, x, Parameters(p), Network.of_named(net))
+            seen = [found[name] if name in found else getattr(x, name) for name in model.observables]
+            leaves = model.sends(x, Parameters(p))
+            return seen + [leaves[name] for name in sent]
 
         def stepped(p: Any, net: Any, x: Any, stimulus: Any, **normal: Any) -> Any:
-            return model.step(x, Parameters(p), Network.of_named(net), stimulus, batch.dt, *normal.values())
+            return advanced(model, x, Parameters(p), Network.of_named(net, sent), stimulus, batch.dt, *normal.values())
 
         def rest(p: Any, net: Any) -> list[Any]:
             found = model.rest(Parameters(p), Network.of_named(net))
@@ -79,19 +82,19 @@ def program(batch: Batch) -> dict[str, Any]:
         }
         used = frozenset().union(*(part.uses for part in parts.values()))
         rests = dict(zip(model.observables, jax.eval_shape(rest, **start)))
-        looks = dict(zip(model.observables, jax.eval_shape(observed, **start, x=x)))
+        changes = dict(zip(model.observables, jax.eval_shape(observed, **start, x=x)))
         return {
             "model": {name: part.hash for name, part in parts.items()},
             "uses": sorted(name.removeprefix("p: ") for name in used if name.startswith("p: ")),
-            "measures": [_measure(batch, i, looks, rests) for i in range(len(batch.measures))],
+            "measures": [_measure(batch, i, changes, rests) for i in range(len(batch.measures))],
         }
 
 
-def _measure(batch: Batch, i: int, looks: Mapping[str, Any], rests: Mapping[str, Any]) -> dict[str, str]:
+def _measure(batch: Batch, i: int, changes: Mapping[str, Any], rests: Mapping[str, Any]) -> dict[str, str]:
     """Return the identity of what one measure of a batch does."""
     measure, run = batch.measures[i], batch.runs[i]
     name = measure.observable(batch.model)
-    change, rest = looks[name], rests[name]
+    change, rest = changes[name], rests[name]
     areas = len(run.areas)
     # The engine counts steps in whole numbers of 32 bits, one for each area; a sample's number is one for all.
     step, sample = (jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((areas,), ()))

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.points import AMPLITUDE
+from gbaexplore.basics.points import AMPLITUDE, VELOCITY
 from gbaexplore.measures.base import Measure, Now, Run, StreamingMeasure, Variable
 from gbaexplore.measures.solved import SolvedMeasure, Trials
 from gbaexplore.models.base import Model
@@ -117,13 +117,15 @@ class Sensitivity(SolvedMeasure):
         return {f"{self.dimension}_units": (self.dimension, units, {"long_name": "unit of the parameter"})}
 
     def check(self, model: Model, values: Mapping[str, np.ndarray]) -> None:
-        if model.delayed is not None:
+        if model.has_sends and VELOCITY in values:
             raise UserError(
                 f"Sensitivity can't differentiate through the delays of {type(model).__name__}; expected a model "
                 "without delays, or differences between points of a grid"
             )
         for name in self.parameters:
             type(model).known_parameter(name, also=(AMPLITUDE,))
+            if name not in (*values, AMPLITUDE):
+                raise UserError(f"Sensitivity: no derivative with respect to {name}, which is infinite; leave it out")
             try:
                 checked_values(model, larger(values, name))
                 if model.normals_per_step(larger(values, name)) != model.normals_per_step(values):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
@@ -11,7 +12,8 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from gbaexplore.basics.errors import UserError, unknown
-from gbaexplore.models.parameters import ParameterInfo
+from gbaexplore.basics.points import VELOCITY
+from gbaexplore.models.parameters import ParameterInfo, parameter
 from gbaexplore.networks.seen import Network
 
 
@@ -27,6 +29,9 @@ class Model(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "sends" in cls.__dict__ and not hasattr(cls, VELOCITY):
+            cls.__annotations__ = {**inspect.get_annotations(cls), VELOCITY: float}
+            setattr(cls, VELOCITY, parameter(np.inf, units="m/s", doc="conduction velocity", above=0))
         bases = [base for base in cls.__mro__[1:] if dataclasses.is_dataclass(base)]
         for name in {field.name for base in bases for field in dataclasses.fields(base)}:
             given = cls.__dict__.get(name)
@@ -52,9 +57,8 @@ class Model(ABC):
     states: ClassVar[Mapping[str, str] | None] = None
     """State variables, with their units, where they are others than the observables."""
 
-    delayed: ClassVar[str | None] = None
-    """State variable transmitted with a conduction delay, or None. The delay is wiring distance / `velocity`, a
-    parameter in m/s that the model must declare. `net.arriving` takes the place of `net.weights @ x.E`."""
+    hears_anew: ClassVar[bool] = False
+    """Whether a step finds out by itself what arrives, as often as it evaluates its equations."""
 
     takes_negative_weights: ClassVar[bool] = True
     """Whether the equations make sense where a pathway's weight is below 0."""
@@ -74,10 +78,26 @@ class Model(ABC):
         A model with noise takes its random numbers as a last argument, `normal`: see `normals_per_step`.
         """
 
+    def sends(self, x: Any, p: Any) -> Mapping[str, Any]:
+        """Return what each area sends to the others, one or several expressions of its state: {name: (area,)}.
+
+        `net.received.NAME` is what arrives of it: `net.weights @ sent`. A model that sends has a parameter `velocity`,
+        in m/s, unless it declares its own. It is infinite; given a finite one, what arrives left its source
+        length / velocity ago. Before t = 0 the network is in its initial state, and what is sent is interpolated
+        linearly between steps.
+        """
+        return {}
+
+    @property
+    def has_sends(self) -> bool:
+        """Whether areas send anything by `sends`."""
+        return type(self).sends is not Model.sends
+
     def outputs(self, x: Any, p: Any, net: Network) -> Mapping[str, Any]:
         """Return the observables that are no state variables, such as a rate: {observable: (area,)}.
 
-        Like the state, they are changes from `rest`. With outputs every step is computed, at rest too.
+        Like the state, they are changes from `rest`. With outputs every step is computed, at rest too. What is
+        received can be looked at where it arrives at once.
         """
         return {}
 

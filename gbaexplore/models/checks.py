@@ -24,6 +24,8 @@ def checked_values(model: Model, values: Mapping[str, np.ndarray]) -> None:
         if not np.isfinite(found).all():
             raise UserError(f"{name} has a value that is not finite; expected finite numbers")
     for name, info in type(model).parameters().items():
+        if name not in values:  # an infinite velocity
+            continue
         low = np.min(values[name])
         if low < info.minimum or low <= info.above:
             bound = f"at least {info.minimum:g}" if np.isfinite(info.minimum) else f"above {info.above:g}"
@@ -52,13 +54,15 @@ def check_network(model: Model, connectome: Connectome) -> None:
 
 
 def parameter_values(model: Model) -> dict[str, float]:
-    """Return a model's own value of each of its parameters.
+    """Return a model's own value of each of its parameters, but for one that is infinite by default: it is left out.
 
     Raises:
         UserError: a value is not a finite number.
     """
     return {
-        name: number(getattr(model, name), f"{name} of {type(model).__name__}") for name in type(model).parameters()
+        name: number(getattr(model, name), f"{name} of {type(model).__name__}")
+        for name, info in type(model).parameters().items()
+        if not (info.default == np.inf and getattr(model, name) == np.inf)
     }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -41,8 +42,6 @@ class DelayedThresholdLinear(ThresholdLinear):
 
     velocity: float = parameter(3.5, units="m/s", doc="conduction velocity", above=0)
 
-    delayed: ClassVar[str | None] = "E"
-
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.update != "simultaneous":
@@ -52,13 +51,17 @@ class DelayedThresholdLinear(ThresholdLinear):
         zero = jnp.zeros_like(net.weights[0])
         return DelayedState(zero, zero)
 
+    def sends(self, x: Any, p: Any) -> Mapping[str, Any]:
+        return {"E": x.E}
+
     def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float, normal: Any = None) -> Any:
         rest = self.rest(p, net)
         gain = 1 + p.eta * net.values["hierarchy"]
         noiseE, noiseI = (0, 0) if normal is None else p.noise * normal / math.sqrt(dt)
-        far_inhibitory = net.further_arriving.get("inhibitory", net.arriving)
+        far = net.received.E
+        far_inhibitory = net.further_received.get("inhibitory", net.received).E
 
-        IE = p.betaE * (gain * (p.omegaEE * x.E + p.muEE * net.arriving) - p.omegaEI * x.I) + stimulus + noiseE
+        IE = p.betaE * (gain * (p.omegaEE * x.E + p.muEE * far) - p.omegaEI * x.I) + stimulus + noiseE
         II = p.betaI * (gain * (p.omegaIE * x.E + p.muIE * far_inhibitory) - p.omegaII * x.I) + noiseI
         E = x.E + dt / p.tauE * (-x.E + jnp.maximum(IE, p.thresholdE - rest["E"]))
         I = x.I + dt / p.tauI * (-x.I + jnp.maximum(II, p.thresholdI - rest["I"]))

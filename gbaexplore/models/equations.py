@@ -9,18 +9,20 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.points import VELOCITY
 from gbaexplore.identity.traced import Traced, traced
 from gbaexplore.models.base import Model
 from gbaexplore.models.checks import checked
 from gbaexplore.models.parameters import Parameters
 from gbaexplore.models.schemes import SCHEMES, stepped
+from gbaexplore.models.sending import hearing
 from gbaexplore.networks.seen import Network
 
 
@@ -45,6 +47,8 @@ class ODEModel(Model):
     """
 
     method: str = "euler"
+
+    hears_anew: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.method, str) or self.method not in SCHEMES:
@@ -88,7 +92,7 @@ class ODEModel(Model):
 
     def _slope(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float = 1.0, normal: Any = None) -> Any:
         """Return dx/dt, including the increment of the noise in this step divided by dt."""
-        slope = self._checked("derivative", self.derivative(x, p, net, stimulus), x)
+        slope = self._checked("derivative", self.derivative(x, p, hearing(self, x, p, net), stimulus), x)
         if normal is None:
             return slope
         return jax.tree.map(
@@ -117,6 +121,11 @@ class ODEModel(Model):
             program = _linearisation(_Told(self, self.linear_program(net).hash))
 
         def jacobian(p: Any) -> np.ndarray:
+            if self.has_sends and hasattr(p, VELOCITY):
+                raise UserError(
+                    f"{type(self).__name__} has no jacobian at a finite velocity, because of its delays; expected a "
+                    "study without measures of the linearised network, or without a velocity"
+                )
             with jax.enable_x64(True):
                 slope, matrix = map(np.asarray, program(*self._in_float64(p, net)))
             if np.abs(slope).max() > 1e-9:
@@ -151,7 +160,8 @@ class ODEModel(Model):
 
     def _in_float64(self, p: Any, net: Network) -> tuple[Parameters, Network]:
         """Return plain numbers and a network in the form that `derivative` gets."""
-        values = {name: np.full(len(net.weights), getattr(p, name), float) for name in self.parameters()}
+        known = {name: getattr(p, name) for name in self.parameters() if hasattr(p, name)}
+        values = {name: np.full(len(net.weights), value, float) for name, value in known.items()}
         return Parameters(values), jax.tree.map(np.asarray, net._replace(lengths_mm=None))
 
 

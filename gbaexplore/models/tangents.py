@@ -17,6 +17,7 @@ import numpy as np
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.points import AMPLITUDE
 from gbaexplore.models.base import Model
+from gbaexplore.models.sending import advanced, hearing
 from gbaexplore.networks.seen import Network
 
 WITH_TANGENTS = "with tangents: "
@@ -71,14 +72,14 @@ class TangentModel(Model):
         return self._pushed(lambda p: self.base.start(p, net), p)
 
     def step(self, x: Dual, p: Any, net: Network, stimulus: Any, dt: float, *normal: Any) -> Dual:
-        return self._pushed(lambda p, x: self.base.step(x, p, net, p.amplitude * stimulus, dt, *normal), p, x)
+        return self._pushed(lambda p, x: advanced(self.base, x, p, net, p.amplitude * stimulus, dt, *normal), p, x)
 
     @property
     def has_outputs(self) -> bool:
         return self.base.has_outputs
 
     def outputs(self, x: Dual, p: Any, net: Network) -> Mapping[str, Any]:
-        found, tangents = self._pushed(lambda p, x: dict(self.base.outputs(x, p, net)), p, x)
+        found, tangents = self._pushed(lambda p, x: dict(self.base.outputs(x, p, hearing(self.base, x, p, net))), p, x)
         both = {WITH_TANGENTS + name: Dual(found[name], tuple(t[name] for t in tangents)) for name in found}
         return {**found, **both}
 

@@ -191,9 +191,3 @@ def test_what_can_not_be_is_told(three, run_all):
         DelayedThresholdLinear(update="sequential")
     with pytest.raises(UserError, match=r"velocity = 0 m/s; expected above 0"):
         study(three, [0.0])
-
-    class Stuck(ThresholdLinear):
-        delayed = "E"
-
-    with pytest.raises(UserError, match='in Stuck "E" travels, but there is no velocity'):
-        study(three, None, axes={"muEE": [30.0]}, model=Stuck())
