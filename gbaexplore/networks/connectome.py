@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,26 +12,32 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 
 from gbaexplore.basics.errors import UserError, printable, shown, unknown
-from gbaexplore.basics.numbers import number
 from gbaexplore.basics.places import local
 from gbaexplore.networks import folders, tables
 from gbaexplore.networks.anatomy import Named, area_names
+from gbaexplore.networks.checks import (
+    HIERARCHY,
+    SIDES,
+    about_of,
+    at_least_0,
+    attribute_names,
+    bounds_of,
+    by_name,
+    check_names,
+    checked,
+    described,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
 
-HIERARCHY = "hierarchy"
-"""The one name of values that has a meaning here: positions from 0 (lowest) to 1 (highest)."""
 INHIBITORY = "inhibitory"
 """Further weights of this name are those onto inhibitory populations."""
 
-_SIDES = ("target", "source")
 _OWN = ("weights", "lengths_mm", "positions_mm")
-_ATTRIBUTES = ("long_name", "units")
 _ROLE = "role"
-_NAME = re.compile(r"[^\s./\\]([^/\\]*[^\s/\\])?")  # names of variables in stores, and of files
 Mean = Literal["arithmetic", "geometric"]
 Norm = Literal["max", "strength", "largest strength", "spectral radius"]
 
@@ -80,21 +85,21 @@ class Connectome:
         made: dict[str, Any] = {"name": printable(self.name)}
         areas = made["areas"] = area_names(self.areas, self.name)
         n, at = len(areas), f"{printable(self.name)}: "
-        made["weights"] = _checked(self.weights, (n, n), f"{at}weights", areas)
+        made["weights"] = checked(self.weights, (n, n), f"{at}weights", areas)
         for own, shape in (("lengths_mm", (n, n)), ("positions_mm", (n, 3))):
             given = getattr(self, own)
             least = 0.0 if own == "lengths_mm" else -np.inf
-            made[own] = None if given is None else _checked(given, shape, f"{at}{own}", areas, least)
+            made[own] = None if given is None else checked(given, shape, f"{at}{own}", areas, least)
         for group in ("values", "further_weights", "pathway_values"):
             own_shape = (n,) if group == "values" else (n, n)
             arrays = {
-                name: _checked(given, own_shape, f'{at}{group}["{name}"]', areas, *_bounds(name))
-                for name, given in _by_name(getattr(self, group), f"{at}{group}").items()
+                name: checked(given, own_shape, f'{at}{group}["{name}"]', areas, *bounds_of(name))
+                for name, given in by_name(getattr(self, group), f"{at}{group}").items()
             }
             made[group] = Named(group, arrays)
         known = [*_OWN, *made["values"], *made["further_weights"], *made["pathway_values"]]
-        _check_names(known, at)
-        made["about"] = _about(self.about, known, at)
+        check_names(known, at)
+        made["about"] = about_of(self.about, known, at)
         for own, value in made.items():
             object.__setattr__(self, own, value)
 
@@ -147,9 +152,9 @@ class Connectome:
             found.areas,
             found.matrix(weights),
             None if lengths_mm is None else found.matrix(lengths_mm),
-            {name: found.values(name) for name in _names(values, "values")},
-            {name: found.matrix(name) for name in _names(further_weights, "further_weights")},
-            {name: found.matrix(name) for name in _names(pathway_values, "pathway_values")},
+            {name: found.values(name) for name in attribute_names(values, "values")},
+            {name: found.matrix(name) for name in attribute_names(further_weights, "further_weights")},
+            {name: found.matrix(name) for name in attribute_names(pathway_values, "pathway_values")},
         )._sorted()
 
     @classmethod
@@ -165,7 +170,7 @@ class Connectome:
             if group in groups:
                 groups[group][str(name)] = array.values
         own: dict[str, Any] = {name: ds[name].values for name in _OWN if name in ds}
-        about = {str(name): _told(array.attrs) for name, array in ds.data_vars.items()}
+        about = {str(name): described(array.attrs) for name, array in ds.data_vars.items()}
         return cls(ds.attrs["name"], tuple(map(str, ds["area"].values)), about=about, **(own | groups))
 
     def _sorted(self) -> Connectome:
@@ -228,10 +233,10 @@ class Connectome:
         }
         for name, array in {"weights": self.weights, "lengths_mm": self.lengths_mm}.items():
             if array is not None:
-                found[name] = (_SIDES, array.copy(), self.attributes(name))
+                found[name] = (SIDES, array.copy(), self.attributes(name))
         for role in ("further_weights", "pathway_values"):
             for name, array in getattr(self, role).items():
-                found[name] = (_SIDES, array.copy(), {**self.attributes(name), _ROLE: role})
+                found[name] = (SIDES, array.copy(), {**self.attributes(name), _ROLE: role})
         if self.positions_mm is not None:
             found["positions_mm"] = (("area", "axis"), self.positions_mm.copy(), self.attributes("positions_mm"))
             coordinates["axis"] = np.array(["x", "y", "z"], dtype=object)
@@ -309,7 +314,7 @@ class Connectome:
 
     def thresholded(self, weight: float) -> Connectome:
         """Return the connectome with only the pathways of at least this weight, of either sign; others are set to 0."""
-        weight = _at_least_0(weight, "the threshold")
+        weight = at_least_0(weight, "the threshold")
         kept = np.abs(self.weights) >= weight
         return self._mapped(f"weight >= {weight:g}", lambda matrix: np.where(kept, matrix, 0.0))
 
@@ -345,7 +350,7 @@ class Connectome:
 
     def scaled(self, factor: float, target: str | None = None, source: str | None = None) -> Connectome:
         """Return the connectome with pathways multiplied: all, those into `target`, out of `source`, or the one."""
-        factor = _at_least_0(factor, "the factor")
+        factor = at_least_0(factor, "the factor")
         rows = slice(None) if target is None else self.index(target)
         columns = slice(None) if source is None else self.index(source)
         factors = np.ones(self.weights.shape)
@@ -354,7 +359,7 @@ class Connectome:
 
     def with_targeted_inhibition(self, factor: float) -> Connectome:
         """Return the connectome with weights onto inhibition scaled by 1 + factor max(0, h_target - h_source)."""
-        factor = _at_least_0(factor, "the factor")
+        factor = at_least_0(factor, "the factor")
         levels = self.hierarchy("with_targeted_inhibition()")
         up = np.maximum(0.0, levels[:, None] - levels[None, :])
         name = f"{self.name}, inhibition targeted x {factor:g}"
@@ -427,75 +432,3 @@ def check_is_connectome(thing: Any) -> None:
     """Raise UserError unless a thing is a Connectome."""
     if not isinstance(thing, Connectome):
         raise UserError(f"{shown(thing)} is not a connectome; expected a Connectome, such as load_connectome returns")
-
-
-def _bounds(name: str) -> tuple[float, float]:
-    return (0.0, 1.0) if name == HIERARCHY else (-np.inf, np.inf)
-
-
-def _checked(
-    values: Any, shape: tuple[int, ...], what: str, areas: tuple[str, ...], least: float = -np.inf, most: float = np.inf
-) -> np.ndarray:
-    """Return `values` as a read-only float64 array; raise UserError with the first wrong position.
-
-    The array is a copy, unless `values` is read-only itself: variants share matrices.
-    """
-    fixed = type(values) is np.ndarray and values.dtype == np.float64 and values.flags.owndata
-    array = values if fixed and not values.flags.writeable else tables.aligned(values, areas, what)
-    if array.shape != shape:
-        expected = "x, y and z" if what.endswith("positions_mm") else ("a value", "one row and column")[len(shape) - 1]
-        raise UserError(f"{what} has shape {array.shape}; expected {shape}: {expected} for each area")
-    bad = ~np.isfinite(array) | (array < least) | (array > most)
-    if bad.any():
-        where = tuple(int(i) for i in np.argwhere(bad)[0])
-        at = "<-".join(areas[i] for i in where) if shape == (len(areas),) * len(shape) else areas[where[0]]
-        expected = "finite values" + (" >= 0" if least == 0 else "")
-        if most < np.inf:
-            expected = f"values from {least:g} to {most:g}: divide them by the largest"
-        raise UserError(f"{what} is {array[where]:g} at {at}; expected {expected}")
-    array.setflags(write=False)
-    return array
-
-
-def _by_name(given: Any, what: str) -> dict[str, Any]:
-    if not isinstance(given, Mapping):
-        raise UserError(f"{what} is {type(given).__name__}; expected a mapping, name -> array")
-    for name in given:
-        if not isinstance(name, str) or not _NAME.fullmatch(name) or not name.isprintable():
-            raise UserError(
-                f"{what} has the name {shown(name)}; expected text without blanks around it, a slash in it or a point "
-                "before it"
-            )
-    return dict(given)
-
-
-def _names(given: Any, what: str) -> Sequence[str]:
-    if isinstance(given, str) or not isinstance(given, Sequence):
-        raise UserError(f"{what} is {shown(given)}; expected a list of names of attributes")
-    return given
-
-
-def _check_names(known: list[str], at: str) -> None:
-    for name in known:
-        if known.count(name) > 1 or name in ("area", "axis", *_SIDES, *folders.PLACES, "name"):
-            raise UserError(f'{at}"{name}" is the name of something else already; expected another: rename it')
-
-
-def _about(given: Any, known: list[str], at: str) -> dict[str, dict[str, str]]:
-    found = {name: dict(said) for name, said in _by_name(given, f"{at}about").items()}
-    for name, said in found.items():
-        for key, text in said.items():
-            if key not in _ATTRIBUTES or not isinstance(text, str):
-                raise UserError(f'{at}about["{name}"] has {key} = {shown(text)}; expected long_name or units, as text')
-    return {name: said for name, said in found.items() if said and name in known}  # a variant may lack some
-
-
-def _told(attrs: Mapping[Any, Any]) -> dict[str, str]:
-    return {key: str(attrs[key]) for key in _ATTRIBUTES if key in attrs}
-
-
-def _at_least_0(value: Any, what: str) -> float:
-    found = number(value, what)
-    if found < 0:
-        raise UserError(f"{what} = {found:g}; expected a number of at least 0")
-    return found
