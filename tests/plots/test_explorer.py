@@ -676,6 +676,13 @@ def test_labels_are_text_on_the_page(visit, hostile):
             page.get_by_label("up").select_option(label="feedback")
             until(page, lambda page=page: data(page, "map")[0]["dh"] == [5.0])
             assert not acted(page)
+        for x, figure in (("muEE", "curves"), ("area", "map")):
+            y = "" if figure == "curves" else "feedback"
+            view = {"variable": "final_rate", "x": x, "y": y, "areas": list(WORDS.values())[:4]}
+            page = visit(f"{url}?{urlencode({'view': json.dumps(view)})}")
+            until(page, lambda page=page, figure=figure: data(page, figure)[0])
+            page.wait_for_timeout(1000)
+            assert not acted(page)
 
 
 def test_labels_are_text_in_one_page(visit, hostile, tmp_path):

@@ -126,6 +126,10 @@ def test_two_dimensions_of_names_are_a_matrix(stored):
     explorer.x, explorer.y = "parameter", "area"
     assert isinstance(explorer._shown, views.Plane)
     assert explorer.at == {"muEE": 0}
+    assert explorer._map.figure.yaxis[0].major_label_orientation == "horizontal"
+    explorer = Explorer(path, log=True)
+    explorer.follow('{"variable": "d_peak_rate", "x": "parameter", "y": "area"}')
+    assert (explorer.y, explorer.log) == ("area", False), "derivatives are negative, too"
 
 
 def test_seeds_are_mean_and_spread_with_the_single_ones_on_request(stored):

@@ -192,8 +192,9 @@ class Map(_Coloured):
         ends = plane.y.ends[::-1] if plane.downwards else plane.y.ends
         self._range(self.figure.xaxis[0], self.figure.x_range, plane.x.ends, plane.x.title)
         self._range(self.figure.yaxis[0], self.figure.y_range, ends, plane.y.title)
-        for axis, scale in ((self.figure.xaxis[0], plane.x), (self.figure.yaxis[0], plane.y)):
-            _label(axis, scale)
+        _label(self.figure.xaxis[0], plane.x)
+        _label(self.figure.yaxis[0], plane.y)
+        self.figure.yaxis[0].major_label_orientation = "horizontal"
         self.hover.tooltips = [
             (plane.x.title, "$x{custom}"), (plane.y.title, "$y{custom}"), (plane.title, "@value{custom}"),
             ("state", "@state{custom}"),

@@ -426,8 +426,8 @@ class Explorer(pn.viewable.Viewer):
         if self.variable is None:
             view = {name: value for name, value in view.items() if name not in ("variable", "x", "y", "log", "at")}
             self.param.update(**view)
-        else:
-            self._settle(**view)
+        else:  # a link to another variable that says nothing of its scale lets the values choose
+            self._settle(**({"log": None} if "variable" in view else {}) | view)
 
     # The page.
 
