@@ -43,7 +43,7 @@ def take(url: str) -> None:
     browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1480, "height": 715})
+        page = browser.new_page(viewport={"width": 1480, "height": 768})
         page.goto(url)
         page.wait_for_function(CURVES)
         page.wait_for_timeout(1500)  # until it is drawn
