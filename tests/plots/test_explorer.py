@@ -41,6 +41,9 @@ DRAWN = """() => (window.Bokeh?.documents ?? []).some((d) => {
   return found.some((one) => Bokeh.index.find_one(one)?.has_finished())
 })"""
 
+# Whether the editor has all its parts: the server may stop only then.
+EDITOR = "() => window.ace?.require('ace/snippets/python') != null"
+
 # A box is ticked and the point pinned, one directly after the other.
 CHOOSE_AND_PIN = """(ticked) => {
   const models = Bokeh.documents.flatMap((d) => [...d._all_models.values()])
@@ -704,4 +707,4 @@ def test_a_link_is_text(visit, hostile):
             page = visit(f"{url}?{urlencode({'view': link})}")
             until(page, lambda page=page: says(page, "The link does not fit this store: "))
             assert not acted(page)
-            page.wait_for_load_state("networkidle")
+            page.wait_for_function(EDITOR)
