@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.basics import numbers
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from gbaexplore.networks.connectome import Connectome
 
 
-def stationary_covariance(model: Model, connectome: Connectome, **parameters: float) -> xr.Dataset:
+def stationary_covariance(model: Model, connectome: Connectome, **parameters: Any) -> xr.Dataset:
     """Return the stationary variance and covariance of the linearised network's state under noise.
 
     The covariance S solves Lyapunov's equation A S + S A^T + Q = 0, where A is the model's jacobian and Q its
@@ -39,15 +38,18 @@ def stationary_covariance(model: Model, connectome: Connectome, **parameters: fl
 
     from gbaexplore.models.checks import check_network, checked_values, parameter_values
     from gbaexplore.networks.seen import Network
+    from gbaexplore.study.areas import parameter_value
     from gbaexplore.study.variants import check_parts
 
     check_parts(model=model, connectome=connectome)
     check_network(model, connectome)
     for name in parameters:
         type(model).known_parameter(name)
-    values = parameter_values(model) | {name: numbers.number(value, name) for name, value in parameters.items()}
+    given = {name: parameter_value(name, value, name, connectome) for name, value in parameters.items()}
+    values: dict[str, Any] = {**parameter_values(model), **given}
     checked_values(model, {name: np.array([value]) for name, value in values.items()})
-    p, network = SimpleNamespace(**values), Network.of(connectome)
+    columns = {name: value if isinstance(value, float) else value[:, None] for name, value in values.items()}
+    p, network = SimpleNamespace(**columns), Network.of(connectome)
     matrix = model.jacobian(p, network)
     abscissa = np.linalg.eigvals(matrix).real.max()
     if abscissa >= 0:

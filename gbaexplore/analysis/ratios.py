@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gbaexplore.analysis.areas import ends
 from gbaexplore.analysis.given import check_dataset
 from gbaexplore.basics.errors import UserError, unknown
-from gbaexplore.basics.names import AREA, BOUNDED, STATUS
+from gbaexplore.basics.names import AREA, BOUNDED, STATUS, stored_name
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -69,8 +69,15 @@ def _parameter_values(ds: xr.Dataset, name: str) -> xr.DataArray:
 
     from gbaexplore.store.recipe import variant_name
 
-    if name in ds.coords:
-        return ds[name].reset_coords(drop=True)
+    labelled = name in ds.coords and ds[name].dtype.kind not in "iuf"
+    stored = stored_name(name, [name] * labelled)
+    if stored in ds.coords:
+        if AREA in ds[stored].dims:
+            raise UserError(
+                f"{name} has a number for each area, and no single one that could grow by 1 %; expected other "
+                "parameters: the derivative with respect to the same number added in all areas is in the Dataset"
+            )
+        return ds[stored].reset_coords(drop=True)
     recipe = json.loads(ds.attrs["gbaexplore_recipe"])
     labels = {axis: known for axis, known in recipe["order"].items() if axis != "axes"}
     for axis in labels:

@@ -13,9 +13,9 @@ import numpy as np
 
 from gbaexplore.analysis.mesh import Edge, Mesh, Point
 from gbaexplore.basics.errors import UserError, unknown
-from gbaexplore.basics.names import COMPUTED, DIVERGED, OK, STATUS, canonical
+from gbaexplore.basics.names import AREA, COMPUTED, DIVERGED, OK, STATUS, canonical
 from gbaexplore.basics.numbers import number, whole_number
-from gbaexplore.basics.points import NOISE, SEED
+from gbaexplore.basics.points import SEED
 from gbaexplore.store.recipe import explained, variant_name, with_noise
 from gbaexplore.study.study import Study
 from gbaexplore.study.variants import Variant
@@ -230,19 +230,11 @@ class _Evaluated:
 
         like = self.template
         of_grid = {*self.study.axes, *self.study.derived}
-        coords: dict[str, Any] = {}
-        for name, coordinate in like.coords.items():
-            labels = {axis: label for axis, label in variant.labels.items() if axis in coordinate.dims}
-            if name in of_grid:
-                continue
-            if not labels:
-                coords[str(name)] = coordinate.variable
-            else:  # values of areas in which the labels' connectomes differ
-                one = coordinate.sel(labels)
-                repeated = np.broadcast_to(one.values, (count, *one.shape))
-                coords[str(name)] = ((POINT, *one.dims), repeated, coordinate.attrs)
-        for name in (n for n in parameters if n != NOISE):
-            coords[name] = (POINT, parameters[name], like[name].attrs)
+        coords: dict[str, Any] = {
+            str(name): _at_labels(c, variant, count) for name, c in like.coords.items() if name not in of_grid
+        }
+        for name in (n for n in parameters if n in of_grid):
+            coords[name] = ((POINT, AREA)[: parameters[name].ndim], parameters[name], like[name].attrs)
         for name, label in variant.labels.items():
             coords[name] = (POINT, np.full(count, label, object), like[name].attrs)
         dims = {name: variable.dims for name, variable in self.study.variables.items()}
@@ -297,6 +289,13 @@ class _Evaluated:
             self.parts, POINT, data_vars="minimal", coords="minimal", compat="override", join="override",
             combine_attrs="override",
         )  # fmt: skip
+
+
+def _at_labels(coordinate: xr.DataArray, variant: Variant, count: int) -> xr.Variable:
+    """Return a coordinate of the study as one of points of a variant, along them if it depends on the labels."""
+    at = {axis: label for axis, label in variant.labels.items() if axis in coordinate.dims}
+    own = coordinate.sel(at).variable
+    return own.set_dims({POINT: count, **own.sizes}) if at else own
 
 
 def _criterion(of: Callable[[xr.Dataset], xr.DataArray], part: xr.Dataset) -> np.ndarray:

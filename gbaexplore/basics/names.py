@@ -96,6 +96,15 @@ def _rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.where(sure, whole * down / up, 0.0), sure
 
 
+def stored_name(parameter: str, labelled: Iterable[str]) -> str:
+    """Return the name of a parameter's coordinate, given the axes of labels: such an axis has its own name already.
+
+    >>> stored_name("omegaEI", []), stored_name("omegaEI", ["omegaEI"])
+    ('omegaEI', 'omegaEI_values')
+    """
+    return f"{parameter}_values" if parameter in labelled else parameter
+
+
 def unit(attrs: Mapping[Any, Any], form: str = " ({})") -> str:
     """Return the unit from a variable's attributes, in brackets; '' if it has none.
 

@@ -90,11 +90,13 @@ class Sweep:
     # One point's functions, for all lanes.
 
     def spread(self, values: Any) -> Any:
-        """Per lane (lanes,), per area (area, 1) or one number -> (area, lanes); XLA fuses it into its use."""
+        """Per lane (lanes,), per area (area, 1), both or one number -> (area, lanes); XLA fuses it into its use."""
         return jnp.broadcast_to(jnp.asarray(values), (self.areas, self.batch.lanes))
 
     def swept(self, point: Any) -> dict[str, Any]:
-        return {name: v[jnp.minimum(point, self.size - 1)] for name, v in self.points.items()}
+        """Values of the points that lanes work on: (lanes,), or (area, lanes) of what is given per area."""
+        own = {name: v[jnp.minimum(point, self.size - 1)] for name, v in self.points.items()}
+        return {name: v if v.ndim == 1 else _batch_last(v.T) for name, v in own.items()}
 
     def parameters(self, swept: dict[str, Any]) -> Parameters:
         fixed = {name: jnp.asarray(value, self.batch.dtype) for name, value in self.batch.fixed}

@@ -51,8 +51,8 @@ def simulate_batch(
     Args:
         plan: from `plan`, for these parameters.
         network: its numbers, as a model's step sees them.
-        points: (point,) values of each swept parameter and of the stimulus' "amplitude"; with noise, also the
-            points' hashes.
+        points: (point,) or (point, area) values of each swept parameter, (point,) of the stimulus' "amplitude"; with
+            noise, also the points' hashes.
         count: how many points; 0 only compiles.
         size: how many points the arrays are padded to, so that a short queue compiles nothing anew.
         key: from `programs.key`, if it is known already: what is compiled has to be that.
@@ -65,7 +65,7 @@ def simulate_batch(
     if plan.batch.late is None:
         return _queue(plan, key, seen, points, count, size)
     # Points of one velocity share their delays: a queue for each, with one of few programs.
-    own = {name: np.resize(values, max(count, 1)) for name, values in points.items()}
+    own = {name: _rows(values, max(count, 1)) for name, values in points.items()}
     velocity = own.get(VELOCITY, np.full(max(count, 1), dict(plan.batch.fixed).get(VELOCITY)))
     groups = [np.flatnonzero(velocity == v) for v in np.unique(velocity)] if count else [np.arange(1)]
     parts = []
@@ -97,17 +97,22 @@ def _queue(plan: Plan, key: str, network: Network, points: Mapping[str, np.ndarr
     order = np.arange(count)
     if batch.shared and count:  # lanes of one seed side by side
         order = np.argsort(points[NOISE][:count], kind="stable")
-        points = {name: np.resize(values, count)[order] for name, values in points.items()}
+        points = {name: _rows(values, count)[order] for name, values in points.items()}
     with jax.enable_x64(batch.dtype == "float64"):
         kind = _Kind(batch, key, batch._replace(model=None, measures=()))  # type: ignore[arg-type]
         program = _program(kind, size, len(tables.first) - 1, jax.default_backend())
-        padded = {name: np.resize(v, size).astype(batch.dtype) for name, v in points.items() if name != NOISE}
+        padded = {name: _rows(v, size).astype(batch.dtype) for name, v in points.items() if name != NOISE}
         noise = keys(np.resize(points[NOISE], size)) if batch.draws else None
         net = jax.tree.map(lambda a: np.asarray(a, dtype=batch.dtype), network)
         values, status, slices = jax.device_get(program(padded, noise, np.int32(count), net, tables))
     back = np.argsort(order)
     made = [{name: array[back] for name, array in found.items()} for found in values]
     return Results(made, status[back], int(slices))
+
+
+def _rows(values: np.ndarray, count: int) -> np.ndarray:
+    """Return values, the point first, of so many points; they are repeated, or cut."""
+    return np.resize(values, (count, *values.shape[1:]))
 
 
 @dataclass(frozen=True)

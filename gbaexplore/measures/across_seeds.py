@@ -105,7 +105,7 @@ class AcrossSeeds(SolvedMeasure):
 
     def _simulated(self, trials: Trials, seeds: range, count: int, at_once: int) -> dict[str, np.ndarray]:
         """Return the measured values with some of the seeds, and whether points diverged: (seed, point, ...)."""
-        points = {name: np.tile(values, len(seeds)) for name, values in trials.points.items()}
+        points = {name: np.concatenate([values] * len(seeds)) for name, values in trials.points.items()}
         points[NOISE] = np.concatenate([reseeded(trials.points[NOISE], seed) for seed in seeds])
         results = trials.simulate(self.measure, points, trials.n_steps, trials.ceiling, trials.size * at_once)
         values = {**results.values[0], "diverged": results.status == DIVERGED}

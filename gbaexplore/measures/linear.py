@@ -19,7 +19,7 @@ class LinearMeasure(Measure):
     """A measure of the linearised network's matrix, in float64 whatever the precision."""
 
     def compute(self, model: Model, points: list[Any], connectome: Connectome) -> dict[str, np.ndarray]:
-        """Return the values, (point,), for parameter sets that have every parameter as a number."""
+        """Return the values, (point,), for sets of parameters as `Model.jacobian` gets them."""
         return self.of_matrices(np.stack(list(map(model.linearised(Network.of(connectome)), points))))
 
     @abstractmethod

@@ -122,7 +122,7 @@ class Model(ABC):
     def noise_covariance(self, p: Any, net: Network) -> np.ndarray:
         """Return the covariance that noise adds to the linearised system's state per second (float64).
 
-        Arguments and order of the state are those of `jacobian`: parameters are plain numbers.
+        Arguments and order of the state are those of `jacobian`.
         """
         raise UserError(
             f"{type(self).__name__} has no noise_covariance, which the stationary covariance needs; define it"
@@ -160,7 +160,10 @@ class Model(ABC):
         """Raise UserError for parameter values that are invalid together; `values` are whole axes."""
 
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
-        """Return the matrix of the linearised system in 1/s (float64); parameters are plain numbers."""
+        """Return the matrix of the linearised system in 1/s (float64).
+
+        Parameters are plain numbers; one that is given per area is a column, (area, 1), so that it scales rows.
+        """
         raise UserError(
             f"{type(self).__name__} has no jacobian, which measures of the linearised network need; define "
             "it, or leave them out"

@@ -159,8 +159,8 @@ class ODEModel(Model):
             return np.diag(np.concatenate([np.asarray(part) for part in strength]) ** 2)
 
     def _in_float64(self, p: Any, net: Network) -> tuple[Parameters, Network]:
-        """Return plain numbers and a network in the form that `derivative` gets."""
-        known = {name: getattr(p, name) for name in self.parameters() if hasattr(p, name)}
+        """Return plain numbers, or columns, and a network in the form that `derivative` gets."""
+        known = {name: np.ravel(getattr(p, name)) for name in self.parameters() if hasattr(p, name)}
         values = {name: np.full(len(net.weights), value, float) for name, value in known.items()}
         return Parameters(values), jax.tree.map(np.asarray, net._replace(lengths_mm=None))
 

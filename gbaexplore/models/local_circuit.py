@@ -58,5 +58,6 @@ class LocalCircuit(Model):
 
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
         """Return d(E', I')/d(E, I) away from the floor: (2 area, 2 area), 1/s."""
-        circuit = np.array([[p.wEE - 1, -p.wEI], [p.wIE, -p.wII - 1]]) / p.tau
-        return np.kron(circuit, np.eye(len(net.weights)))
+        one = np.eye(len(net.weights))
+        circuit = [[p.wEE - 1, -p.wEI], [p.wIE, -p.wII - 1]]
+        return np.block([[rate / p.tau * one for rate in row] for row in circuit])

@@ -123,7 +123,7 @@ class ThresholdLinear(Model):
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
         """Return d(E', I')/d(E, I) with every rectifier open: (2 area, 2 area), 1/s."""
         one = np.eye(len(net.weights))
-        gain = (1 + p.eta * net.values["hierarchy"])[:, None]
+        gain = 1 + p.eta * net.values["hierarchy"][:, None]
         EE = p.betaE * gain * (p.omegaEE * one + p.muEE * net.weights)
         far_inhibitory = net.further_weights.get("inhibitory", net.weights)
         IE = p.betaI * gain * (p.omegaIE * one + p.muIE * far_inhibitory)
@@ -136,4 +136,5 @@ class ThresholdLinear(Model):
 
     def noise_covariance(self, p: Any, net: Network) -> np.ndarray:
         """Return the diagonal matrix of (noise / tau)^2: (2 area, 2 area), Hz^2/s."""
-        return np.diag(np.repeat([(p.noise / p.tauE) ** 2, (p.noise / p.tauI) ** 2], len(net.weights)))
+        strengths = (p.noise / p.tauE) ** 2, (p.noise / p.tauI) ** 2
+        return np.diag(np.concatenate([np.full(len(net.weights), np.ravel(strength)) for strength in strengths]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.basics.errors import UserError, text_of, unknown
-from gbaexplore.basics.names import canonical
+from gbaexplore.basics.names import canonical, stored_name
 from gbaexplore.basics.numbers import number
 from gbaexplore.basics.places import place
 from gbaexplore.basics.points import AMPLITUDE, INDEPENDENT, SEED
@@ -109,10 +109,11 @@ class Replay:
         model, connectome, stimulus = self._objects(point)
         entry = self.recipe["variants"][self._variant(point)]
         rows = {axis: v for axis, v in point.items() if axis in tables(self.recipe)}
-        columns = {name: self._at(name, at) for names in tables(self.recipe).values() for name in names}
+        columns: dict[str, Any] = {name: self._at(name, at) for names in tables(self.recipe).values() for name in names}
         coordinates = {axis: v for axis, v in point.items() if axis not in rows} | columns
         values = {**entry["parameters"], **{a: v for a, v in coordinates.items() if not isinstance(v, str)}}
         values |= {name: self._at(name, at) for name in entry["derived"]}
+        values |= {name: self._at(stored_name(name, self.recipe["order"]), at) for name in entry.get("by_area", {})}
         seed = int(values.pop(SEED, 0))
         ds = one_point(
             self._programs, model, connectome, stimulus, values, window=window, every=every, dt=self.recipe["dt_s"],
@@ -121,10 +122,11 @@ class Replay:
         )  # fmt: skip
         return ds.assign_attrs(rows | {axis: v for axis, v in point.items() if isinstance(v, str)})
 
-    def _at(self, name: str, at: dict[str, int]) -> float:
-        """Return the value of a coordinate that may vary along several axes."""
+    def _at(self, name: str, at: dict[str, int]) -> float | np.ndarray:
+        """Return the value of a coordinate that may vary along several axes, (area,) if it has areas."""
         coordinate = self.ds[name]
-        return float(coordinate.isel({axis: i for axis, i in at.items() if axis in coordinate.dims}))
+        found = coordinate.isel({axis: i for axis, i in at.items() if axis in coordinate.dims}).values
+        return found if found.ndim else float(found)
 
     def position(self, labels: dict[str, Any]) -> dict[str, int]:
         """Return the position of labels on each axis; numbers are compared to 12 digits.
@@ -174,6 +176,8 @@ class Replay:
         values = {parameter: np.array([value]) for parameter, value in variant["parameters"].items()}
         values |= {parameter: self.ds[parameter].values.ravel() for parameter in _listed(recipe)}
         values |= {parameter: self.ds[parameter].values.ravel() for parameter in variant["derived"]}
+        by_area = {parameter: stored_name(parameter, recipe["order"]) for parameter in variant.get("by_area", {})}
+        values |= {parameter: self.ds[stored].values.ravel() for parameter, stored in by_area.items()}
         values.pop(SEED, None)
         if values.keys() != {*parameter_values(model), AMPLITUDE} or not self._same_program(
             model, connectome, stimulus, values, variant

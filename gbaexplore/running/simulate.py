@@ -22,6 +22,7 @@ from gbaexplore.models.checks import check_network, checked_values, parameter_va
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.networks.seen import Network
 from gbaexplore.stimuli.base import AbstractStimulus, pieces_of
+from gbaexplore.study.areas import parameter_value
 from gbaexplore.study.variants import check_parts
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def simulate(
     precision: Literal["float32", "float64"] = "float32",
     seed: int = 0,
     at: Mapping[str, float | str] | None = None,
-    **parameters: float,
+    **parameters: Any,
 ) -> xr.Dataset:
     """Return the time courses of one point: each observable of the model, (time, area), in Hz.
 
@@ -56,7 +57,8 @@ def simulate(
         seed: of noise, if there is any: that of all points of this seed in a study.
         at: a point of a study with noise="independent", axis -> number or label: with its seed and this the noise is
             the same as there.
-        parameters: any of the model's, and "amplitude" of the stimulus.
+        parameters: any of the model's, and "amplitude" of the stimulus. A parameter may have a number for each area, as
+            in `Study.fixed`; it is then a coordinate of the result.
 
     From where a rate has overflowed it is NaN, and the attribute `status` is "diverged".
 
@@ -91,7 +93,7 @@ def one_point(
 
     check_parts(model=model, connectome=connectome, stimulus=stimulus)
     check_network(model, connectome)
-    values = _checked(model, stimulus, parameters, precision)
+    values = _checked(model, connectome, stimulus, parameters, precision)
     dt = number(dt, "dt", "s")
     # As arrays, so that other values compile nothing anew.
     points = {name: np.array([value]) for name, value in values.items()}
@@ -121,7 +123,12 @@ def one_point(
         rates = rest[name] + found["rate_change"][0].astype(np.float64)
         known = np.where(np.isfinite(rates), rates, np.nan)
         ds[name] = ((time, AREA), known, {"units": units, "long_name": f"{name} rate"})
-    ds.attrs = {"status": STATUS_MEANINGS[results.status[0]], **values}
+    for name, value in values.items():
+        if isinstance(value, np.ndarray):
+            info = type(model).parameters()[name]
+            ds.coords[name] = (AREA, value, {"units": info.units, "long_name": info.doc})
+    same = {name: value for name, value in values.items() if name not in ds.coords}
+    ds.attrs = {"status": STATUS_MEANINGS[results.status[0]], **same}
     return ds
 
 
@@ -138,13 +145,13 @@ def _coordinates(at: Any, seed: int) -> dict[str, float | str]:
 
 
 def _checked(
-    model: Model, stimulus: AbstractStimulus, parameters: Mapping[str, float], precision: str
-) -> dict[str, float]:
+    model: Model, connectome: Connectome, stimulus: AbstractStimulus, parameters: Mapping[str, Any], precision: str
+) -> dict[str, Any]:
     """Return all parameters and the stimulus' amplitude, or say which makes no sense."""
     for name in parameters:
         type(model).known_parameter(name, also=(AMPLITUDE,))
-    values = parameter_values(model) | {AMPLITUDE: float(stimulus.amplitude)}
-    values |= {name: number(value, name) for name, value in parameters.items()}
+    values: dict[str, Any] = parameter_values(model) | {AMPLITUDE: float(stimulus.amplitude)}
+    values |= {name: parameter_value(name, value, name, connectome) for name, value in parameters.items()}
     checked_values(model, {name: np.array([value]) for name, value in values.items()})
     if not isinstance(precision, str) or precision not in ("float32", "float64"):
         raise UserError(f'precision = {precision!r}; expected "float32" or "float64"')

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gbaexplore.basics.errors import printable
-from gbaexplore.basics.names import STATUS, STATUS_MEANINGS, unit
+from gbaexplore.basics.names import STATUS, STATUS_MEANINGS, stored_name, unit
 from gbaexplore.store import stores
 from gbaexplore.store.history import history
 from gbaexplore.store.recipe import tables
@@ -39,7 +39,7 @@ def describe(path: Path) -> str:
         lines += [f"variant {label}"]
         lines += [f"  {kind:<18} {_object(variant[kind])}" for kind in ("model", "connectome", "stimulus")]
     lines += ["parameters"]
-    lines += [f"  {name:<18} {value}" for name, value in _parameters(recipe["variants"]).items()]
+    lines += [f"  {name:<18} {value}" for name, value in _parameters(recipe["variants"], ds).items()]
     lines += [f"measures    {', '.join(_object(measure) for measure in recipe['measures'])}"]
     settings = ("dt_s", "duration_s", "ceiling", "precision")
     lines += [f"settings    {', '.join(f'{key} {recipe[key]}' for key in settings)}"]
@@ -143,12 +143,15 @@ def _pairs(values: dict[str, Any]) -> str:
     return " ".join(f"{key}={str(value)[:16]}" for key, value in values.items())
 
 
-def _parameters(variants: dict[str, Any]) -> dict[str, str]:
+def _parameters(variants: dict[str, Any], ds: xr.Dataset) -> dict[str, str]:
     found: dict[str, list[str]] = {}
+    labelled = [str(axis) for axis in ds.dims if ds[axis].dtype.kind not in "iuf"]
     for variant in variants.values():
         shown = {name: f"{value:g}" for name, value in variant["parameters"].items()}
         for name, derived in variant["derived"].items():
             shown[name] = f"derived along {', '.join(derived['along']) or 'nothing'}"
+        for name in variant.get("by_area", {}):
+            shown[name] = f"by area, {_range(ds[stored_name(name, labelled)])}"
         for name, value in shown.items():
             found.setdefault(name, []).append(value)
     return {name: ", ".join(dict.fromkeys(values)) for name, values in found.items()}

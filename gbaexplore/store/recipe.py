@@ -58,6 +58,7 @@ def is_recipe(found: Any) -> bool:
         and sorted(found["order"]["axes"]) == sorted(found["axes"])
         and all(_is_axis(values, found["order"].get(name)) for name, values in found["axes"].items())
         and all(variant_name(labels) in found["variants"] for labels in _combinations(found["order"]))
+        and all(_fits(variant.get("by_area", {}), {...: str}) for variant in found["variants"].values())
     )
 
 
@@ -112,6 +113,7 @@ def _variant(variant: Mapping[str, Any]) -> Recipe:
         "stimulus": variant["stimulus"]["sha256"],
         "parameters": parameters,
         "derived": variant["derived"],
+        **({"by_area": variant["by_area"]} if "by_area" in variant else {}),
         "code": made["code"],
         "asked": made["asked"],
     }

@@ -87,20 +87,31 @@ def _labelled(axis: str, values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]
     for label, value in values.items():
         if not isinstance(label, str) or not label:
             raise UserError(f'axis "{axis}" has the label {label!r}; expected text (write "on", not True)')
-        found[label] = value if isinstance(value, tuple) else (value,)
+        several = isinstance(value, tuple) and any(isinstance(thing, _OBJECTS) for thing in value)
+        found[label] = value if several else (value,)
         for thing in found[label]:
             if _kind(thing) is None:
                 raise UserError(
                     f'axis "{axis}": "{label}" is {type(thing).__name__}; expected a connectome, a stimulus or a '
-                    "model, or a tuple of them"
+                    "model, values of parameters, or a tuple of them"
                 )
     if len({tuple(_kind(thing) for thing in things) for things in found.values()}) > 1:
         raise UserError(f'axis "{axis}" mixes kinds of objects; expected the same kinds for each label')
     return found
 
 
+_OBJECTS = (Connectome, AbstractStimulus, Model)
+
+
+def is_object(thing: Any) -> bool:
+    """Return whether what a label stands for is an object, and not values of parameters."""
+    return isinstance(thing, _OBJECTS)
+
+
 def _kind(thing: Any) -> type | None:
-    return next((kind for kind in (Connectome, AbstractStimulus, Model) if isinstance(thing, kind)), None)
+    if isinstance(thing, (Mapping, list, tuple, range, float, int)) or hasattr(thing, "__array__"):
+        return Mapping
+    return next((kind for kind in _OBJECTS if isinstance(thing, kind)), None)
 
 
 def _numbers(axis: str, values: Any) -> np.ndarray:

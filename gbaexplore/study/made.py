@@ -50,8 +50,8 @@ def made(simulation: Simulation, variant: Variant, revisions: dict[str, int]) ->
     # A parameter that nothing uses leaves no trace, as long as it has its default.
     neutral = [
         name
-        for name, value in simulation.values.base(variant).items()
-        if name in defaults and name not in program["uses"] and value == defaults[name].default
+        for name, value in simulation.values.own(variant).items()
+        if name in defaults and name not in program["uses"] and not np.ndim(value) and value == defaults[name].default
     ]
     return {
         "code": code,

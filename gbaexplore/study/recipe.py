@@ -17,10 +17,11 @@ from gbaexplore.stimuli.base import pieces_of
 from gbaexplore.stimuli.recorded import dataset_of
 from gbaexplore.store.recipe import course_hash, variant_name
 from gbaexplore.store.stores import input_name
+from gbaexplore.study.grid import is_object
 from gbaexplore.study.made import made
 from gbaexplore.study.settings import Settings
 from gbaexplore.study.simulation import Simulation
-from gbaexplore.study.variants import Variant
+from gbaexplore.study.variants import Variant, Variants
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,20 +42,24 @@ def recipe(simulation: Simulation) -> dict[str, Any]:
         elif name in grid.tables:
             axes[name] = grid.tables[name].recipe()
         else:
-            axes[name] = {label: [_described(o) for o in things] for label, things in grid.categorical[name].items()}
+            axes[name] = {label: _meaning(values.variants, name, label) for label in grid.categorical[name]}
     variants, revisions = {}, {"engine": REVISIONS["engine"]}
     for variant in values.variants:
         # Derived values may be many and are a coordinate of the store, so the recipe has a hash of them.
         derived = {
-            name: {"along": along, "sha256": hashlib.sha256(found.tobytes()).hexdigest()}
-            for name, (along, found) in values.derived_of(variant).items()
+            name: {"along": along, "sha256": _hash(found)} for name, (along, found) in values.returned(variant).items()
         }
+        # As the variant has them, whatever others have: labels may be added that give values of areas.
+        own = values.own(variant)
+        by_area = {name: _hash(value) for name, value in own.items() if isinstance(value, np.ndarray)}
+        same = {name: value for name, value in own.items() if name not in by_area}
         variants[variant_name(variant.labels)] = {
             "model": _described(variant.model),
             "connectome": _described(variant.connectome),
             "stimulus": _stimulus(settings, variant),
-            "parameters": values.base(variant) | {k: v for k, v in values.fixed.items() if k == SEED},
+            "parameters": same | {k: v for k, v in values.fixed.items() if k == SEED},
             "derived": derived,
+            **({"by_area": by_area} if by_area else {}),
             "made": made(simulation, variant, revisions),
         }
     whole = {
@@ -73,6 +78,18 @@ def recipe(simulation: Simulation) -> dict[str, Any]:
         **({"noise": settings.noise} if values.noisy else {}),
     }
     return json.loads(json.dumps(whole, default=_plain))
+
+
+def _meaning(variants: Variants, axis: str, label: str) -> list[Any]:
+    """Return what a label stands for: objects, and values of parameters."""
+    objects = [_described(thing) for thing in variants.grid.categorical[axis][label] if is_object(thing)]
+    given = variants.labelled[axis][label].items()
+    values = {name: _hash(value) if isinstance(value, np.ndarray) else value for name, value in given}
+    return [*objects, *([{"parameters": values}] if values else [])]
+
+
+def _hash(values: np.ndarray) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()
 
 
 def _stimulus(settings: Settings, variant: Variant) -> dict[str, Any]:

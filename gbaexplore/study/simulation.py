@@ -43,7 +43,7 @@ class Simulation:
         return self.values.variants.of(self.blocks.labels_of(block))
 
     def points(self, block: Block) -> dict[str, np.ndarray]:
-        """Return the (point,) values of each parameter of axes, tables and functions in a block, in C order."""
+        """Return the values of each parameter that varies in a block: see `Values.points`."""
         return self.values.points(self.variant_of(block), block)
 
     def plan(self, variant: Variant, points: Mapping[str, np.ndarray] = MappingProxyType({})) -> Plan:
@@ -137,10 +137,8 @@ class Simulation:
         self, measure: LinearMeasure, variant: Variant, points: dict[str, np.ndarray], count: int
     ) -> dict[str, np.ndarray]:
         base = self.values.base(variant)
-        plain = {name: values for name, values in points.items() if name != NOISE}
-        sets = [
-            SimpleNamespace(**base, **{name: float(values[i]) for name, values in plain.items()}) for i in range(count)
-        ]
+        plain = {name: v[..., None] if v.ndim > 1 else v for name, v in points.items() if name != NOISE}
+        sets = [SimpleNamespace(**base, **{name: values[i] for name, values in plain.items()}) for i in range(count)]
         values = measure.compute(variant.model, sets, variant.connectome)
         return {name + measure.suffix: array for name, array in values.items()}
 

@@ -48,13 +48,15 @@ class Study:
         name: names the store: letters, digits, "-", "_" and ".".
         model: the model, unless an axis gives it.
         axes: name -> numbers (a parameter of the model; "amplitude", the stimulus'; "seed", of noise) or
-            name -> {label: connectome, stimulus or model, or a tuple of these} or
+            name -> {label: connectome, stimulus or model, {parameter: value}, or a tuple of these} or
+            parameter -> {label: value} or
             name -> pandas DataFrame, a table of points: a column for each of some parameters, a point a row.
         measures: what to record of each point.
         stimulus: unless an axis gives it.
         connectome: unless an axis gives it.
         fixed: parameter -> value at all points.
-        derived: parameter -> function of other parameters (and of labels), by the names of its arguments.
+        derived: parameter -> function of other parameters (and of labels), by the names of its arguments; one called
+            `net` gets the connectome.
         dt: step, s.
         duration: of the run, s.
         ceiling: a point has "diverged", and ends, when the model's first observable has risen by more, Hz.
@@ -62,6 +64,9 @@ class Study:
         noise: "shared" by all points of one seed, or "independent": no two points have the same.
         block_points: approximate number of points that are written together; chosen from work and memory if None.
             It changes no result; a store keeps the blocks it was made with.
+
+    A value of `fixed`, of a label or of a function is a number, or a number for each area: in the connectome's order,
+    or by name (mapping, Series, DataArray); a mapping's key `...` stands for all areas that it does not name.
 
     Raises:
         UserError: with what was found, what was expected and what to do.
@@ -73,8 +78,8 @@ class Study:
     model: Model | None = None
     stimulus: AbstractStimulus | None = None
     connectome: Connectome | None = None
-    fixed: Mapping[str, float] = field(default_factory=dict)
-    derived: Mapping[str, Callable[..., float]] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    derived: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     dt: float = 2e-4
     duration: float = 10.0
     ceiling: float = 500.0
@@ -170,7 +175,7 @@ class Study:
         return self.values.noisy
 
     def points(self, block: Block) -> dict[str, np.ndarray]:
-        """Return the (point,) values of each parameter of axes, tables and functions in a block, in C order."""
+        """Return the values of each parameter that varies in a block: see `Values.points`."""
         return self.simulation.points(block)
 
     def points_at(self, variant: Variant, at: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

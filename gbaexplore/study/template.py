@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gbaexplore.basics.names import AREA, MISSING, STATUS, STATUS_ATTRS
+from gbaexplore.basics.names import AREA, MISSING, STATUS, STATUS_ATTRS, stored_name
 from gbaexplore.basics.points import AMPLITUDE, SEED
 from gbaexplore.store.recipe import RECIPE
 from gbaexplore.study.simulation import Simulation
@@ -45,6 +45,8 @@ def template(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
         ds.coords[name] = (*_over_labels(values, [AREA], found), told)
     for name in values.derived:
         ds.coords[name] = (*_derived_coordinate(values, name), _attributes(name, variant))
+    for name, (dims, given) in _given_coordinates(values).items():
+        ds.coords[stored_name(name, grid.categorical)] = (dims, given, _attributes(name, variant))
     for name, variable in outputs.variables.items():
         shape = grid.shape + tuple(len(extra[d][0]) for d in variable.dims)
         chunks = blocks.shape + shape[len(grid.shape) :]
@@ -62,6 +64,20 @@ def _derived_coordinate(values: Values, name: str) -> tuple[list[str], np.ndarra
     """Return a derived parameter's dimensions and values: its numeric axes, and labels on which it depends."""
     found = [values.derived_of(variant)[name] for variant in values.variants]
     return _over_labels(values, found[0][0], [part for _, part in found])
+
+
+def _given_coordinates(values: Values) -> dict[str, tuple[list[str], np.ndarray]]:
+    """Return dimensions and values of parameters that labels give, or that have a number for each area."""
+    variants = list(values.variants)
+    by_label = dict.fromkeys(name for variant in variants for name in variant.parameters)
+    found = {}
+    for name in by_label:
+        if name not in values.by_area:
+            given = [np.array(values.base(variant).get(name, np.inf)) for variant in variants]  # an infinite velocity
+            found[name] = _over_labels(values, [], given)
+    for name in values.by_area:
+        found[name] = _over_labels(values, [AREA], [values.of_areas(variant)[name] for variant in variants])
+    return found
 
 
 def _values_of_areas(values: Values) -> list[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gbaexplore.basics.errors import UserError
+import numpy as np
+
+from gbaexplore.basics.errors import UserError, shown
+from gbaexplore.basics.points import AMPLITUDE
 from gbaexplore.models.base import Model
 from gbaexplore.models.checks import check_network
 from gbaexplore.networks.axes import same_areas
@@ -16,7 +19,8 @@ from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import AbstractStimulus
 from gbaexplore.stimuli.silence import Silence
 from gbaexplore.store.recipe import variant_name
-from gbaexplore.study.grid import Grid
+from gbaexplore.study.areas import parameter_value
+from gbaexplore.study.grid import Grid, is_object, mapping
 
 _KINDS: dict[str, tuple[type, str]] = {
     "model": (Model, "ThresholdLinear()"),
@@ -45,6 +49,7 @@ class Variant(NamedTuple):
     model: Model
     connectome: Connectome
     stimulus: AbstractStimulus
+    parameters: dict[str, float | np.ndarray]  # that the labels give
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,27 +82,61 @@ class Variants:
                 )
 
     def __iter__(self) -> Iterator[Variant]:
-        return iter(self._all)
+        return iter(self._all.values())
 
     @property
     def first(self) -> Variant:
         """The variant of each axis's first label."""
-        return self._all[0]
+        return next(iter(self))
 
     @functools.cached_property
-    def _all(self) -> tuple[Variant, ...]:
+    def _all(self) -> dict[tuple[str, ...], Variant]:
         axes = self.grid.categorical
-        return tuple(self.of(dict(zip(axes, labels))) for labels in itertools.product(*axes.values()))
+        return {labels: self._made(dict(zip(axes, labels))) for labels in itertools.product(*axes.values())}
 
     def of(self, labels: dict[str, str]) -> Variant:
         """Return the variant of one label from each axis."""
+        return self._all[tuple(labels[axis] for axis in self.grid.categorical)]
+
+    def _made(self, labels: dict[str, str]) -> Variant:
         objects = [thing for axis, label in labels.items() for thing in self.grid.categorical[axis][label]]
-        return Variant(
-            labels,
-            model=_one_of(Model, [*objects, self.model], "model=ThresholdLinear()"),
-            connectome=_one_of(Connectome, [*objects, self.connectome], 'connectome=load_connectome("macaque29")'),
-            stimulus=_one_of(AbstractStimulus, [*objects, self.stimulus], "", otherwise=Silence()),
-        )
+        model = _one_of(Model, [*objects, self.model], "model=ThresholdLinear()")
+        connectome = _one_of(Connectome, [*objects, self.connectome], 'connectome=load_connectome("macaque29")')
+        stimulus = _one_of(AbstractStimulus, [*objects, self.stimulus], "", otherwise=Silence())
+        parameters: dict[str, float | np.ndarray] = {}
+        for axis, label in labels.items():
+            for name, value in self._given(axis, label, type(model)).items():
+                if name in parameters:
+                    raise UserError(f'"{name}" is given by two axes of labels; expected one source for each parameter')
+                parameters[name] = parameter_value(name, value, f'axis "{axis}": {name} of "{label}"', connectome)
+        return Variant(labels, model, connectome, stimulus, parameters)
+
+    def _given(self, axis: str, label: str, model: type[Model]) -> dict[str, Any]:
+        """Return what a label gives of parameters: that of the axis's name, or those of a mapping's names."""
+        found: dict[str, Any] = {}
+        for thing in self.grid.categorical[axis][label]:
+            if is_object(thing):
+                continue
+            if axis in (*model.parameters(), AMPLITUDE):
+                found[axis] = thing
+            elif isinstance(thing, Mapping):
+                found |= mapping(thing, f'axis "{axis}": "{label}"')
+            else:
+                raise UserError(
+                    f'axis "{axis}": "{label}" is {shown(thing)}; expected a connectome, a stimulus or a model, or '
+                    f'{{parameter: value}}, since {model.__name__} has no parameter "{axis}"'
+                )
+        return found
+
+    @functools.cached_property
+    def labelled(self) -> dict[str, dict[str, dict[str, float | np.ndarray]]]:
+        """Axis -> label -> the parameters that it gives, with their values."""
+        found: dict[str, dict[str, dict[str, float | np.ndarray]]] = {axis: {} for axis in self.grid.categorical}
+        for variant in self:
+            for axis, label in variant.labels.items():
+                names = self._given(axis, label, type(variant.model))
+                found[axis][label] = {name: variant.parameters[name] for name in names}
+        return found
 
 
 def _one_of(kind: type, candidates: list[Any], hint: str, otherwise: Any = None) -> Any:

@@ -133,7 +133,7 @@ NAN = float("nan")
         (dict(axes={"muEE": None}), 'axis "muEE" = None; expected finite numbers'),
         (dict(axes={"feedback": {}}), 'axis "feedback" is empty'),
         (dict(axes={"feedback": {True: 1}}), r'has the label True; expected text \(write "on"'),
-        (dict(axes={"feedback": {"on": 3}}), '"on" is int; expected a connectome'),
+        (dict(axes={"feedback": {"on": 3}}), '"on" is 3; expected a connectome'),
         (dict(axes={"x": {"a": ThresholdLinear(), "b": Pulse("V1", 2, 0.25, 1)}}), "mixes kinds of objects"),
         (dict(axes=[1, 2]), "axes is list; expected a mapping"),
         (dict(axes={"area": {"a": ThresholdLinear()}}, model=None), 'axis "area" uses a reserved name; rename it'),
