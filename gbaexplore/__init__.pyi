@@ -19,6 +19,7 @@ from .models.base import Model as Model
 from .models.brainpy.model import BrainPyModel as BrainPyModel
 from .models.delayed import DelayedThresholdLinear as DelayedThresholdLinear
 from .models.equations import ODEModel as ODEModel
+from .models.kuramoto import Kuramoto as Kuramoto
 from .models.local_circuit import LocalCircuit as LocalCircuit
 from .models.parameters import parameter as parameter
 from .models.threshold_linear import ThresholdLinear as ThresholdLinear

@@ -33,7 +33,8 @@ def try_first_step(plan: Plan, network: Network, values: Mapping[str, float]) ->
 
     def first(p: Parameters, net: Network) -> Any:
         checked_rest(batch.model, batch.model.rest(p, net), areas)
-        x = checked_start(batch.model, batch.model.start(p, net), areas)
+        random = [jnp.zeros((batch.model.random_start, areas), batch.dtype)] if batch.model.random_start else []
+        x = checked_start(batch.model, batch.model.start(p, net, *random), areas)
         nothing = jnp.zeros_like(net.weights[0])
         normal = [jnp.zeros((batch.draws, areas), batch.dtype)] if batch.draws else []
         sent = checked_sends(batch.model, x, p, areas)

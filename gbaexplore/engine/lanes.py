@@ -15,7 +15,7 @@ from gbaexplore.basics.points import AMPLITUDE
 from gbaexplore.engine import delays
 from gbaexplore.engine.delays import Late
 from gbaexplore.engine.mapped import each
-from gbaexplore.engine.noise import normals
+from gbaexplore.engine.noise import START, normals
 from gbaexplore.engine.plan import SETTLED, Batch
 from gbaexplore.measures.base import Now, StreamingMeasure
 from gbaexplore.measures.peak import Peak
@@ -110,10 +110,21 @@ class Sweep:
         return functools.partial(mapped, own)
 
     def start(self, point: Any) -> Any:
-        def one(p: Any, network: Network) -> Any:
-            return checked_start(self.batch.model, self.batch.model.start(p, network), self.areas)
+        model = self.batch.model
 
-        return self.with_network(one)(self.parameters(self.swept(point)))
+        def one(p: Any, *rest: Any) -> Any:
+            *normal, network = rest
+            return checked_start(model, model.start(p, network, *normal), self.areas)
+
+        numbers = []
+        if model.random_start:
+            found = normals(self.key(point), jnp.int32(START), model.random_start, self.areas)
+            numbers = [found.astype(self.batch.dtype)]
+        return self.with_network(one)(self.parameters(self.swept(point)), *numbers)
+
+    def key(self, point: Any) -> Any:
+        """Return the generator's key of each lane, (2, lanes)."""
+        return self.noise[jnp.minimum(point, self.size - 1)].T
 
     # What is under way from area to area.
 
@@ -263,7 +274,7 @@ class Sweep:
         # Without refilling all clocks are one clock; a scalar lets a Trace write rows instead of scattering.
         common = first if batch.refill else first[0]
         amplitude = swept[AMPLITUDE][None, :]
-        key = None if self.noise is None else self.noise[jnp.minimum(c.point, self.size - 1)].T
+        key = self.key(c.point) if batch.draws else None
         numbers = self.common_noise(c, key, common)
         constant = None if batch.stepwise else amplitude * tables.levels[:, tables.piece[at]]
 

@@ -14,6 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+START = 2**31 - 1
+"""The step's number at which a random start takes its numbers: no run is as long."""
+
 _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 _PARITY = 0x1BD11BDA
 _ANGLE_BITS = 12

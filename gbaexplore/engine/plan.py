@@ -114,7 +114,7 @@ def make_plan(
     values = {**{name: np.asarray([value]) for name, value in fixed.items()}, **swept}
     draws = model.normals_per_step(values)
     # What is computed of a state at rest need not be 0, nor come back as the state does.
-    at_rest = not draws and not model.has_outputs and model.starts_at_rest(values)
+    at_rest = not draws and not model.random_start and not model.has_outputs and model.starts_at_rest(values)
     onset, over = int(pieces.edges[0]), int(pieces.edges[-1])
     windows = [measure.steps(dt, n_steps) for measure in measures]
     start, end = _span(measures, windows, onset, at_rest, n_steps)

@@ -50,7 +50,13 @@ def program(batch: Batch) -> dict[str, Any]:
         p = dict.fromkeys((*(name for name, _ in batch.fixed), *batch.swept), area)
         network = Network(matrix, dict.fromkeys(batch.by_area, area), dict.fromkeys(batch.by_pathway, matrix))
         start = {"p": p, "net": network.named()}
-        x = jax.eval_shape(lambda p, net: model.start(Parameters(p), Network.of_named(net)), **start)
+        numbers = jax.ShapeDtypeStruct((model.random_start, areas), batch.dtype)
+        random = {"normal": numbers} if model.random_start else {}
+
+        def started(p: Any, net: Any, **normal: Any) -> Any:
+            return model.start(Parameters(p), Network.of_named(net), *normal.values())
+
+        x = jax.eval_shape(started, **start, **random)
         sent = (
             list(jax.eval_shape(lambda p, x: checked_sends(model, x, Parameters(p), areas), p, x)) if batch.late else []
         )
@@ -74,7 +80,7 @@ def program(batch: Batch) -> dict[str, Any]:
             return [found[name] for name in model.observables]
 
         parts = {
-            "start": _by_name(lambda p, net: model.start(Parameters(p), Network.of_named(net)), start),
+            "start": _by_name(started, start | random),
             "rest": _by_name(rest, start),
             "step": _by_name(stepped, step),
             "observed": _by_name(observed, start | {"x": x}),

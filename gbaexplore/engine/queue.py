@@ -102,7 +102,7 @@ def _queue(plan: Plan, key: str, network: Network, points: Mapping[str, np.ndarr
         kind = _Kind(batch, key, batch._replace(model=None, measures=()))  # type: ignore[arg-type]
         program = _program(kind, size, len(tables.first) - 1, jax.default_backend())
         padded = {name: _rows(v, size).astype(batch.dtype) for name, v in points.items() if name != NOISE}
-        noise = keys(np.resize(points[NOISE], size)) if batch.draws else None
+        noise = keys(np.resize(points[NOISE], size)) if batch.draws or batch.model.random_start else None
         net = jax.tree.map(lambda a: np.asarray(a, dtype=batch.dtype), network)
         values, status, slices = jax.device_get(program(padded, noise, np.int32(count), net, tables))
     back = np.argsort(order)

@@ -60,6 +60,11 @@ class Model(ABC):
     hears_anew: ClassVar[bool] = False
     """Whether a step finds out by itself what arrives, as often as it evaluates its equations."""
 
+    random_start: ClassVar[int] = 0
+    """How many independent standard normal numbers each area needs at the start. Unless there are none, `start` gets
+    them as `normal`, (numbers, area). They depend on the point's seed; with independent noise on its coordinates too.
+    Numbers evenly spread from 0 to 1 are `jax.scipy.special.ndtr(normal)`."""
+
     takes_negative_weights: ClassVar[bool] = True
     """Whether the equations make sense where a pathway's weight is below 0."""
 
@@ -69,7 +74,10 @@ class Model(ABC):
 
     @abstractmethod
     def start(self, p: Any, net: Network) -> Any:
-        """Return the state at t = 0: a NamedTuple of (area,) arrays that include the observables."""
+        """Return the state at t = 0: a NamedTuple of (area,) arrays that include the observables.
+
+        A start that is random takes its numbers as a last argument, `normal`: see `random_start`.
+        """
 
     @abstractmethod
     def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float) -> Any:
@@ -118,6 +126,10 @@ class Model(ABC):
         its coordinates too.
         """
         return 0
+
+    def is_random(self, values: Mapping[str, np.ndarray]) -> bool:
+        """Return whether points of several seeds differ at these parameter values."""
+        return bool(self.random_start or self.normals_per_step(values))
 
     def noise_covariance(self, p: Any, net: Network) -> np.ndarray:
         """Return the covariance that noise adds to the linearised system's state per second (float64).

@@ -155,7 +155,7 @@ class ODEModel(Model):
         """Return the diagonal matrix of the squared strengths of the noise at the start, per second."""
         with jax.enable_x64(True):
             values, network = self._in_float64(p, net)
-            strength = self._strength(self.start(values, network), values, network)
+            strength = self._strength(_middle(self, values, network), values, network)
             return np.diag(np.concatenate([np.asarray(part) for part in strength]) ** 2)
 
     def _in_float64(self, p: Any, net: Network) -> tuple[Parameters, Network]:
@@ -186,7 +186,7 @@ def _linearisation(told: _Told) -> Any:
 
 def _linearised(model: ODEModel, p: Parameters, net: Network) -> Any:
     """Return the derivative at the start, (variables x areas,), and its Jacobian."""
-    start = model.start(p, net)
+    start = _middle(model, p, net)
     stacked = jnp.stack(tuple(start))
 
     def flat(x: Any) -> Any:
@@ -194,3 +194,9 @@ def _linearised(model: ODEModel, p: Parameters, net: Network) -> Any:
         return jnp.stack(tuple(model._slope(state, p, net, jnp.zeros_like(net.weights[0])))).ravel()
 
     return flat(stacked.ravel()), jax.jacfwd(flat)(stacked.ravel())
+
+
+def _middle(model: ODEModel, p: Parameters, net: Network) -> Any:
+    """Return the start, where it is random the middle of all."""
+    normal = [jnp.zeros((model.random_start, len(net.weights)))] if model.random_start else []
+    return model.start(p, net, *normal)

@@ -68,8 +68,12 @@ class TangentModel(Model):
         both = {WITH_TANGENTS + name: Dual(rest[name], tuple(t[name] for t in tangents)) for name in rest}
         return {**rest, **both}
 
-    def start(self, p: Any, net: Network) -> Dual:
-        return self._pushed(lambda p: self.base.start(p, net), p)
+    @property
+    def random_start(self) -> int:  # type: ignore[override]
+        return self.base.random_start
+
+    def start(self, p: Any, net: Network, *normal: Any) -> Dual:
+        return self._pushed(lambda p: self.base.start(p, net, *normal), p)
 
     def step(self, x: Dual, p: Any, net: Network, stimulus: Any, dt: float, *normal: Any) -> Dual:
         return self._pushed(lambda p, x: advanced(self.base, x, p, net, p.amplitude * stimulus, dt, *normal), p, x)

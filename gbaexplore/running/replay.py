@@ -20,6 +20,7 @@ from gbaexplore.identity.revisions import EARLIER
 from gbaexplore.models.base import Model
 from gbaexplore.models.checks import parameter_values
 from gbaexplore.models.delayed import DelayedThresholdLinear
+from gbaexplore.models.kuramoto import Kuramoto
 from gbaexplore.models.local_circuit import LocalCircuit
 from gbaexplore.models.threshold_linear import ThresholdLinear
 from gbaexplore.models.wilson_cowan import WilsonCowan
@@ -34,7 +35,7 @@ from gbaexplore.study.study import Study
 if TYPE_CHECKING:
     import xarray as xr
 
-_MODELS = (ThresholdLinear, LocalCircuit, WilsonCowan, DelayedThresholdLinear)
+_MODELS = (ThresholdLinear, LocalCircuit, WilsonCowan, DelayedThresholdLinear, Kuramoto)
 _SHIPPED: dict[str, type[Model]] = {cls.__name__: cls for cls in _MODELS}
 
 
@@ -179,9 +180,9 @@ class Replay:
         by_area = {parameter: stored_name(parameter, recipe["order"]) for parameter in variant.get("by_area", {})}
         values |= {parameter: self.ds[stored].values.ravel() for parameter, stored in by_area.items()}
         values.pop(SEED, None)
-        if values.keys() != {*parameter_values(model), AMPLITUDE} or not self._same_program(
-            model, connectome, stimulus, values, variant
-        ):
+        needed, known = {*parameter_values(model), AMPLITUDE}, {*model.parameters(), AMPLITUDE}
+        same = needed <= values.keys() <= known and self._same_program(model, connectome, stimulus, values, variant)
+        if not same:
             raise UserError(
                 f"{self.path} was made with another program of {type(model).__name__} than this gbaexplore and JAX "
                 "make; `gbaexplore check STORE --against STUDY.py` tells whether the numbers are the same"

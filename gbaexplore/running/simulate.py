@@ -97,7 +97,7 @@ def one_point(
     dt = number(dt, "dt", "s")
     # As arrays, so that other values compile nothing anew.
     points = {name: np.array([value]) for name, value in values.items()}
-    if model.normals_per_step(points):
+    if model.is_random(points):
         points[NOISE] = noise_hashes(noise, seed, _coordinates(at, checked_seed(seed)))
     n_steps = whole_steps(duration, dt, "duration")
     traces = tuple(Trace(window=window, of=name, every=every) for name in model.observables)

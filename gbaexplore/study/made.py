@@ -34,7 +34,11 @@ def made(simulation: Simulation, variant: Variant, revisions: dict[str, int]) ->
     batch = simulation.plan(variant).batch
     program = simulation.programs.of(batch)
     values, defaults = simulation.values.every(variant), type(variant.model).parameters()
-    for part, used in {"noise": batch.draws, "delays": batch.late, "lanes": _fewer_lanes(variant)}.items():
+    for part, used in {
+        "noise": batch.draws or variant.model.random_start,
+        "delays": batch.late,
+        "lanes": _fewer_lanes(variant),
+    }.items():
         if used:
             revisions[part] = REVISIONS[part]
     traced = iter(program["measures"])

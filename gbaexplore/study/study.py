@@ -313,7 +313,7 @@ def _check_seeds(values: Values, measures: Sequence[Measure]) -> None:
     if (given or averages) and not values.noisy:
         raise UserError(
             f"{'AcrossSeeds' if averages else 'seed'} is given, but nothing in the study is random; expected a "
-            "parameter such as noise above 0, or neither"
+            "parameter such as noise above 0, a random start, or neither"
         )
     if given and averages:
         raise UserError("AcrossSeeds takes seeds of its own; expected no seed among axes and fixed beside it")

@@ -78,7 +78,7 @@ class Values:
     @functools.cached_property
     def noisy(self) -> bool:
         """Whether the model draws random numbers at any point of the study."""
-        return any(variant.model.normals_per_step(self.every(variant)) for variant in self.variants)
+        return any(variant.model.is_random(self.every(variant)) for variant in self.variants)
 
     @functools.cached_property
     def _derivation(self) -> dict[str, tuple[list[str], list[str]]]:
@@ -212,7 +212,7 @@ class Values:
                 found[name] = _over_areas(found[name], 1, len(variant.connectome.areas))
         found |= {name: np.broadcast_to(v, (count, len(v))) for name, v in self.of_areas(variant).items()}
         checked_values(variant.model, {name: np.asarray([v]) for name, v in self.base(variant).items()} | found)
-        if variant.model.normals_per_step(self.every(variant, found)):
+        if variant.model.is_random(self.every(variant, found)):
             found[NOISE] = self.point_hashes({**at, **variant.labels}, count)
             found.pop(SEED, None)
         return found
