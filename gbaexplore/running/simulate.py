@@ -22,6 +22,7 @@ from gbaexplore.models.checks import check_network, checked_values, parameter_va
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.networks.seen import Network
 from gbaexplore.stimuli.base import AbstractStimulus, pieces_of
+from gbaexplore.stimuli.silence import Silence
 from gbaexplore.study.areas import parameter_value
 from gbaexplore.study.variants import check_parts
 
@@ -34,7 +35,7 @@ _HIGHEST = 1e30
 def simulate(
     model: Model,
     connectome: Connectome,
-    stimulus: AbstractStimulus,
+    stimulus: AbstractStimulus | None = None,
     *,
     window: tuple[float, float] | None = None,
     every: int = 5,
@@ -48,6 +49,7 @@ def simulate(
     """Return the time courses of one point: each observable of the model, (time, area), in Hz.
 
     Args:
+        stimulus: none if None.
         window: (start, stop) of the samples to return, s; the whole run if None.
         every: return every n-th sample (5: one per ms at the default dt).
         dt: step, s.
@@ -69,7 +71,8 @@ def simulate(
     given = dict(
         window=window, every=every, dt=dt, duration=duration, precision=precision, seed=seed, at=at, noise=noise
     )
-    return one_point(Programs(), model, connectome, stimulus, parameters, **given)  # type: ignore[arg-type]
+    driven = Silence() if stimulus is None else stimulus
+    return one_point(Programs(), model, connectome, driven, parameters, **given)  # type: ignore[arg-type]
 
 
 def one_point(

@@ -25,7 +25,6 @@ from gbaexplore import simulate as simulated
 from gbaexplore.basics.points import SHARED, noise_hashes
 from gbaexplore.engine import noise
 from gbaexplore.models.parameters import Parameters
-from gbaexplore.stimuli.silence import Silence
 
 DT, STEPS = 1e-3, 300
 
@@ -112,7 +111,7 @@ def test_kuramoto_is_the_independent_integration(brain, velocity):
     expected = np.array(list(integrated(brain, start, own, velocity)))
     given = {"K": 20.0, "seed": 3} | ({} if velocity is None else {"velocity": velocity})
     for precision, atol in (("float64", 1e-6), ("float32", 1e-5)):  # a start is as exact as its float32 numbers
-        ds = simulated(Phases(), brain, Silence(), dt=DT, every=1, duration=STEPS * DT, precision=precision, **given)
+        ds = simulated(Phases(), brain, dt=DT, every=1, duration=STEPS * DT, precision=precision, **given)
         np.testing.assert_allclose(ds.cos + 1j * ds.sin, expected, rtol=0, atol=atol)
         assert np.abs(ds.theta).max() < 3.1416
 
