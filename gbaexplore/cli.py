@@ -291,7 +291,7 @@ def _explore(args: argparse.Namespace) -> int:
 
         say(write(args.store, args.html))
         return 0
-    from gbaexplore.plots.explorer.page import serve
+    from gbaexplore.plots.explorer.serving import serve
 
     serve(args.store, study, args.address, args.port, show=not args.no_browser)
     return 0

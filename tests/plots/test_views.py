@@ -22,7 +22,7 @@ from gbaexplore import (
     parameter,
 )
 from gbaexplore.basics.names import DIVERGED, OK, UNDEFINED
-from gbaexplore.plots.explorer import charts, one_file, views
+from gbaexplore.plots.explorer import charts, one_file, shapes, views
 from gbaexplore.running import runner
 
 
@@ -64,7 +64,7 @@ def test_a_table_is_a_scatter_of_any_two_columns(stored):
     _, path = stored("table", {"row": rows})
     explorer = Explorer(path)
     shown = explorer._shown
-    assert (type(shown), explorer.x, explorer.y) == (views.Scatter, "muEE", "omegaEI")
+    assert (type(shown), explorer.x, explorer.y) == (shapes.Scatter, "muEE", "omegaEI")
     assert explorer.param["x"].objects == ["muEE", "omegaEI"], "columns that differ"
     np.testing.assert_array_equal(shown.xs, rows.muEE)
     ds = open_study(path)
@@ -77,7 +77,7 @@ def test_a_table_is_a_scatter_of_any_two_columns(stored):
     explorer.x = "omegaEI"
     assert (explorer.x, explorer.y) == ("omegaEI", "muEE")
     explorer.y = ""
-    assert isinstance(explorer._shown, views.Curves)
+    assert isinstance(explorer._shown, shapes.Curves)
     np.testing.assert_array_equal(explorer._shown.xs, [20.0, 21.0, 22.0, 23.0])
     explorer._clicked(21.2, 0.0)
     assert explorer.point == {"row": 1}
@@ -124,7 +124,7 @@ def test_two_dimensions_of_names_are_a_matrix(stored):
     _, path = stored("matrices", {"muEE": [26.0, 28.0]}, measures=measures)
     explorer = Explorer(path, variable="d_peak_rate", x="muEE")
     explorer.x, explorer.y = "parameter", "area"
-    assert isinstance(explorer._shown, views.Plane)
+    assert isinstance(explorer._shown, shapes.Plane)
     assert explorer.at == {"muEE": 0}
     assert explorer._map.figure.yaxis[0].major_label_orientation == "horizontal"
     explorer = Explorer(path, log=True)

@@ -103,7 +103,7 @@ def test_another_version_of_a_shipped_model_is_refused(make_study, tmp_path, mon
     [
         (dict(muEE=28.0), "no label for the axis omegaEI; expected omegaEI= one of 19.7, 22.0"),
         (dict(muEE=28.0, omegaEI=20.0), "no value 20.0 on the axis omegaEI; the nearest is 19.7"),
-        (dict(muEE="x", omegaEI=19.7), "muEE = 'x'; expected a number"),
+        (dict(muEE="x", omegaEI=19.7), "muEE = 'x'; expected a finite number"),
         (dict(mEE=28.0), 'no axis "mEE"; did you mean "muEE"'),
     ],
 )

@@ -27,8 +27,8 @@ from bokeh.plotting import figure
 from gbaexplore.basics.names import STATUS_MEANINGS, thinned
 from gbaexplore.plots.explorer import looks
 from gbaexplore.plots.explorer.courses import Course
+from gbaexplore.plots.explorer.shapes import Curves, Plane, Scale, Scatter
 from gbaexplore.plots.explorer.text import literal
-from gbaexplore.plots.explorer.views import Curves, Plane, Scale, Scatter
 from gbaexplore.plots.style import STATE_COLOURS
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.

@@ -13,7 +13,7 @@ import numpy as np
 from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA, unit
-from gbaexplore.plots.explorer.views import short
+from gbaexplore.plots.explorer.shapes import short
 from gbaexplore.running.replay import Replay
 
 if TYPE_CHECKING:

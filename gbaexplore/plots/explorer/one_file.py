@@ -18,7 +18,7 @@ from gbaexplore.basics.errors import UserError, printable
 from gbaexplore.basics.names import AREA, BOUNDED, OK, STATUS, STATUS_MEANINGS
 from gbaexplore.basics.places import check_writable, local, place, writing
 from gbaexplore.basics.points import SEED
-from gbaexplore.plots.explorer import charts, looks, views
+from gbaexplore.plots.explorer import charts, looks, shapes, views
 from gbaexplore.plots.explorer.text import escaped, literal
 from gbaexplore.plots.style import STATE_COLOURS
 from gbaexplore.store import stores
@@ -150,7 +150,7 @@ class _Page:
             axes = [c.figure.yaxis[0] for c in both]
             return [c.figure for c in both], parts | {"marks": [c.points for c in both], "value_axes": axes}
         shown = self._shown(self.log)
-        one: Any = charts.Map() if isinstance(shown, views.Plane) else charts.Dots()
+        one: Any = charts.Map() if isinstance(shown, shapes.Plane) else charts.Dots()
         one.show(shown, self.log)
         parts |= {"mapper": one.mapper, "ticker": one.ticker, "bar": one.bar, "hover": one.hover}
         parts |= {"marks": [one.points], "value_axes": []}
@@ -162,7 +162,7 @@ class _Page:
     def _numbers(self) -> dict[str, Any]:
         """Return the values that the script draws."""
         ds, shown = self.ds, self._shown(self.log)
-        plane = isinstance(shown, views.Plane)
+        plane = isinstance(shown, shapes.Plane)
         order = (
             np.argsort(ds[self.x].values, kind="stable")
             if self.y is None and self.x in views.columns(ds)
@@ -177,7 +177,7 @@ class _Page:
             "dims": self.dims | {STATUS: self.grid}, "sizes": sizes,
             "source": views.labels(ds, AREA).index(source_and_target(ds)[0]),
             "boundaries": self._boundaries() if plane else {}, "nx": ds.sizes[self.x] if plane else 0,
-            "xs": [] if plane else shown.xs, "ys": shown.ys if isinstance(shown, views.Scatter) else [],
+            "xs": [] if plane else shown.xs, "ys": shown.ys if isinstance(shown, shapes.Scatter) else [],
             "bounded": list(BOUNDED), "ok": OK,
         }  # fmt: skip
 
@@ -213,7 +213,7 @@ class _Page:
             "state_words": list(STATUS_MEANINGS), "state_names": {STATUS_MEANINGS[c]: c for c in STATE_COLOURS},
             "state_colours": [STATE_COLOURS.get(code, "#ffffff") for code in range(len(STATUS_MEANINGS))],
         }  # fmt: skip
-        if isinstance(shown, views.Plane):
+        if isinstance(shown, shapes.Plane):
             scales = shown.x, shown.y
             start = [float(scale.positions[0]) for scale in scales]
             labels = [scale.words for scale in scales]
@@ -221,8 +221,8 @@ class _Page:
             return words | {
                 "start": start, "step": [scale.step for scale in scales], "labels": labels, "axis_titles": titles
             }  # fmt: skip
-        rows = [views.short(row) for row in shown.rows] if isinstance(shown, views.Scatter) else shown.x.words
-        titles = [shown.axis, *shown.titles] if isinstance(shown, views.Scatter) else [shown.x.title]
+        rows = [shapes.short(row) for row in shown.rows] if isinstance(shown, shapes.Scatter) else shown.x.words
+        titles = [shown.axis, *shown.titles] if isinstance(shown, shapes.Scatter) else [shown.x.title]
         return words | {"start": [], "step": [], "labels": [rows], "axis_titles": titles}
 
 

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
-import keyword
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import numpy as np
 import panel as pn
 import param
-from bokeh.models import CustomJS, TextInput
+from bokeh.models import TextInput
 
 from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.basics.errors import UserError, printable
-from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, STATUS, STATUS_MEANINGS, unit
-from gbaexplore.basics.places import place, reason
+from gbaexplore.basics.names import AREA, DIVERGED, STATUS, STATUS_MEANINGS, unit
+from gbaexplore.basics.places import place
 from gbaexplore.basics.points import SEED
-from gbaexplore.basics.streams import say
 from gbaexplore.plots import maps
-from gbaexplore.plots.explorer import charts, links, looks, pictures, views
+from gbaexplore.plots.explorer import as_python, charts, links, looks, pictures, views
 from gbaexplore.plots.explorer.courses import Course, Courses
+from gbaexplore.plots.explorer.shapes import Curves, Plane, Scatter, Shown
 from gbaexplore.plots.explorer.text import escaped
 from gbaexplore.plots.style import STATE_COLOURS
 from gbaexplore.store import stores
@@ -32,31 +29,9 @@ from gbaexplore.store import stores
 if TYPE_CHECKING:
     from gbaexplore.study.study import Study
 
-_REFRESH_MS = 2000
 _UNREADABLE = UserError, OSError, ValueError, RuntimeError  # errors from reading a damaged or missing store
 _READY = "Click the picture: the time courses of the point are simulated."
 _CURVES = "nothing: curves"
-# A phone shows the page as wide as it is, the tab is named, and keys are listened to. A key in a list, a slider or a
-# text is theirs; one that is held down moves five times a second, which simulations can follow.
-_LISTEN = """
-const meta = document.createElement('meta')
-Object.assign(meta, {name: 'viewport', content: 'width=device-width, initial-scale=1'})
-document.head.append(meta)
-const name = () => { document.title = tab.value }
-tab.properties.value.change.connect(name)
-name()
-let count = 0, last = 0
-addEventListener('keydown', (event) => {
-  const part = event.composedPath()[0]
-  const typing = part.matches?.('input, select, textarea, [contenteditable=true], [role=slider], .noUi-handle')
-  if (!known.includes(event.key) || typing || event.altKey || event.ctrlKey || event.metaKey) return
-  event.preventDefault()
-  if (event.repeat && performance.now() - last < 200) return
-  last = performance.now()
-  pressed.value = `${event.key} ${++count}`
-})
-"""
-_KEYS = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowUp": (0, 1), "ArrowDown": (0, -1)}
 
 pn.extension("codeeditor")
 
@@ -96,13 +71,13 @@ class Explorer(pn.viewable.Viewer):
         )
         self._map, self._dots = charts.Map(self._clicked), charts.Dots(self._clicked)
         self._lines = {log: charts.Lines(self._clicked, log) for log in (False, True)}
-        self._tab = TextInput(visible=False, name="tab")
+        self.tab = TextInput(visible=False, name="tab")
         self._picture = pn.Column(margin=0, sizing_mode="stretch_width")
         self._charts = charts.Courses(self.courses.areas)
         self._choices = pn.Column(margin=0, stylesheets=[looks.CHOICES])
         self._widgets: dict[str, Any] = {}
         self._state: tuple[Any, ...] = ()
-        self._shown: views.Shown | None = None
+        self._shown: Shown | None = None
         self._due: list[Callable[[], None]] = []
         self._settling = False
         self._choose()
@@ -184,7 +159,7 @@ class Explorer(pn.viewable.Viewer):
             self._draw(self._draw_map, self._draw_points)
 
     def _areas_changed(self, *_: Any) -> None:
-        curves = [self._draw_map] if isinstance(self._shown, views.Curves) else []
+        curves = [self._draw_map] if isinstance(self._shown, Curves) else []
         self._draw(*curves, self._draw_points)
 
     def _variable_changed(self, *_: Any) -> None:
@@ -273,7 +248,7 @@ class Explorer(pn.viewable.Viewer):
             self._say(f"The picture can't be read: {error}")
             return
         chart = self._chart()
-        if isinstance(self._shown, views.Curves):
+        if isinstance(self._shown, Curves):
             self._lines[self.log].show(self._shown)
         elif self._shown is not None:
             chart.show(self._shown, self.log)
@@ -281,19 +256,19 @@ class Explorer(pn.viewable.Viewer):
         if [pane.object for pane in self._picture] != figures:
             self._picture[:] = [pn.pane.Bokeh(figure, sizing_mode="stretch_width", margin=0) for figure in figures]
         self._header.object = f"<h1>{escaped(self.path.stem)}</h1>{escaped(views.state(self.ds))}"
-        self._tab.value = printable(f"{self.path.stem}: {views.state(self.ds)}")
+        self.tab.value = printable(f"{self.path.stem}: {views.state(self.ds)}")
         self._code.value = self.python()
 
-    def _picture_now(self) -> views.Shown | None:
+    def _picture_now(self) -> Shown | None:
         if self.variable is None:
             return None
         return views.shown(self.ds, self.variable, self.x, self.y or None, self.at, self.areas, self.log)
 
     def _chart(self) -> Any:
         """Return the figure's chart; None if there is nothing to draw over."""
-        if isinstance(self._shown, views.Curves):
+        if isinstance(self._shown, Curves):
             return self._lines[self.log]
-        return {views.Plane: self._map, views.Scatter: self._dots}.get(type(self._shown))
+        return {Plane: self._map, Scatter: self._dots}.get(type(self._shown))
 
     def _draw_points(self) -> None:
         try:
@@ -363,47 +338,11 @@ class Explorer(pn.viewable.Viewer):
 
     def python(self) -> str:
         """Return the lines of Python that draw this view."""
-        lines = ["import gbaexplore as gba", "", f"ds = gba.open_study({str(self.path)!r})"]
-        if self._shown is not None:
-            lines += self._python_of_picture(self._shown)
-        for name, labels in self._named().items():
-            lines.append(f"{name} = gba.replay({str(self.path)!r}, window={self.courses.window}, {_arguments(labels)})")
-            lines.append(f"{name}[{self.observable!r}].sel(area={self.areas!r}).plot(x='time', hue='area')")
-        return "\n".join(lines)
-
-    def _python_of_picture(self, shown: views.Shown) -> list[str]:
-        labels = {dim: views.labels(self.ds, dim)[i] for dim, i in self.at.items() if i >= 0}
-        chosen = {dim: label for dim, label in labels.items() if dim in self.ds[STATUS].dims}
-        own = {dim: label for dim, label in labels.items() if dim not in chosen}
-        lines = [f"one = ds.sel({_arguments(chosen)})" if chosen else "one = ds"]
-        over = f"x={self.x!r}, y={self.y!r}"
-        area, seeds = own.get(AREA), self.at.get(SEED, 0)
-        whole = isinstance(shown, views.Plane) and shown.x.numbers and shown.y.numbers and not {self.x, self.y} & {*own}
-        grid = {self.x, self.y} <= {*map(str, self.ds[STATUS].dims), *views.columns(self.ds)}
-        if grid and not {*own} - {AREA} and seeds == 0 and (whole or isinstance(shown, views.Scatter)):
-            draw = "gba.plots.map" if whole else "gba.plots.scatter"
-            if self.variable == views.RATIO:
-                return [*lines, f"{draw}(one, {over}, target={area!r}, source={self.courses.source!r})"]
-            return [*lines, f"{draw}(one, {over}, variable={self.variable!r}, area={area!r})"]
-        if self.variable == views.RATIO:
-            lines.append(f"values = gba.analysis.propagation_ratio(one, {area!r}, {self.courses.source!r})")
-        else:
-            lines.append(f"values = one[{self.variable!r}].where(one.status.isin({list(BOUNDED)}))")
-            lines += [f"values = values.sel({_arguments(own)})"] if own else []
-        if seeds == -1:
-            lines.append(f"values = values.mean({SEED!r})")
-        elif seeds == -2:
-            lines.append(f"values = values.quantile(0.95, {SEED!r}) - values.quantile(0.05, {SEED!r})")
-        return [*lines, self._python_of_values(shown, over)]
-
-    def _python_of_values(self, shown: views.Shown, over: str) -> str:
-        if isinstance(shown, views.Scatter):
-            return f"values.to_dataset(name='values').plot.scatter({over}, hue='values')"
-        if isinstance(shown, views.Plane):
-            return f"values.plot({over})"
-        part = f".sel(area={list(shown.lines)!r})" if list(shown.lines) != [""] else ""
-        column = f".swap_dims({{{shown.dim!r}: {self.x!r}}}).sortby({self.x!r})" if shown.dim != self.x else ""
-        return f"values{part}{column}.plot.line(x={self.x!r})"
+        view = as_python.View(
+            self.path, self.ds, self._shown, self.variable, self.x, self.y, self.at, self.courses.source, self._named(),
+            self.courses.window, self.observable, self.areas,
+        )  # fmt: skip
+        return as_python.python(view)
 
     def link(self) -> str:
         """Return this view as the query of the page's address."""
@@ -471,69 +410,3 @@ class Explorer(pn.viewable.Viewer):
         shown = {name: course for name, course in self._found().items() if self._on_this_map(course)}
         found = maps.states(self.ds) | {DIVERGED: (STATE_COLOURS[DIVERGED], STATUS_MEANINGS[DIVERGED])}
         return pictures.picture(self._picture_now(), self.log, shown, self.areas, self.courses.source, found, ending)
-
-
-def _arguments(labels: dict[str, Any]) -> str:
-    """Return labels as arguments of a call, whatever their axes are called."""
-    if all(name.isidentifier() and not keyword.iskeyword(name) for name in labels):
-        return ", ".join(f"{name}={label!r}" for name, label in labels.items())
-    return f"**{labels!r}"
-
-
-def serve(store: str, study: Study | None, address: str, port: int, show: bool) -> None:
-    """Serve the explorer until it is stopped; each visitor has one of its own.
-
-    Raises:
-        UserError: it is not a store, or the port can't be had.
-    """
-    Explorer(store, study).courses.warm()  # compiles, and reports errors before anything is served
-
-    try:
-        server = pn.serve(
-            lambda: _page(store, study), address=address, port=port, show=False, start=False, title="gbaexplore",
-            verbose=False,
-        )  # fmt: skip
-    except (OSError, ValueError, OverflowError) as error:
-        raise UserError(
-            f"port {port} of {address} can't be had ({reason(error)}); choose another --port or --address"
-        ) from None
-    url = f"http://{address}:{server.port}/"
-    say(f"{store} is shown at {url} until Ctrl-C is pressed")
-    if show:
-        import webbrowser
-
-        webbrowser.open(url)
-    server.start()
-    with contextlib.suppress(KeyboardInterrupt):  # the way to stop it
-        server.io_loop.start()
-
-
-def _page(store: str, study: Study | None) -> Any:
-    """Return the page of a visitor."""
-    try:
-        explorer = Explorer(store, study)
-    except UserError as error:
-        return pn.pane.HTML(escaped(error), stylesheets=[looks.MESSAGE, looks.WHOLE])
-    asked = pn.state.session_args.get("view")
-    if asked:
-        explorer.follow(asked[0].decode(errors="replace"))
-    location = pn.state.location
-    if location is not None:
-        explorer.param.watch(
-            lambda *_: location.param.update(search="?" + urlencode({"view": explorer.link()})), list(links.NAMES)
-        )
-    pn.state.add_periodic_callback(explorer.refresh, period=_REFRESH_MS)
-    page = pn.panel(explorer)
-    page.stylesheets = [*page.stylesheets, looks.WHOLE]
-    page.extend([explorer._tab, _keys(explorer)])
-    return page
-
-
-def _keys(explorer: Explorer) -> Any:
-    """Return the invisible part of a page that moves its point by arrow keys, and names the browser's tab."""
-    pressed = TextInput(visible=False, name="keys")
-    pressed.on_change("value", lambda _, __, value: explorer.move(*_KEYS.get(value.split()[0], (0, 0))))
-    if pn.state.curdoc is not None:
-        listen = CustomJS(args={"pressed": pressed, "tab": explorer._tab, "known": list(_KEYS)}, code=_LISTEN)
-        pn.state.curdoc.js_on_event("document_ready", listen)
-    return pressed

@@ -9,7 +9,7 @@ import numpy as np
 
 from gbaexplore.plots.explorer.charts import BOUNDARIES, COLOURS, LINES
 from gbaexplore.plots.explorer.courses import Course
-from gbaexplore.plots.explorer.views import Curves, Plane, Scale, Scatter, Shown
+from gbaexplore.plots.explorer.shapes import Curves, Plane, Scale, Scatter, Shown
 from gbaexplore.plots.fields import emptiest_corner
 from gbaexplore.plots.maps import paint_cells
 from gbaexplore.plots.style import name_ticks, plain
