@@ -19,6 +19,7 @@ from gbaexplore.running import runner, worker
 from gbaexplore.store import lock as locks
 from gbaexplore.store import making, stores
 
+s3fs = pytest.importorskip("s3fs")
 server = pytest.importorskip("moto.server", reason="the S3 service that the tests run is moto's")
 
 # Libraries that a client of S3 needs say that they themselves are out of date.
@@ -46,6 +47,7 @@ def s3():
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
+        s3fs.S3FileSystem.clear_instance_cache()  # one that an earlier test has made has no credentials
         place("s3://bucket").mkdir()
         yield {**os.environ, **environment}
     service.stop()

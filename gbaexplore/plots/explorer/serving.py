@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -60,6 +61,7 @@ def serve(store: str, study: Study | None, address: str, port: int, show: bool) 
         raise UserError(
             f"port {port} of {address} can't be had ({reason(error)}); choose another --port or --address"
         ) from None
+    logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # which warns of visitors who leave
     url = f"http://{address}:{server.port}/"
     say(f"{store} is shown at {url} until Ctrl-C is pressed")
     if show:

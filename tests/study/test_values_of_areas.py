@@ -378,7 +378,7 @@ def test_a_wrong_result_is_one_line_with_the_line_of_the_function(short_study, f
     assert str(error.value).startswith('derived "omegaEI"')
     assert "\n" not in str(error.value)
     if "network" not in message:
-        assert str(error.value).endswith(f" (test_areas.py, line {function.__code__.co_firstlineno})")
+        assert str(error.value).endswith(f" (test_values_of_areas.py, line {function.__code__.co_firstlineno})")
 
 
 # What else takes them.
