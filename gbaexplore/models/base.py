@@ -48,6 +48,11 @@ class Model(ABC):
                 f"{cls.__name__} declares parameters but is not a dataclass; expected @dataclass(frozen=True) above "
                 f"class {cls.__name__}"
             )
+        if "normal" in inspect.signature(cls.step).parameters and cls.normals_per_step is Model.normals_per_step:
+            raise UserError(
+                f"{cls.__name__}.step takes normal, but there is no normals_per_step that asks for random numbers, so "
+                f"there would be no noise; define {cls.__name__}.normals_per_step"
+            )
         return super().__new__(cls)
 
     observables: ClassVar[Mapping[str, str]]

@@ -8,6 +8,7 @@ import pytest
 import scipy.integrate
 
 from gbaexplore import Final, ODEModel, Peak, SpectralAbscissa, Study, UserError, analysis, parameter, simulate
+from gbaexplore.models.base import Model
 from gbaexplore.models.schemes import SCHEMES, Scheme
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.pulse import Pulse
@@ -219,3 +220,16 @@ def test_mistakes_with_noise(two):
 
     with pytest.raises(UserError, match=r"Wrong.diffusion returns a dict of x, z; exp.* \{variable: diffusion\} for x"):
         simulate(Wrong(), two, Silence(), duration=0.01)
+
+
+def test_a_step_with_noise_has_to_ask_for_it():
+    @dataclass(frozen=True)
+    class Unasked(Model):
+        observables = {"x": "1"}
+
+        def rest(self, p, net): ...
+        def start(self, p, net): ...
+        def step(self, x, p, net, stimulus, dt, normal=None): ...
+
+    with pytest.raises(UserError, match=r"Unasked.step takes normal, but .*; define Unasked.normals_per_step"):
+        Unasked()
