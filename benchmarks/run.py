@@ -45,6 +45,11 @@ def sensitivity() -> None:
     program("sensitivity.py", NPROC="1")
 
 
+def studies() -> None:
+    """Studies of few points: against NumPy, and with many connectomes."""
+    program("small_studies.py", OPENBLAS_NUM_THREADS="1")
+
+
 def noise_delays() -> None:
     """What noise costs, and what delays cost, on one core."""
     program("noise_delays.py", NPROC="1", OPENBLAS_NUM_THREADS="1")
@@ -71,6 +76,7 @@ FIGURES = {
     "early_end": early_end,
     "explorer": explorer,
     "sensitivity": sensitivity,
+    "studies": studies,
     "noise_delays": noise_delays,
     "brainpy": brainpy,
     "scale": scale,

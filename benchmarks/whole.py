@@ -51,15 +51,19 @@ def propagation_map() -> None:
     say(f"map, start to exit (best of {times})", f"{run.seconds:.2f} s")
     say(f"map, peak memory (worst of {times})", f"{max(run.peak_mib for run in first):.0f} MiB")
     say("map, whole process", f"{rate:,.0f} points/s")
+    processor = min(run.processor for run in first)
+    say("map, processor time, start to exit", f"{processor:.2f} s")
     for line in run.output.splitlines():
         if re.search(r"points:|computed in", line):
             say("map, the command's own summary", line)
     say(f"map, re-run when finished (best of {times})", f"{min(run.seconds for run in again):.2f} s")
 
     batch = sized(64, 2)
-    brainpy = float(command(sys.executable, HERE / "brainpy_rate.py", str(batch)).output)
+    brainpy, of_a_core = map(float, command(sys.executable, HERE / "brainpy_rate.py", str(batch)).output.split())
     say(f"BrainPy jit(vmap), 10 s with traces, batch of {batch}, all cores, best", f"{brainpy:.1f} points/s")
     say("map, whole process / BrainPy", f"{rate / brainpy:.1f}")
+    say(f"BrainPy jit(vmap), batch of {batch}, in a second of one core", f"{of_a_core:.1f} points")
+    say("map, whole process / BrainPy, processor time", f"{run.points / processor / of_a_core:.1f}")
 
 
 def memory() -> None:
@@ -91,13 +95,19 @@ def size() -> None:
 
 
 def worker_processes() -> None:
-    """The map with one worker process and with two, start included."""
-    counts, seconds = sized((1, 2), (2,)), {}
+    """The map with threads, with one worker process and with two, start included."""
+    counts, took = sized((None, 1, 2), (None, 2)), {}
     for workers in counts:
         with tempfile.TemporaryDirectory() as store:
-            seconds[workers] = gbaexplore("run", map_study(), "--store", store, "--workers", str(workers)).seconds
-        say(f"workers, map with --workers {workers}, start to exit", f"{seconds[workers]:.2f} s")
-    say(f"workers, 2 processes / {counts[0]}, start to exit", f"{seconds[counts[0]] / seconds[2]:.2f}")
+            asked = () if workers is None else ("--workers", str(workers))
+            took[workers] = gbaexplore("run", map_study(), "--store", store, *asked)
+        how = "threads" if workers is None else f"--workers {workers}"
+        say(f"workers, map with {how}, start to exit", f"{took[workers].seconds:.2f} s")
+        say(f"workers, map with {how}, processor time", f"{took[workers].processor:.2f} s")
+    say("workers, --workers 2 / threads, start to exit", f"{took[2].seconds / took[None].seconds:.2f}")
+    say("workers, --workers 2 / threads, processor time", f"{took[2].processor / took[None].processor:.2f}")
+    if 1 in took:  # not at the smallest size
+        say("workers, 1 process / 2 processes, start to exit", f"{took[1].seconds / took[2].seconds:.2f}")
 
 
 def small_things() -> None:
@@ -112,6 +122,7 @@ def small_things() -> None:
         # What Python imports and what JAX compiles, by their own word.
         watched = gbaexplore(*arguments, PYTHONPROFILEIMPORTTIME="1", JAX_LOG_COMPILES="1").errors
     say(f"fig. 2C, {first.points} points from the shell", f"{first.seconds:.2f} s")
+    say(f"fig. 2C, {first.points} points from the shell, processor time", f"{first.processor:.2f} s")
     say(f"fig. 2C, re-run when finished (best of {times})", f"{again:.2f} s")
     say("re-run when finished, imports distributed", bool(re.search(r"\| +distributed$", watched, re.MULTILINE)))
     say("re-run when finished, compiles", "Compiling" in watched)

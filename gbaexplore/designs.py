@@ -117,7 +117,7 @@ def _checked(n: Any, ranges: Any, log: Collection[str], seed: Any) -> tuple[int,
     if n > _MOST_POINTS:
         raise UserError(f"n = {n}; expected at most {_MOST_POINTS:,}")
     if not isinstance(ranges, Mapping) or not ranges:
-        raise UserError(f'ranges = {ranges!r}; expected parameters with their ranges, such as {{"muEE": (31, 53)}}')
+        raise UserError(f'ranges = {ranges!r}; expected parameters with their ranges, such as {{"G": (0, 3)}}')
     for name, ends in ranges.items():
         pair = array(ends, f'range of "{name}"')
         if pair.shape != (2,) or pair[0] >= pair[1]:

@@ -59,7 +59,7 @@ study = Study(
 )
 
 
-@plots.styled
+@plots.styled(colours=plots.COLOURS)
 def draw(ds):
     """Return the figure: the peak in 24c by both models, and their largest difference in any area."""
     fig, (left, right) = plots.figure(1, 2, size=(7.2, 2.8))

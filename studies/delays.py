@@ -21,7 +21,7 @@ study = Study(
         },
         "velocity": VELOCITIES,
     },
-    measures=[Peak(), Trace(every=2)],
+    measures=[Peak(), Trace(every=0.001)],
     dt=5e-4,
     duration=1.2,
 )
@@ -47,13 +47,14 @@ def draw(ds):
     left.set(xlabel="cortical area, in hierarchical order", ylabel="arrival (ms)", ylim=(0, None))
     left.tick_params(axis="x", rotation=90, labelsize="small")
     left.legend(ncols=2)
-    for area, colour in zip(["V1", "V4", "24c"], ["C0", "C1", "C3"]):
+    for area, colour in zip(["V1", "V4", "24c"], [plots.BLACK, plots.ORANGE, plots.GREEN]):
         for velocity, style in ((1000.0, "-"), (1.5, "--")):
             course = strong.rate_change.sel(area=area, velocity=velocity)
             right.plot(
                 ds.time - ONSET, course / course.max(), style, color=colour, label=area if style == "-" else None
             )
     right.set(xlabel="time from onset (s)", ylabel="change, of its peak", xlim=(-0.05, 0.8), ylim=(0, 1.05))
-    right.set_title("no delay (-), 1.5 m/s (--)")
-    right.legend()
+    for style, what in (("-", "no delay"), ("--", "1.5 m/s")):
+        right.plot([], [], style, color="0.5", label=what)
+    right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return fig

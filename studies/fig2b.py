@@ -8,12 +8,12 @@ study = Study(
     axes={"muEE": [34.0, 36.0]},
     connectome=load_connectome("macaque29"),
     stimulus=Pulse(area="V1", onset=2.0, duration=0.25, amplitude=21.8 * 1.9),
-    measures=[Trace(window=(1.75, 5.0), every=5, areas=("V1", "24c"))],
+    measures=[Trace(window=(1.75, 5.0), every=0.001, areas=("V1", "24c"))],
     ceiling=1e9,  # the run-away is what the figure shows: a finite 1e7 Hz at the end of the window
 )
 
 
-@plots.styled
+@plots.styled(colours=plots.COLOURS)
 def draw(ds):
     """Return the figure: the change of rate in V1 and 24c, a panel for each coupling."""
     fig, panels = plots.figure(1, 2, size=(6.8, 2.6), sharey=True)

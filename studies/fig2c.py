@@ -18,7 +18,7 @@ study = Study(
 )
 
 
-@plots.styled
+@plots.styled(colours=plots.COLOURS)
 def draw(ds):
     """Return the figure: a panel with and one without feedback, what runs away at 500 Hz."""
     fig, panels = plots.figure(1, 2, size=(6.8, 2.6), sharey=True)

@@ -15,15 +15,16 @@ study = Study(
         }
     },
     connectome=load_connectome("macaque29"),
-    measures=[Trace(window=(1.75, 5.0), every=5, areas=areas), Peak(window=(1.75, 5.0))],
+    measures=[Trace(window=(1.75, 5.0), every=0.001, areas=areas), Peak(window=(1.75, 5.0))],
 )
 
 
-@plots.styled
+@plots.styled(colours=plots.COLOURS)
 def draw(ds):
     """Return the figure: the change of rate in each area, on a scale of its own, with its peak."""
     fig, panels = plots.figure(len(areas), 1, size=(3.4, 5.2), sharex=True)
     plots.stack(ds.sel(time=slice(1.75, 4.0)), panels, scale=ds.peak_rate.sel(regime="weak"), onset=2.0)
+    fig.supylabel("change in firing rate (Hz)", fontsize="medium")
     panels[0].set_ylim(0, 140)
     for ax in panels:
         plots.shade(ax, 0.0, 0.25)

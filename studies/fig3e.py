@@ -21,7 +21,7 @@ study = Study(
 )
 
 
-@plots.styled
+@plots.styled(colours=plots.COLOURS)
 def draw(ds):
     """Return the figure: the peak in each of the 29 areas as a percentage of V1's."""
     fig, ax = plots.figure(size=(5.2, 2.9))

@@ -23,7 +23,7 @@ study = Study(
 )
 
 
-@plots.styled
+@plots.styled(colours=plots.COLOURS)
 def draw(ds):
     """Return the figure: the peak in 24c for both, what runs away at 500 Hz."""
     fig, ax = plots.figure(size=(3.4, 2.8))

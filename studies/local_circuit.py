@@ -19,7 +19,7 @@ study = Study(
     model=LocalCircuit(),
     connectome=Connectome("local", ("local",), weights=np.zeros((1, 1)), values={"hierarchy": [0.0]}),
     axes={"wEE": np.linspace(4, 6.5, 101), "wEI": np.linspace(4.5, 7, 101)},
-    measures=[Peak(), SpectralAbscissa(), Trace(window=(0, 0.6), every=20)],
+    measures=[Peak(), SpectralAbscissa(), Trace(window=(0, 0.6), every=0.002)],
     dt=1e-4,
     duration=2.0,
     precision="float64",

@@ -22,7 +22,7 @@ study = Study(
             ),
         }
     },
-    measures=[Peak(window=(1.75, 5.0)), Trace(window=(1.75, 5.0), every=5, areas=("V1", "V4", "TEO", "24c"))],
+    measures=[Peak(window=(1.75, 5.0)), Trace(window=(1.75, 5.0), every=0.001, areas=("V1", "V4", "TEO", "24c"))],
 )
 
 draw = plots.regimes  # time courses in the traced areas, and the peak along the hierarchy

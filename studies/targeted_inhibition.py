@@ -24,7 +24,7 @@ study = Study(
 )
 
 
-@plots.styled
+@plots.styled(colours=plots.COLOURS)
 def draw(ds):
     """Return the figure: propagation ratio against f, and the strong regime's peaks along the hierarchy for each f."""
     import matplotlib as mpl

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import signal
 from pathlib import Path
@@ -10,8 +11,20 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 import numpy as np
 import pytest
 from every_step import computed_in_full
+from fits import RANGES, TRUE
 
-from gbaexplore import Peak, Pulse, Study, ThresholdLinear, load_connectome
+from gbaexplore import (
+    Connectome,
+    Fit,
+    Mean,
+    Peak,
+    Pulse,
+    Study,
+    SumOfSquares,
+    ThresholdLinear,
+    WilsonCowan,
+    load_connectome,
+)
 
 collect_ignore = ["verification/brainpy_notebook.py"]  # a program of its own; looking for doctests would import brainpy
 
@@ -21,8 +34,8 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as `nohup` does to a hangup
 
 
 def pytest_collection_modifyitems(items):
-    """Let the file that takes longest be the first: else, of several processes, its own works on after the others."""
-    items.sort(key=lambda item: item.path.name != "test_faults.py")
+    """Let what takes longest be first: else, of several processes, one works on after the others."""
+    items.sort(key=lambda item: (item.path.name != "test_faults.py", item.get_closest_marker("slow") is None))
 
 
 WEAK = dict(muEE=33.7, omegaEI=19.7)
@@ -39,7 +52,7 @@ def pulse():
     return Pulse(area="V1", onset=2.0, duration=0.25, amplitude=22.05 * 1.9)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_study(macaque, pulse):
     """A small study; keywords replace parts of it."""
 
@@ -57,7 +70,7 @@ def make_study(macaque, pulse):
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_all():
     """Every variable of a study, over its whole grid, without a store."""
 
@@ -67,7 +80,7 @@ def run_all():
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_in_full():
     """The same, with every step of every point run."""
 
@@ -75,3 +88,40 @@ def run_in_full():
         return {name: variable.values for name, variable in computed_in_full(study).items()}
 
     return run
+
+
+@pytest.fixture(scope="session")
+def small():
+    """Three areas of Wilson & Cowan, for 30 steps."""
+    return Study(
+        name="small",
+        model=WilsonCowan(),
+        connectome=Connectome(
+            "three", ("a", "b", "c"), weights=np.array([[0, 0.5, 0.1], [0.3, 0, 0.2], [0.1, 0.4, 0]]),
+            values={"myelin": [0.0, 0.4, 1.0]},
+        ),
+        axes={},
+        measures=[Mean(window=(0.01, 0.03)), Mean(of="I", window=(0.01, 0.03))],
+        dt=1e-3,
+        duration=0.03,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def squares(small):
+    """The loss of data that the model made with `TRUE`."""
+    true = dataclasses.replace(small, fixed=TRUE).compute()
+    return {
+        "E": SumOfSquares("mean_E", true.mean_E, scale=0.01),
+        "I": SumOfSquares("mean_I", true.mean_I, scale=0.01),
+    }
+
+
+@pytest.fixture(scope="session")
+def make_fit(small, squares):
+    """A fit of the small study; keywords replace parts of it."""
+
+    def make(**parts):
+        return Fit(**{**dict(study=small, free=RANGES, loss=squares, budget=60), **parts})
+
+    return make

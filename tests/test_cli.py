@@ -47,7 +47,7 @@ def ended(*args):
         return error.code
 
 
-def test_run_then_run_again_then_info(folder):
+def test_run_then_run_again_then_info(folder, monkeypatch, capsys):
     first = command("run", "tiny.py", cwd=folder)
     assert first.returncode == 0, first.stderr
     assert "3 points: 2 ok, 1 diverged, 0 failed" in first.stdout
@@ -57,25 +57,28 @@ def test_run_then_run_again_then_info(folder):
     with xr.open_zarr(folder / "store" / "tiny.zarr", consolidated=False) as ds:
         np.testing.assert_array_equal(ds.status, [1, 1, 2])
 
-    again = command("run", "tiny.py", cwd=folder)
-    assert again.returncode == 0
-    assert "nothing was left to do" in again.stdout
-    assert again.stderr == ""
+    monkeypatch.chdir(folder)
+    assert ended("run", "tiny.py") == 0
+    again = capsys.readouterr()
+    assert "nothing was left to do" in again.out
+    assert again.err == ""
 
-    info = command("info", "store/tiny.zarr", cwd=folder)
-    assert info.returncode == 0
+    assert ended("info", "store/tiny.zarr") == 0
+    said = capsys.readouterr().out
     for text in ("0 pending, 2 ok, 1 diverged", "3 values, 28 to 36 pA/Hz", "sequential", "omegaEI", "jax="):
-        assert text in info.stdout
+        assert text in said
 
 
-def test_dry_run_writes_nothing(folder):
-    done = command("run", "tiny.py", "--dry-run", cwd=folder)
-    assert done.returncode == 0, done.stderr
+def test_dry_run_writes_nothing(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert ended("run", "tiny.py", "--dry-run") == 0
+    said = capsys.readouterr().out
     for word in ("points       3", "blocks       1", "disk", "peak memory", "time"):
-        assert word in done.stdout
+        assert word in said
     assert sorted(p.name for p in folder.iterdir() if p.name != "__pycache__") == ["tiny.py"]
 
 
+@pytest.mark.slow
 def test_a_bar_in_a_terminal(folder):
     ours, theirs = pty.openpty()
     process = subprocess.Popen([*COMMAND, "run", "tiny.py"], cwd=folder, stdout=subprocess.PIPE, stderr=theirs)
@@ -183,6 +186,7 @@ def test_mistakes_with_stores_and_paths(folder, monkeypatch, capsys):
     assert [p for p in sorted(folder.rglob("*")) if "__pycache__" not in str(p)] == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
@@ -250,11 +254,11 @@ def test_a_label_can_not_act_on_the_terminal(capsys):
     assert capsys.readouterr().out == "a\\x1b[2J\\u202eb\\nc\nd\n"
 
 
-def test_an_empty_grid_is_one_point(folder):
+def test_an_empty_grid_is_one_point(folder, monkeypatch, capsys):
     (folder / "one.py").write_text(HEAD + "study = Study(axes={}, **parts)\n")
-    done = command("run", "one.py", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    assert "1 point: 1 ok" in done.stdout
+    monkeypatch.chdir(folder)
+    assert ended("run", "one.py") == 0
+    assert "1 point: 1 ok" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -60,7 +60,7 @@ def test_a_longer_sequence_begins_with_the_same_points(design):
         (dict(n=0), "n = 0; expected a whole number of at least 1"),
         (dict(n=2.5), r"n = 2\.5; expected a whole number"),
         (dict(seed=-1), "seed = -1; expected a whole number of at least 0"),
-        (dict(ranges={}), r'ranges = \{\}; expected parameters with their ranges, such as \{"muEE": \(31, 53\)\}'),
+        (dict(ranges={}), r'ranges = \{\}; expected parameters with their ranges, such as \{"G": \(0, 3\)\}'),
         (dict(ranges={"muEE": (2, 1)}), r'range of "muEE" is \(2, 1\); expected two numbers \(low, high\), low < high'),
         (dict(ranges={"muEE": 3}), 'range of "muEE" is 3; expected two numbers'),
         (dict(ranges={"muEE": (0, np.inf)}), 'range of "muEE" .*; expected (two|finite) numbers'),
@@ -134,7 +134,7 @@ def ishigami(tmp_path_factory):
 
 def test_sobol_indices_of_ishigamis_function(ishigami):
     ds = ishigami(1024)
-    found = indices_of(ds, "final_rate", resamples=200, seed=1)
+    found = indices_of(ds, "final_y", resamples=200, seed=1)
     assert found.parameter.values.tolist() == ["x1", "x2", "x3"]
     assert set(found.first_order.dims) == {"parameter", "weight", "area"}
     for weight, a in (("seven", 7.0), ("zero", 0.0)):
@@ -146,7 +146,7 @@ def test_sobol_indices_of_ishigamis_function(ishigami):
             assert ((low <= exact + 1e-9) & (exact <= high + 1e-9)).all()
             assert float((high - low).max()) < 0.35
     assert found.total_order.sel(weight="zero", parameter="x2").values.tolist() == [0, 0]
-    again = indices_of(ds, "final_rate", resamples=200, seed=1)
+    again = indices_of(ds, "final_y", resamples=200, seed=1)
     assert again.identical(found)
 
 
@@ -154,7 +154,7 @@ def test_more_groups_are_fewer_errors_and_scipy_finds_the_same(ishigami):
     exact, errors, widths = np.concatenate(analytic()), [], []
     for n in (64, 256, 2048):
         ds = ishigami(n).sel(weight="seven", area="one")
-        found = indices_of(ds, ds.final_rate, resamples=100)
+        found = indices_of(ds, ds.final_y, resamples=100)
         errors.append(np.abs(np.concatenate([found.first_order, found.total_order]) - exact).max())
         widths.append(float(np.ptp(found.first_order_interval.values, axis=-1).max()))
     assert errors[2] < min(0.01, errors[0])
@@ -171,21 +171,21 @@ def test_more_groups_are_fewer_errors_and_scipy_finds_the_same(ishigami):
 def test_rows_in_another_order_are_the_same_table(ishigami):
     ds = ishigami(64).load()
     shuffled = ds.isel(point=np.random.default_rng(0).permutation(ds.sizes["point"]))
-    assert indices_of(shuffled, "final_rate", resamples=5).identical(indices_of(ds, "final_rate", resamples=5))
+    assert indices_of(shuffled, "final_y", resamples=5).identical(indices_of(ds, "final_y", resamples=5))
 
 
 def test_what_is_no_number_is_refused_or_given_one(ishigami):
     ds = ishigami(64).load()
-    with pytest.raises(UserError, match='no variable "final_rte"; did you mean "final_rate"'):
-        indices_of(ds, "final_rte")
+    with pytest.raises(UserError, match='no variable "final_yy"; did you mean "final_y"'):
+        indices_of(ds, "final_yy")
     with pytest.raises(UserError, match=r"no axis is a whole table of designs\.saltelli; expected one"):
-        indices_of(ds.isel(point=slice(10, 15)), "final_rate")
+        indices_of(ds.isel(point=slice(10, 15)), "final_y")
     with pytest.raises(UserError, match=r"no axis is a whole table of designs\.saltelli; expected one"):
-        indices_of(ds.isel(point=slice(3, 13)), "final_rate")
+        indices_of(ds.isel(point=slice(3, 13)), "final_y")
     with pytest.raises(UserError, match="the values are along weight, area; expected all of point among them"):
-        indices_of(ds, ds.final_rate.mean("point"))
+        indices_of(ds, ds.final_y.mean("point"))
     with pytest.raises(UserError, match="4 of 1,280 values are not finite; expected a number at every point"):
-        indices_of(ds, ds.final_rate.where(ds.point > 0))
+        indices_of(ds, ds.final_y.where(ds.point > 0))
     for code, message in (
         (0, "1 points are pending or have failed; expected all of them"),
         (3, "1 points are pending"),
@@ -193,12 +193,12 @@ def test_what_is_no_number_is_refused_or_given_one(ishigami):
         other = ds.copy(deep=True)
         other.status[0, 7] = code
         with pytest.raises(UserError, match=message):
-            indices_of(other, "final_rate", diverged=0.0)
+            indices_of(other, "final_y", diverged=0.0)
     away = ds.copy(deep=True)
     away.status[0, 7] = 2
     with pytest.raises(UserError, match=r"1 points of 640 diverged; expected narrower ranges, or diverged=\.\.\."):
-        indices_of(away, "final_rate")
+        indices_of(away, "final_y")
     changed = ds.copy(deep=True)
-    changed.final_rate[0, 7] = 50.0
-    given = indices_of(away, "final_rate", diverged=50.0, resamples=5)
-    assert given.equals(indices_of(changed, "final_rate", resamples=5))
+    changed.final_y[0, 7] = 50.0
+    given = indices_of(away, "final_y", diverged=50.0, resamples=5)
+    assert given.equals(indices_of(changed, "final_y", resamples=5))

@@ -4,12 +4,13 @@ Each peer is a process with an environment of its own (`.venv-peers-NAME`), whic
 took. All take turns, and the shortest of some rounds counts, so that what disturbs one disturbs all. What is compared:
 
 - tvboptim: its compiled kernel alone, `jit` of `lax.map` in batches, on the reduced Wong-Wang network; ours is a whole
-  `gbaexplore.run` in a warm process, the store written. Both share noise between points. Ours evaluates the coupling in
-  both stages of Heun's method, tvboptim once a step.
+  `gbaexplore.run` in a warm process, the store written. Both share noise between points; delays are those of 10 to
+  200 mm at 3 m/s. Ours evaluates the coupling in both stages of Heun's method, tvboptim once a step.
 - neurolib: what a step of one point of its Wilson-Cowan network (two variables an area, Euler) takes, from the
   difference of two lengths, beside `simulate` of ours, which has sigmoids of its own.
-- cuBNM: steps of the excitatory-inhibitory Wong-Wang network (100 areas, dt 0.1 ms, noise) in a second. cuBNM works in
-  float64 and computes BOLD too, and repeats segments of noise; ours is a whole run in float32 that keeps the mean.
+- cuBNM: steps of the excitatory-inhibitory Wong-Wang network (100 areas, dt 0.1 ms, noise, feedback inhibition) in a
+  second. cuBNM works in float64 and computes BOLD too, and repeats segments of noise; ours is a whole run in float32
+  that keeps the mean.
 """
 
 from __future__ import annotations
@@ -22,13 +23,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
-import numpy as np
 import work
 
 import gbaexplore as gba
 
 HERE = Path(__file__).parent
-ROUNDS = 2 if work.SMALLEST else 5
+ROUNDS = 2 if work.SMALLEST else 3
 LENGTHS = {"short": 0.2, "long": 0.4 if work.SMALLEST else 4.2}
 
 
@@ -42,8 +42,11 @@ class WongWang(gba.ODEModel):
     def start(self, p: Any, net: gba.Network) -> Any:
         return self.state(S=0.1 + 0 * net.weights[0])
 
+    def sends(self, x: Any, p: Any) -> Mapping[str, Any]:
+        return {"S": x.S}
+
     def derivative(self, x: Any, p: Any, net: gba.Network, stimulus: Any) -> Mapping[str, Any]:
-        current = 0.270 * (0.2609 * (0.6 * x.S + p.G * (net.weights @ x.S)) + 0.33) - 0.108
+        current = 0.270 * (0.2609 * (0.6 * x.S + p.G * net.received.S) + 0.33) - 0.108
         rate = current / (1 - jnp.exp(-154.0 * current))
         return {"S": 1e3 * (-x.S / 100.0 + (1 - x.S) * rate * 0.641)}
 
@@ -53,45 +56,30 @@ class NoisyWongWang(WongWang):
         return {"S": work.NOISE + 0 * x.S}
 
 
-@dataclass(frozen=True)
-class EIWongWang(gba.ODEModel):
-    """The excitatory-inhibitory Wong-Wang network with linear inhibition control (Deco et al. 2014), in s."""
-
-    G: float = gba.parameter(1.0, units="1", doc="global coupling", minimum=0)
-    observables: ClassVar[Mapping[str, str]] = {"E": "1", "I": "1"}
-
-    def start(self, p: Any, net: gba.Network) -> Any:
-        return self.state(E=0.001 + 0 * net.weights[0], I=0.001 + 0 * net.weights[0])
-
-    def derivative(self, x: Any, p: Any, net: gba.Network, stimulus: Any) -> Mapping[str, Any]:
-        inhibition = 1 + p.G * 0.75 * net.weights.sum(1)
-        a = 310 * (0.382 + 0.21 * x.E + p.G * 0.15 * (net.weights @ x.E) - inhibition * x.I) - 125
-        b = 615 * (0.2674 + 0.15 * x.E - x.I) - 177
-        rate_E, rate_I = a / (1 - jnp.exp(-0.16 * a)), b / (1 - jnp.exp(-0.087 * b))
-        return {"E": -x.E / 0.1 + (1 - x.E) * 0.641 * rate_E, "I": -x.I / 0.01 + rate_I}
-
-    def diffusion(self, x: Any, p: Any, net: gba.Network) -> Mapping[str, Any]:
-        return {"E": work.NOISE + 0 * x.E, "I": work.NOISE + 0 * x.I}
-
-
 def main() -> None:
     folder = Path(tempfile.mkdtemp())
     ours: dict[str, Callable[[], object]] = {}
     for points in work.POINTS:
-        for kind, model in (("plain", WongWang(method="heun")), ("noise", NoisyWongWang(method="heun"))):
-            ours[f"{points} {kind}"] = whole_run(study(model, points, work.AREAS, work.SECONDS, work.DT), folder)
+        for kind, model in {"plain": WongWang, "noise": NoisyWongWang, "delays": WongWang}.items():
+            late = {"velocity": work.VELOCITY} if kind == "delays" else {}
+            if late and points > min(work.POINTS):
+                continue  # it would take tvboptim minutes
+            asked = study(model(method="heun"), points, work.AREAS, work.SECONDS, work.DT, **late)
+            ours[f"{points} {kind}"] = whole_run(asked, folder)
     compared("tvboptim", ours, kernels)
     single = {f"{length} {kind}": one_point(seconds, kind) for length, seconds in LENGTHS.items() for kind in KINDS}
     compared("neurolib", single, steps)
-    large = study(EIWongWang(method="euler"), work.EI_OURS, work.EI_AREAS, work.EI_SECONDS, 1e-4)
+    large = study(gba.WongWang(), work.EI_OURS, work.EI_AREAS, work.EI_SECONDS, 1e-4, J=gba.feedback_inhibition)
     compared("cubnm", {"noise": whole_run(large, folder)}, network_steps)
 
 
-def study(model: gba.Model, points: int, areas: int, seconds: float, dt: float) -> gba.Study:
+def study(model: gba.Model, points: int, areas: int, seconds: float, dt: float, **fixed: Any) -> gba.Study:
     return gba.Study(
         name=f"{type(model).__name__}_{points}",
         model=model,
         axes={"G": work.couplings(points)},
+        fixed={name: value for name, value in fixed.items() if not callable(value)},
+        derived={name: value for name, value in fixed.items() if callable(value)},
         connectome=network(areas),
         measures=[gba.Mean(window=(seconds / 2, seconds))],
         dt=dt,
@@ -121,7 +109,7 @@ class NoisyWilsonCowan(gba.WilsonCowan):
 
 def network(areas: int) -> gba.Connectome:
     names = tuple(f"area {i}" for i in range(areas))
-    return gba.Connectome("dense", names, work.weights(areas), values={"hierarchy": np.linspace(0, 1, areas)})
+    return gba.Connectome("dense", names, work.weights(areas), lengths_mm=work.lengths(areas))
 
 
 def compared(peer: str, ours: dict[str, Callable[[], object]], told: Callable[[Any, Any], None]) -> None:

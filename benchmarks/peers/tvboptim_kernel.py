@@ -4,27 +4,31 @@ import jax
 import jax.numpy as jnp
 import work
 from tvboptim.experimental.network_dynamics import Network, prepare
-from tvboptim.experimental.network_dynamics.coupling import LinearCoupling
+from tvboptim.experimental.network_dynamics.coupling import DelayedLinearCoupling, LinearCoupling
 from tvboptim.experimental.network_dynamics.dynamics.tvb import ReducedWongWang
-from tvboptim.experimental.network_dynamics.graph import DenseGraph
+from tvboptim.experimental.network_dynamics.graph import DenseDelayGraph, DenseGraph
 from tvboptim.experimental.network_dynamics.noise import AdditiveNoise
 from tvboptim.experimental.network_dynamics.solvers import Heun
 
 BATCH = 8  # the best of 4 to 64 on two cores
 
 
-def kernel(points: int, noise: bool):
+def kernel(points: int, kind: str):
+    weights = jnp.asarray(work.weights(work.AREAS))
+    delays = jnp.asarray(work.lengths(work.AREAS) / work.VELOCITY)  # its unit of time is 1 ms
+    delayed, name = (True, "delayed") if kind == "delays" else (False, "instant")
+    coupling = (DelayedLinearCoupling if delayed else LinearCoupling)(incoming_states="S", G=1.0)
     network = Network(
         dynamics=ReducedWongWang(),
-        coupling={"instant": LinearCoupling(incoming_states="S", G=1.0)},
-        graph=DenseGraph(jnp.asarray(work.weights(work.AREAS))),
-        noise=AdditiveNoise(sigma=work.NOISE * 1e-3**0.5) if noise else None,  # its unit of time is 1 ms
+        coupling={name: coupling},
+        graph=DenseDelayGraph(weights, delays) if delayed else DenseGraph(weights),
+        noise=AdditiveNoise(sigma=work.NOISE * 1e-3**0.5) if kind == "noise" else None,
     )
     simulate, config = prepare(network, Heun(), t1=work.SECONDS * 1e3, dt=work.DT * 1e3)
 
     def one(G):
         own = jax.tree.map(lambda leaf: leaf, config)
-        own.coupling.instant.G = G
+        getattr(own.coupling, name).G = G
         values = simulate(own).ys[:, 0]
         return values[len(values) // 2 :].mean(0)
 
@@ -35,5 +39,5 @@ def kernel(points: int, noise: bool):
 
 if __name__ == "__main__":
     work.serve(
-        {f"{points} {kind}": kernel(points, kind == "noise") for points in work.POINTS for kind in ("plain", "noise")}
+        {f"{points} {kind}": kernel(points, kind) for points in work.POINTS for kind in ("plain", "noise", "delays")}
     )

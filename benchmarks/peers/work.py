@@ -13,9 +13,10 @@ import numpy as np
 SMALLEST = "GBAEXPLORE_SMALLEST_BENCHMARKS" in os.environ  # as in ../shell.py
 AREAS = 84
 DT = 1e-3  # s
-SECONDS = 0.2 if SMALLEST else 10.0
+SECONDS = 0.2 if SMALLEST else 60.0
 POINTS = (4,) if SMALLEST else (32, 256)
 NOISE = 0.01  # of the gating variable, s^-0.5
+VELOCITY = 3.0  # m/s
 ONE_POINT_AREAS = 80
 EI_AREAS = 100
 EI_SECONDS = 1 if SMALLEST else 2
@@ -28,6 +29,13 @@ def weights(areas: int) -> np.ndarray:
     np.fill_diagonal(found, 0)
     found = (found + found.T) / 2
     return found / found.sum(1).mean()
+
+
+def lengths(areas: int) -> np.ndarray:
+    """Return the lengths of pathways, (target, source), mm: 10 to 200, symmetric."""
+    found = np.random.default_rng(1).uniform(10, 200, (areas, areas))
+    np.fill_diagonal(found, 0)
+    return (found + found.T) / 2
 
 
 def couplings(points: int) -> np.ndarray:

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 # There are two, because they differ: in the linearised network every rectifier is open.
 
 
-def linear_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.DataArray:
+def linear_boundary(ds: xr.Dataset, x: str | None = None, y: str | None = None) -> xr.DataArray:
     """Return the boundary of linear stability: the curves of spectral abscissa 0.
+
+    Args:
+        x, y: two numeric axes; the first ones if None.
 
     The zero contour of `spectral_abscissa`, linear between neighbouring points of the grid (marching squares),
     so its error is of second order in the grid's spacing.
@@ -33,12 +36,16 @@ def linear_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.D
         UserError: no spectral abscissa in the Dataset, or `x` or `y` is not a numeric axis with two or more values.
     """
     check_dataset(ds, "SpectralAbscissa() among the study's measures", "spectral_abscissa")
+    x, y = _axes(ds.spectral_abscissa, x, y)
     known = ds.spectral_abscissa.where(ds[STATUS].isin(COMPUTED))
     return _contours(known, 0.0, x, y).assign_attrs(long_name=f"{y} where the linearised network turns unstable")
 
 
-def divergence_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> xr.DataArray:
+def divergence_boundary(ds: xr.Dataset, x: str | None = None, y: str | None = None) -> xr.DataArray:
     """Return the boundary between points that stayed bounded and points that diverged.
+
+    Args:
+        x, y: two numeric axes; the first ones if None.
 
     It runs half-way between neighbouring points of the grid, so it is right to half the grid's spacing; points
     that are pending or have failed are gaps in it.
@@ -51,21 +58,28 @@ def divergence_boundary(ds: xr.Dataset, x: str = "muEE", y: str = "omegaEI") -> 
     """
     check_dataset(ds)
     status = ds[STATUS]
+    x, y = _axes(status, x, y)
     diverged = (status == DIVERGED).astype(float).where(status.isin(COMPUTED))
     return _contours(diverged, 0.5, x, y).assign_attrs(long_name=f"{y} where the network starts to run away")
+
+
+def _axes(field: xr.DataArray, x: str | None, y: str | None) -> tuple[str, str]:
+    """Return the axes of a boundary: the given ones, else the first two of numbers."""
+    numeric = [str(dim) for dim in field.dims if field[dim].dtype.kind in "iuf" and field.sizes[dim] > 1]
+    for name in (x, y):
+        if len(numeric) < 2 or name not in (None, *numeric):
+            raise UserError(
+                f'"{name or "x and y"}" can\'t be an axis of a boundary; expected two numeric axes of at least two '
+                f"values each: {', '.join(numeric) or 'this Dataset has none'}"
+            )
+    free = iter(name for name in numeric if name not in (x, y))
+    return x or next(free), y or next(free)
 
 
 def _contours(field: xr.DataArray, level: float, x: str, y: str) -> xr.DataArray:
     import xarray as xr
     from contourpy import contour_generator
 
-    for name in (x, y):
-        if name not in field.dims or field[name].dtype.kind not in "iuf" or field.sizes[name] < 2:
-            numeric = [str(d) for d in field.dims if field[d].dtype.kind in "iuf" and field.sizes[d] > 1]
-            raise UserError(
-                f'"{name}" can\'t be an axis of a boundary; expected a numeric axis of at least two values: '
-                f"{', '.join(numeric) or 'this Dataset has none'}"
-            )
     field = field.sortby([x, y])
     others = [str(dim) for dim in field.dims if dim not in (x, y)]
     columns: dict[str, list[Any]] = {name: [] for name in (x, y, "curve", *others)}

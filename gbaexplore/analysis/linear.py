@@ -43,6 +43,11 @@ def stationary_covariance(model: Model, connectome: Connectome, **parameters: An
 
     check_parts(model=model, connectome=connectome)
     check_network(model, connectome)
+    if any(name in model.dimensions for name in model.state_units()):
+        raise UserError(
+            f"{type(model).__name__} has state variables with dimensions besides the area; expected a model whose "
+            "variables are one number for each area: this analysis knows no others"
+        )
     for name in parameters:
         type(model).known_parameter(name)
     given = {name: parameter_value(name, value, name, connectome) for name, value in parameters.items()}

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+def peaks_of(ds: xr.Dataset) -> str:
+    """Return the name of what a Peak has measured: "peak_rate", or another such as "peak_E" where there is no rate."""
+    said = {str(name): str(values.attrs.get("long_name", "")) for name, values in ds.data_vars.items()}
+    found = [name for name, text in said.items() if text.startswith("peak change of ") and "seeds" not in text]
+    return "peak_rate" if "peak_rate" in found or not found else min(found)
+
+
 def propagation_ratio(ds: xr.Dataset, target: str | None = None, source: str | None = None) -> xr.DataArray:
     """Return peak(target) / peak(source) at every point that was computed and stayed bounded, else NaN.
 
@@ -25,13 +32,15 @@ def propagation_ratio(ds: xr.Dataset, target: str | None = None, source: str | N
     Raises:
         UserError: no peaks in the Dataset, or no such area.
     """
-    check_dataset(ds, "Peak() among the study's measures", "peak_rate")
+    check_dataset(ds)
+    name = peaks_of(ds)
+    check_dataset(ds, "Peak() among the study's measures", name)
     source, target = ends(ds, source, target)
     known = [str(area) for area in ds[AREA].values]
     for area in (target, source):
         if area not in known:
             raise UserError(unknown(f'no area "{area}"', area, known, "Areas"))
-    peak = ds.peak_rate.where(ds[STATUS].isin(BOUNDED))
+    peak = ds[name].where(ds[STATUS].isin(BOUNDED))
     low = peak.sel(area=source, drop=True)
     ratio = (peak.sel(area=target, drop=True) / low).where(low > 0)
     return ratio.rename("propagation_ratio").assign_attrs(long_name=f"peak({target}) / peak({source})", units="1")

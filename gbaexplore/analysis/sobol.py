@@ -91,7 +91,7 @@ def _saltelli(ds: xr.Dataset) -> tuple[str, list[str], np.ndarray]:
             return axis, names, order
     raise UserError(
         "no axis is a whole table of designs.saltelli; expected one, with all of its rows, as in "
-        'axes={"point": gba.designs.saltelli(1024, {"muEE": (28, 34)})}'
+        'axes={"point": gba.designs.saltelli(1024, {"G": (0, 3)})}'
     )
 
 

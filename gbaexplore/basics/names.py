@@ -115,6 +115,17 @@ def unit(attrs: Mapping[Any, Any], form: str = " ({})") -> str:
     return "" if units == "1" else form.format(units)
 
 
+def squared(units: str) -> str:
+    """Return the square of a unit, "1" of none.
+
+    >>> squared("Hz"), squared("s-1"), squared("1")
+    ('Hz2', '(s-1)2', '1')
+    """
+    if units == "1":
+        return units
+    return f"{units}2" if units.isalpha() else f"({units})2"
+
+
 def thinned(labels: Iterable[Any], most: int = 32) -> dict[int, str]:
     """Return labels by position; of more than `most`, every second, every third, and so on.
 

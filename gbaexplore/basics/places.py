@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, cast
 
@@ -90,6 +91,36 @@ def _path_of(url: str) -> Path:
     if parts.query or parts.fragment:
         raise UserError(f"{url} has a ? or #, which end a path in a URL; expected %3F or %23, or just the path")
     return _path(unquote(parts.path, errors="surrogateescape"))
+
+
+_BESIDE: ContextVar[tuple[Path, list[Path]] | None] = ContextVar("_BESIDE", default=None)
+
+
+@contextlib.contextmanager
+def beside(folder: Path) -> Iterator[list[Path]]:
+    """A context in which `inputs` are looked up in a folder first: that of the study file that names them.
+
+    Yields the list that what is `found` goes into.
+    """
+    read: list[Path] = []
+    token = _BESIDE.set((folder, read))
+    try:
+        yield read
+    finally:
+        _BESIDE.reset(token)
+
+
+def inputs(path: Path) -> list[Path]:
+    """Return where something to read may be: a relative path is looked up beside the study file, then here."""
+    study, here = _BESIDE.get(), path.absolute()
+    return [here] if study is None else list(dict.fromkeys([study[0].absolute() / path, here]))
+
+
+def found(path: Path) -> Path:
+    """Note that a study file reads a path, and return it."""
+    if (study := _BESIDE.get()) is not None:
+        study[1].append(path)
+    return path
 
 
 def remote(path: Path) -> bool:

@@ -21,6 +21,11 @@ SHARED, INDEPENDENT = "shared", "independent"
 """Whose noise is one: that of all points of a seed, or nobody's but a point's own."""
 
 
+def amplitude_of(name: str) -> str:
+    """Return the parameter that is the amplitude of the stimulus into an input of this name."""
+    return f"{AMPLITUDE}_{name}"
+
+
 _LARGEST_SEED = 10**12 - 1  # points are told apart by 12 digits
 
 

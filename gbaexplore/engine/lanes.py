@@ -12,16 +12,15 @@ from jax.experimental.layout import Layout, with_layout_constraint
 
 from gbaexplore.basics.names import DIVERGED, OK
 from gbaexplore.basics.points import AMPLITUDE
-from gbaexplore.engine import delays
+from gbaexplore.engine import delays, measuring
 from gbaexplore.engine.delays import Late
 from gbaexplore.engine.mapped import each
-from gbaexplore.engine.noise import START, normals
+from gbaexplore.engine.noise import normals
 from gbaexplore.engine.plan import SETTLED, Batch
-from gbaexplore.measures.base import Now, StreamingMeasure
 from gbaexplore.measures.peak import Peak
 from gbaexplore.models.checks import checked_start, checked_step
 from gbaexplore.models.parameters import Parameters
-from gbaexplore.models.sending import advanced, looks
+from gbaexplore.models.sending import advanced, apart, looks
 from gbaexplore.networks.seen import Network
 
 
@@ -33,11 +32,13 @@ class _Lanes(NamedTuple):
     ended: Any  # (lanes,) bool, it has diverged
     x: Any  # the model's state
     lines: Any  # (area, rows, lanes) the past of each thing sent, that of step `tick` in row tick % rows; or ()
+    arriving: Any  # what arrived in the last step where outputs may look at it, (area, lanes); or {}
     tick: Any  # () steps that all lanes have made
     top: Any  # the largest value of all that has to come back to zero, and of what is sent, seen between slices
-    accs: Any  # the measures' accumulators
+    accs: Any  # the accumulators of measures that look at each step
+    seldom: Any  # and what is carried of all that looks seldom
     queued: Any  # () the next point of the queue
-    out: Any  # the accumulators of finished points, (size + 1, ...)
+    out: Any  # of finished points, (size + 1, ...): accumulators, and the results of measures that look seldom
     status: Any  # (size + 1,)
     slices: Any  # () how many have been run
 
@@ -46,10 +47,19 @@ class Sweep:
     """A queue of points through a batch's lanes; its methods are traced once per program."""
 
     def __init__(
-        self, batch: Batch, size: int, n_slices: int, points: Any, noise: Any, count: Any, network: Network, tables: Any
+        self,
+        batch: Batch,
+        size: int,
+        n_slices: int,
+        points: Any,
+        noise: Any,
+        starts: Any,
+        count: Any,
+        network: Network,
+        tables: Any,
     ) -> None:
         self.batch, self.size, self.n_slices = batch, size, n_slices
-        self.points, self.noise, self.count = points, noise, count
+        self.points, self.noise, self.starts, self.count = points, noise, starts, count
         self.network, self.tables = network, tables
         self.areas = len(batch.runs[0].areas)
 
@@ -62,18 +72,24 @@ class Sweep:
         lanes = self.batch.lanes
         point = jnp.minimum(jnp.arange(lanes, dtype=jnp.int32), self.size)
         x = self.start(point)
-        accs = self.opened(self.looking_at(jax.tree.map(jnp.zeros_like, x), self.swept(point)))
+        arriving, swept = self.arriving_at_first(x, point), self.swept(point)
+        look = self.looking_at(jax.tree.map(jnp.zeros_like, x), swept, arriving)
+        rest = measuring.resting(self, swept)
+        accs = measuring.opened(self, look, rest)
+        seldom = measuring.first_seldom(self, look, rest)
         return _Lanes(
             point=point,
             clock=jnp.zeros(lanes, jnp.int32),
             ended=jnp.zeros(lanes, bool),
             x=x,
             lines=self.lines(x, point),
+            arriving=arriving,
             tick=jnp.asarray(0, jnp.int32),
             top=jax.tree.map(jnp.zeros_like, (self.batch.model.distance_from_rest(x), self.sent(x, self.swept(point)))),
             accs=accs,
+            seldom=seldom,
             queued=jnp.asarray(lanes, jnp.int32),
-            out=[jax.tree.map(self.nothing_finished, acc) for acc in self.lanes_first(accs)],
+            out=[jax.tree.map(self.nothing_finished, acc) for acc in self.made(accs, seldom, swept)],
             status=jnp.zeros(self.size + 1, jnp.uint8),
             slices=jnp.asarray(0, jnp.int32),
         )
@@ -81,10 +97,12 @@ class Sweep:
     def nothing_finished(self, acc: Any) -> Any:
         return jnp.zeros((self.size + 1, *acc.shape[1:]), acc.dtype)
 
-    def lanes_first(self, accs: list[Any]) -> list[Any]:
+    def made(self, accs: list[Any], seldom: measuring.Seldom, swept: dict[str, Any]) -> list[Any]:
+        """What is kept of the points that are finished, lanes first: accumulators, or results where these are made."""
+        first = functools.partial(jnp.moveaxis, source=-1, destination=0)
         return [
-            jax.tree.map(functools.partial(jnp.moveaxis, source=_lane_axis(measure), destination=0), acc)
-            for measure, acc in zip(self.batch.measures, accs)
+            measuring.results(self, i, seldom.accs[i], swept) if looks_seldom else jax.tree.map(first, acc)
+            for i, (looks_seldom, acc) in enumerate(zip(self.batch.seldom, accs))
         ]
 
     # One point's functions, for all lanes.
@@ -118,8 +136,7 @@ class Sweep:
 
         numbers = []
         if model.random_start:
-            found = normals(self.key(point), jnp.int32(START), model.random_start, self.areas)
-            numbers = [found.astype(self.batch.dtype)]
+            numbers = [jnp.moveaxis(self.starts[jnp.minimum(point, self.size - 1)], 0, -1)]
         return self.with_network(one)(self.parameters(self.swept(point)), *numbers)
 
     def key(self, point: Any) -> Any:
@@ -136,7 +153,14 @@ class Sweep:
         """Return what leaves now and arrives late, (area, lanes), by its names."""
         if self.batch.late is None:
             return {}
-        return _each(lambda x, p: self.batch.model.sends(x, p))(x, self.parameters(swept))
+        return _each(lambda x, p: apart(self.batch.model.sends(x, p)))(x, self.parameters(swept))
+
+    def arriving_at_first(self, x: Any, point: Any) -> dict[str, Any]:
+        """Return what arrives at the start, as before it the network was as it is there."""
+        if self.batch.late is None or not self.batch.model.has_outputs:
+            return {}
+        heard = self.network.hearing(self.sent(x, self.swept(point)))
+        return {"arrived": heard.arrived, "arrived_by": heard.arrived_by}
 
     def step(
         self, x: Any, swept: dict[str, Any], stimulus: Any, normal: tuple[Any, ...], arriving: dict[str, Any]
@@ -185,46 +209,19 @@ class Sweep:
         numbers = jax.lax.cond(alike, made, lambda: jnp.zeros(shape, jnp.float32))
         return alike, jnp.moveaxis(numbers, -1, 0)
 
-    def looking_at(self, x: Any, swept: dict[str, Any]) -> Callable[[str], Any]:
+    def looking_at(self, x: Any, swept: dict[str, Any], arriving: dict[str, Any]) -> Callable[[str], Any]:
         """Return a function of an observable's name: its change, (area, lanes), in a state."""
         outputs: Mapping[str, Any] = {}
         if self.batch.model.has_outputs:
             computed = functools.partial(looks, self.batch.model)
-            outputs = self.with_network(computed)(x, self.parameters(swept))
+            outputs = self.with_network(computed, **arriving)(x, self.parameters(swept))
         return lambda name: outputs[name] if name in outputs else getattr(x, name)
-
-    def opened(self, look: Callable[[str], Any]) -> list[Any]:
-        """Every measure's accumulator, from a first sample."""
-        batch = self.batch
-        return [
-            jax.vmap(functools.partial(measure.init, run=run), -1, _lane_axis(measure))(self.observed(measure, look))
-            for measure, run in zip(batch.measures, batch.runs)
-        ]
-
-    def updated(self, accs: list[Any], look: Callable[[str], Any], step: Any) -> list[Any]:
-        """Every measure's accumulator, one sample later; `step` is (lanes,), or () for all lanes at once."""
-        batch = self.batch
-        found = []
-        for measure, run, first, acc in zip(batch.measures, batch.runs, batch.first_samples, accs):
-            now = Now(self.kept(measure, self.spread(step).astype(jnp.int32)), step - first)
-            lane = _lane_axis(measure)
-            axes = (lane, -1, Now(-1, None if step.ndim == 0 else -1))
-            update = jax.vmap(functools.partial(measure.update, run=run), in_axes=axes, out_axes=lane)
-            found.append(update(acc, self.observed(measure, look), now))
-        return found
-
-    def observed(self, measure: StreamingMeasure, look: Callable[[str], Any]) -> Any:
-        return self.kept(measure, look(measure.observable(self.batch.model)))
-
-    def kept(self, measure: StreamingMeasure, values: Any) -> Any:
-        """Leave out the lanes that never get a point, where samples would take memory: (area, lanes)."""
-        return jax.tree.map(lambda v: v[:, : self.size], values) if measure.places_samples else values
 
     # A slice.
 
     def next_slice(self, c: _Lanes) -> _Lanes:
         """Every lane through its next slice; those that are finished then take the next points."""
-        x, lines, tick, accs = self.through_slice(c)
+        x, (lines, arriving), tick, accs, seldom = self.through_slice(c)
         clock = c.clock + 1
         swept = self.swept(c.point)
         away = self.batch.model.distance_from_rest(x), self.sent(x, swept)
@@ -233,12 +230,12 @@ class Sweep:
         for line, largest in zip(lines, top[1].values()):
             small = small, (jnp.abs(line) <= SETTLED * largest[:, None]).all((0, 1))
         settled = jnp.stack(jax.tree.leaves(small)).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
-        look = self.looking_at(x, swept)
+        look = self.looking_at(x, swept, arriving)
         ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling) | ~self.finite(look)
         over = clock >= self.n_slices
         done = (over | settled | ended if self.batch.refill else over) & (c.point < self.count)
 
-        out, status = self.written(c, accs, done, ended)
+        out, status = self.written(c, lambda: self.made(accs, seldom, swept), done, ended)
         taken = jnp.cumsum(done, dtype=jnp.int32)
         point = jnp.where(done, jnp.minimum(c.queued + taken - 1, self.size), c.point)
         start = self.start(point)
@@ -248,26 +245,28 @@ class Sweep:
             ended=ended & ~done,
             x=_select(done, start, x),
             lines=_select(done, self.lines(start, point), lines),
+            arriving=_select(done, self.arriving_at_first(start, point), arriving),
             tick=tick,
             top=jax.tree.map(lambda t: jnp.where(done, 0, t), top),
             accs=accs,
+            seldom=seldom,
             queued=c.queued + taken[-1],
             out=out,
             status=status,
             slices=c.slices + 1,
         )
 
-    def through_slice(self, c: _Lanes) -> tuple[Any, Any, Any, list[Any]]:
-        """Advance each lane by its current slice; return state, delay line, step count and accumulators."""
+    def through_slice(self, c: _Lanes) -> tuple[Any, Any, Any, list[Any], measuring.Seldom]:
+        """Advance each lane by its current slice; return state, what is under way, steps and what measures carry."""
         batch, tables = self.batch, self.tables
         at = jnp.minimum(c.clock, self.n_slices - 1)
         # A lane's new point must not see its last one's accumulators: the watched ceiling would end it at once.
         fresh = c.clock == 0
         swept = self.swept(c.point)
-        look = self.looking_at(c.x, swept)
+        look, rest = self.looking_at(c.x, swept, c.arriving), measuring.resting(self, swept)
         before = [
-            acc if measure.places_samples else _select(tables.opens[i][at] | fresh, new, acc)
-            for i, (measure, new, acc) in enumerate(zip(batch.measures, self.opened(look), c.accs))
+            _select(tables.opens[i][at] | fresh, new, acc)
+            for i, (new, acc) in enumerate(zip(measuring.opened(self, look, rest), c.accs))
         ]
         first = tables.first[at]
         length = tables.first[at + 1] - first
@@ -276,44 +275,51 @@ class Sweep:
         amplitude = swept[AMPLITUDE][None, :]
         key = self.key(c.point) if batch.draws else None
         numbers = self.common_noise(c, key, common)
-        constant = None if batch.stepwise else amplitude * tables.levels[:, tables.piece[at]]
+        constant = None if batch.stepwise else amplitude * tables.levels[..., tables.piece[at]]
 
         def one_step(i: Any, carry: Any, arriving: dict[str, Any]) -> Any:
-            x, accs = carry
+            x, accs, totals = carry
             stimulus = constant
             if batch.stepwise:
-                stimulus = amplitude * tables.levels[:, tables.piece[first + i - tables.first[0]]]
+                stimulus = amplitude * tables.levels[..., tables.piece[first + i - tables.first[0]]]
             new = self.step(x, swept, stimulus, self.normal(key, numbers, i, common + i), arriving)
-            sampled = self.updated(accs, self.looking_at(new, swept), common + i)
-            if batch.ragged and batch.refill:
-                return _select(i < length, (new, sampled), carry)
-            return new, sampled
+            look = self.looking_at(new, swept, arriving)
+            seen = new, measuring.updated(self, accs, look, rest, common + i), measuring.summed(self, totals, look)
+            return _select(i < length, seen, carry) if batch.ragged and batch.refill else seen
 
         steps = batch.slice_steps
         if batch.ragged:
             steps = length.max() if batch.refill else length[0]
-        if batch.late is None:
-            lines = c.lines
-            x, after = jax.lax.fori_loop(0, steps, lambda i, carry: one_step(i, carry, {}), (c.x, before))
+
+        def advanced(begin: Any, count: Any, under_way: Any, carry: Any) -> tuple[Any, Any]:
+            if batch.late is None:
+                return under_way, jax.lax.fori_loop(begin, begin + count, lambda i, c: one_step(i, c, {}), carry)
+            return self.through_blocks(batch.late, one_step, begin, count, c, under_way, carry)
+
+        if not any(batch.seldom):
+            under_way, (x, after, _) = advanced(0, steps, (c.lines, c.arriving), (c.x, before, []))
+            seldom = c.seldom
         else:
-            x, lines, after = self.through_blocks(batch.late, one_step, steps, c, before)
+            under_way, x, after, seldom = measuring.through_parts(self, advanced, common, steps, c, before, rest)
         kept = [
             _select(tables.active[i][at] & ~c.ended, new, old) if guarded else new
             for i, (guarded, new, old) in enumerate(zip(batch.guarded, after, before))
         ]
-        return x, lines, c.tick + steps, kept
+        return x, under_way, c.tick + steps, kept, seldom
 
-    def through_blocks(self, late: Late, one_step: Any, steps: Any, c: _Lanes, accs: list[Any]) -> tuple[Any, Any, Any]:
-        """Advance all lanes by a slice, block by block, where what was sent arrives late."""
+    def through_blocks(
+        self, late: Late, one_step: Any, begin: Any, steps: Any, c: _Lanes, under_way: Any, carry: Any
+    ) -> tuple[Any, Any]:
+        """Advance all lanes by some steps of a slice, block by block, where what was sent arrives late."""
         swept = self.swept(c.point)
 
         def one_block(b: Any, carry: Any) -> Any:
-            start = c.tick + b * delays.BLOCK
-            heard = [delays.heard_in_block(late, self.tables.delays, line, start) for line in carry[1]]
+            start = c.tick + begin + b * delays.BLOCK
+            heard = [delays.heard_in_block(late, self.tables.delays, line, start) for line in carry[0][0]]
 
             def late_step(s: Any, carry: Any) -> Any:
-                x, lines, accs = carry
-                sent = self.sent(x, swept)
+                (lines, last), own = carry
+                sent = self.sent(own[0], swept)
                 lines = [delays.leaving(late, line, s_, start + s) for line, s_ in zip(lines, sent.values())]
                 found = [
                     delays.arriving(late, self.tables.delays, line, far, s, start + s)
@@ -321,12 +327,12 @@ class Sweep:
                 ]
                 arrived, *further = (dict(zip(sent, kind)) for kind in zip(*found))
                 named = {"arrived": arrived, "arrived_by": dict(zip(self.network.by_pathway, further))}
-                x, accs = one_step(b * delays.BLOCK + s, (x, accs), named)
-                return x, lines, accs
+                own = one_step(begin + b * delays.BLOCK + s, own, named)
+                return (lines, named if last else last), own
 
             return jax.lax.fori_loop(0, jnp.minimum(delays.BLOCK, steps - b * delays.BLOCK), late_step, carry)
 
-        return jax.lax.fori_loop(0, -(-steps // delays.BLOCK), one_block, (c.x, c.lines, accs))
+        return jax.lax.fori_loop(0, -(-steps // delays.BLOCK), one_block, (under_way, carry))
 
     def highest(self, accs: list[Any]) -> Any:
         """The largest change of each lane's principal observable so far, NaN if there was one."""
@@ -334,21 +340,22 @@ class Sweep:
         seen = [
             _each(measure.highest)(acc)
             for measure, acc in zip(self.batch.measures, accs)
-            if isinstance(measure, Peak) and measure.observable(self.batch.model) == principal
+            if isinstance(measure, Peak) and acc is not None and measure.observable(self.batch.model) == principal
         ]
-        return jnp.max(functools.reduce(jnp.maximum, seen), axis=0)
+        largest = functools.reduce(jnp.maximum, seen)
+        return jnp.max(largest, axis=tuple(range(largest.ndim - 1)))
 
     def finite(self, look: Callable[[str], Any]) -> Any:
         """Whether each lane's observables are finite: what is not, in one step, hardly becomes so again."""
         observed = jax.tree.leaves([look(name) for name in self.batch.model.observables])
-        return functools.reduce(jnp.logical_and, [jnp.isfinite(array).all(0) for array in observed])
+        return functools.reduce(jnp.logical_and, [jnp.isfinite(a).all(tuple(range(a.ndim - 1))) for a in observed])
 
-    def written(self, c: _Lanes, accs: list[Any], done: Any, ended: Any) -> tuple[Any, Any]:
+    def written(self, c: _Lanes, made: Callable[[], list[Any]], done: Any, ended: Any) -> tuple[Any, Any]:
         """Results with those of the finished lanes; row `size` is where the others are written."""
 
         def write(out: Any) -> Any:
             rows = jnp.where(done, c.point, self.size)
-            values = jax.tree.map(lambda o, acc: o.at[rows[: len(acc)]].set(acc), out[0], self.lanes_first(accs))
+            values = jax.tree.map(lambda o, acc: o.at[rows[: len(acc)]].set(acc), out[0], made())
             return values, out[1].at[rows].set(jnp.where(ended, DIVERGED, OK).astype(jnp.uint8))
 
         return jax.lax.cond(jnp.any(done), write, lambda out: out, (c.out, c.status))
@@ -357,13 +364,13 @@ class Sweep:
         """The measures' results, (point, ...)."""
         batch = self.batch
 
-        def one(swept: dict[str, Any], accs: Any) -> list[dict[str, Any]]:
+        def one(swept: dict[str, Any], out: Any) -> list[dict[str, Any]]:
             values = {name: jnp.asarray(value, batch.dtype) for name, value in batch.fixed} | swept
             p = Parameters({name: jnp.broadcast_to(v, (self.areas,)) for name, v in values.items()})
             rest = batch.model.rest(p, self.network)
             return [
-                measure.finish(acc, rest[measure.observable(batch.model)], run)
-                for measure, run, acc in zip(batch.measures, batch.runs, accs)
+                made if seldom else measure.finish(made, measuring.rest_of(measure, batch.model, rest), run)
+                for measure, run, seldom, made in zip(batch.measures, batch.runs, batch.seldom, out)
             ]
 
         return jax.vmap(one, axis_size=self.size)(self.points, jax.tree.map(lambda o: o[: self.size], out))
@@ -372,11 +379,6 @@ class Sweep:
 def _each(function: Any) -> Any:
     """Return a function of one point as one of all lanes, which are the last axis."""
     return jax.vmap(function, in_axes=-1, out_axes=-1)
-
-
-def _lane_axis(measure: StreamingMeasure) -> int:
-    # The lanes are last, for the arithmetic; but a row can only be placed in an array whose lanes are first.
-    return 0 if measure.places_samples else -1
 
 
 def _select(lane: Any, new: Any, old: Any) -> Any:

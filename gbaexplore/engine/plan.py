@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gbaexplore.basics.points import SHARED
+from gbaexplore.engine.alike import alike
 from gbaexplore.engine.delays import Late, late_of
-from gbaexplore.measures.base import Run, StreamingMeasure
+from gbaexplore.engine.platform import accelerated
+from gbaexplore.measures.base import Run, Sampling, StreamingMeasure
 from gbaexplore.measures.peak import Peak
+from gbaexplore.measures.signals import Signal
 from gbaexplore.models.base import Model
-from gbaexplore.networks.connectome import Connectome
+from gbaexplore.models.setup import Setup
 from gbaexplore.networks.seen import Network
-from gbaexplore.stimuli.base import Pieces
+from gbaexplore.stimuli.base import Pieces, pieces_of
 
 SETTLED = 1e-3
 """A response is over once every state variable, in every area, is within this fraction of its own largest value.
@@ -28,6 +30,7 @@ _SHORTEST_SLICE = 25
 _LANES = 16
 _MOST_LANES = 64
 _ENOUGH_AREAS = 128
+_ACCELERATOR_LANES = 8192  # it starts a program for every operation of a step, whatever the number
 _CONSTANT_PIECES = 64
 
 
@@ -37,7 +40,7 @@ class Batch(NamedTuple):
     model: Model
     measures: tuple[StreamingMeasure, ...]
     runs: tuple[Run, ...]  # one per measure
-    first_samples: tuple[int, ...]  # step of each measure's first sample
+    samplings: tuple[Sampling, ...]  # which samples each measure sees
     fixed: tuple[tuple[str, float], ...]  # parameters that are the same for all points: constants to the compiler
     swept: tuple[str, ...]  # the others
     by_area: tuple[str, ...]  # values of areas that the network has
@@ -58,9 +61,30 @@ class Batch(NamedTuple):
     @property
     def guarded(self) -> tuple[bool, ...]:
         """Measures to be restored after a slice that is not theirs."""
-        return tuple(
-            not m.places_samples and (closes or not self.refill) for m, closes in zip(self.measures, self.closing)
-        )
+        return tuple(not seldom and (closes or not self.refill) for seldom, closes in zip(self.seldom, self.closing))
+
+    @property
+    def seldom(self) -> tuple[bool, ...]:
+        """Measures that are no part of the loop over steps: what they see is looked at between steps."""
+        return tuple(_seldom(m, sampling) for m, sampling in zip(self.measures, self.samplings))
+
+    @property
+    def needs_rest(self) -> bool:
+        """Whether a measure sees more than changes from rest."""
+        return any(m.of_values or m.signal is not None for m in self.measures)
+
+    @property
+    def signals(self) -> list[Signal]:
+        """The signals that are measured, each once."""
+        found: list[Signal] = []
+        for measure in self.measures:
+            if measure.signal is not None and measure.signal not in found:
+                found.append(measure.signal)
+        return found
+
+
+def _seldom(measure: StreamingMeasure, sampling: Sampling) -> bool:
+    return measure.large or measure.signal is not None or sampling.every > 1
 
 
 class Tables(NamedTuple):
@@ -71,7 +95,7 @@ class Tables(NamedTuple):
     active: Any  # (measures, slices)
     quiet: Any  # (slices + 1,) the stimulus is over before this slice
     piece: Any  # (slices,), or (steps,) if the stimulus is stepwise; the last level is zero
-    levels: Any  # (area, pieces + 1)
+    levels: Any  # (area, pieces + 1), of several inputs (input, area, pieces + 1)
     delays: Any = None  # `Delays` of the queue's velocity, if anything travels
 
 
@@ -87,39 +111,25 @@ class Plan(NamedTuple):
         return int(self.tables.first[-1] - self.tables.first[0])
 
 
-def make_plan(
-    model: Model,
-    measures: tuple[StreamingMeasure, ...],
-    connectome: Connectome,
-    pieces: Pieces,
-    swept: Mapping[str, np.ndarray],
-    fixed: Mapping[str, float],
-    dt: float,
-    n_steps: int,
-    ceiling: float,
-    precision: str,
-    noise: str = SHARED,
-) -> Plan:
-    """Return how to simulate points: which steps, in which slices, with which program.
-
-    Args:
-        measures: may be empty.
-        pieces: the stimulus of amplitude 1.
-        swept: every value that a swept parameter takes in the study (not only in one batch).
-        fixed: all other parameters of the model.
-        noise: whose is one, which changes no bit here: see `points.noise_hashes`.
-    """
+def make_plan(setup: Setup, measures: tuple[StreamingMeasure, ...] = ()) -> Plan:
+    """Return how to simulate points: which steps, in which slices, with which program."""
+    connectome, dt, n_steps = setup.connectome, setup.dt, setup.n_steps
     areas = connectome.areas
-    model = model.prepared_for(Network.of(connectome), dt, precision)
-    values = {**{name: np.asarray([value]) for name, value in fixed.items()}, **swept}
+    model = setup.model.prepared_for(Network.of(connectome), dt, setup.precision)
+    pieces = pieces_of(setup.stimulus, connectome, dt, n_steps)
+    values = setup.values
     draws = model.normals_per_step(values)
     # What is computed of a state at rest need not be 0, nor come back as the state does.
     at_rest = not draws and not model.random_start and not model.has_outputs and model.starts_at_rest(values)
     onset, over = int(pieces.edges[0]), int(pieces.edges[-1])
     windows = [measure.steps(dt, n_steps) for measure in measures]
-    start, end = _span(measures, windows, onset, at_rest, n_steps)
-    if not _watched(model, measures, windows, start, end):
-        measures, windows = (*measures, Peak()), [*windows, (0, end)]
+    samplings = [measure.sampling(dt, n_steps) for measure in measures]
+    # A signal goes its own way even while what it is made of rests.
+    signals = any(measure.signal is not None for measure in measures)
+    start, end = _span(measures, windows, onset, at_rest and not signals, n_steps)
+    if not _watched(model, measures, samplings, windows, start, end):
+        measures, windows, samplings = (*measures, Peak()), [*windows, (0, end)], [*samplings, Sampling(0, 1, end)]
+    seldom = [_seldom(m, sampling) for m, sampling in zip(measures, samplings)]
 
     # A sample is the state after its step: a measure opens on the step after its first sample's.
     opening = [max(start, first + 1) if first >= start or not at_rest else start for first, _ in windows]
@@ -127,8 +137,8 @@ def make_plan(
     marks = {start, end, *((onset, over) if stepwise else pieces.edges.tolist())}
     marks |= {
         mark
-        for m, opens, (_, stop) in zip(measures, opening, windows)
-        if not m.places_samples
+        for looks_seldom, opens, (_, stop) in zip(seldom, opening, windows)
+        if not looks_seldom
         for mark in (opens, stop)
     }
     slice_steps, first = _slices(np.array(sorted(mark for mark in marks if start <= mark <= end)))
@@ -136,28 +146,32 @@ def make_plan(
     late = late_of(model, connectome, values, dt)
     ragged = bool(np.any(np.diff(first) != slice_steps))
     refill = at_rest and all(m.ends_early and opens <= onset + 1 for m, opens in zip(measures, opening))
+    refill = refill and not any(seldom)
     # All lanes share the place of "now" in what is kept: none may wait for the others within a slice.
     refill = refill and not (late and ragged)
     batch = Batch(
         model=model,
         measures=measures,
-        runs=tuple(Run(dt, onset, stop - first_, areas, ceiling) for first_, stop in windows),
-        first_samples=tuple(first_ for first_, _ in windows),
-        fixed=tuple(fixed.items()),
-        swept=tuple(swept),
+        runs=tuple(
+            Run(dt, onset, count, areas, setup.ceiling, every * dt, m.measured(model)[0])
+            for m, (_, every, count) in zip(measures, samplings)
+        ),
+        samplings=tuple(samplings),
+        fixed=tuple(setup.fixed.items()),
+        swept=tuple(setup.swept),
         by_area=tuple(sorted(connectome.values)),
         by_pathway=tuple(sorted(connectome.further_weights)),
         dt=dt,
-        ceiling=ceiling,
-        dtype=precision,
-        lanes=lanes_of(len(areas), late=late is not None),
+        ceiling=setup.ceiling,
+        dtype=setup.precision,
+        lanes=_ACCELERATOR_LANES if accelerated() else lanes_of(len(areas), late=late is not None),
         slice_steps=slice_steps,
         ragged=ragged,
         refill=refill,
         closing=tuple(stop < end for _, stop in windows),
         stepwise=stepwise,
         draws=draws,
-        shared=bool(draws) and noise == SHARED,
+        shared=bool(draws) and setup.noise == SHARED,
         late=late,
     )
     return Plan(batch, _tables(batch, pieces, first, opening, [stop for _, stop in windows]))
@@ -175,7 +189,9 @@ def _tables(batch: Batch, pieces: Pieces, first: np.ndarray, opening: list[int],
         active=np.array([(begins >= opens) & (begins < stop) for opens, stop in zip(opening, stops)]),
         quiet=first >= int(pieces.edges[-1]),
         piece=piece.astype(np.int32),
-        levels=np.vstack([pieces.levels, np.zeros(pieces.levels.shape[1])]).T.astype(batch.dtype),
+        levels=np.moveaxis(np.append(pieces.levels, np.zeros_like(pieces.levels[:1]), axis=0), 0, -1).astype(
+            batch.dtype
+        ),
     )
 
 
@@ -193,27 +209,63 @@ def _span(
 
 
 def _watched(
-    model: Model, measures: tuple[StreamingMeasure, ...], windows: list[tuple[int, int]], start: int, end: int
+    model: Model,
+    measures: tuple[StreamingMeasure, ...],
+    samplings: list[Sampling],
+    windows: list[tuple[int, int]],
+    start: int,
+    end: int,
 ) -> bool:
     """Return whether a Peak sees every step of the first observable: it watches the ceiling too."""
     principal = next(iter(model.observables))
     return any(
-        isinstance(m, Peak) and m.observable(model) == principal and first <= start and stop >= end
-        for m, (first, stop) in zip(measures, windows)
+        isinstance(m, Peak)
+        and not _seldom(m, sampling)
+        and m.observable(model) == principal
+        and first <= start
+        and stop >= end
+        for m, sampling, (first, stop) in zip(measures, samplings, windows)
     )
 
 
 def lanes_of(areas: int, late: bool = False) -> int:
-    """Return how many points are simulated side by side: 64 in networks of up to 32 areas, 16 from 65 on.
+    """Return how many points a processor simulates side by side: 64 in networks of up to 32 areas, 16 from 65 on.
 
+    These have the same bits on every processor. Where others have them too, a queue takes what suits it: `lanes_for`.
     A point of a small network costs least with 64; fewer and larger arrays are no faster. From 65 areas on it costs up
     to half as much again with 16 as with 64, but a study of a few dozen points then has work for several cores, and
     no lane runs empty (`benchmarks/areas.py`). With delays it is 32 for all.
-
-    It must not depend on how many points there are: XLA takes another algorithm, with other last bits, for a
-    product with fewer columns.
     """
     return 2 * _LANES if late else min(_MOST_LANES, max(1, _ENOUGH_AREAS // areas) * _LANES)
+
+
+def padded(points: int, lanes: int) -> int:
+    """Return the number of points to which a queue of some points is padded, where `lanes_of` gives so many lanes."""
+    step = lanes // 2 if lanes == _MOST_LANES and points <= lanes // 2 else lanes
+    return -(-points // step) * step
+
+
+def share_of(points: int) -> int | None:
+    """Return how many points that all run to the end a queue should hold, for a thread that gets so many; None for any.
+
+    As many as fill its lanes: among few points, a queue that fills them not quite is a good part of the work.
+    """
+    return None if points > 8 * _MOST_LANES else min(_MOST_LANES, -(-points // _LANES) * _LANES)
+
+
+def lanes_for(points: int, batch: Batch) -> int:
+    """Return how many lanes a queue of some points takes.
+
+    It must not change a bit: XLA may take another algorithm, with other last bits, for a product with fewer columns.
+    With half of 64 lanes it does not; with others that is for `alike` to say.
+    """
+    if batch.late is not None or batch.lanes > _MOST_LANES:
+        return batch.lanes  # with delays, 16 points of one velocity take longer than 32
+    if batch.lanes == _MOST_LANES and points <= _MOST_LANES // 2:
+        return _MOST_LANES // 2
+    # Besides what is done for each of its points, a step takes about as long as for 8 more.
+    best = min(range(_LANES, _MOST_LANES + 1, _LANES), key=lambda lanes: -(-points // lanes) * (lanes + _LANES // 2))
+    return best if alike(len(batch.runs[0].areas), batch.dtype, batch.lanes, best) else batch.lanes
 
 
 def _slices(edges: np.ndarray) -> tuple[int, np.ndarray]:

@@ -11,30 +11,18 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from gbaexplore.basics.errors import UserError, one_line, text_of
+from gbaexplore.basics.errors import UserError, one_line
+from gbaexplore.engine.platform import check_platform
 from gbaexplore.identity.traced import Traced, traced
 from gbaexplore.measures.base import Now
 from gbaexplore.measures.peak import Peak
+from gbaexplore.measures.signals import Signal
 from gbaexplore.models.parameters import Parameters
-from gbaexplore.models.sending import advanced, checked_sends, looks
+from gbaexplore.models.sending import advanced, apart, checked_sends, looks
 from gbaexplore.networks.seen import Network
 
 if TYPE_CHECKING:
     from gbaexplore.engine.plan import Batch
-
-
-def check_platform() -> None:
-    """Raise UserError if JAX has nothing to compute on."""
-    try:
-        jax.devices()
-    except (
-        RuntimeError,
-        AssertionError,
-    ) as error:  # the latter, bare, for "cuda" without CUDA
-        raise UserError(
-            f"JAX can't compute here ({text_of(error)}); expected a platform that this machine has: unset "
-            "JAX_PLATFORMS, or make it cpu"
-        ) from None
 
 
 def program(batch: Batch) -> dict[str, Any]:
@@ -58,19 +46,22 @@ def program(batch: Batch) -> dict[str, Any]:
 
         x = jax.eval_shape(started, **start, **random)
         sent = (
-            list(jax.eval_shape(lambda p, x: checked_sends(model, x, Parameters(p), areas), p, x)) if batch.late else []
+            list(jax.eval_shape(lambda p, x: apart(checked_sends(model, x, Parameters(p), areas)), p, x))
+            if batch.late
+            else []
         )
         arrived = dict.fromkeys(sent, area)
         late = network._replace(arrived=arrived, arrived_by=dict.fromkeys(batch.by_pathway, arrived))
-        step = {"p": p, "net": (late if batch.late else network).named(), "stimulus": area, "x": x}
+        seen = {"p": p, "net": (late if batch.late else network).named(), "x": x}
+        step = seen | {"stimulus": jax.ShapeDtypeStruct(model.stimulus_shape(areas), batch.dtype)}
         if batch.draws:
             step["normal"] = jax.ShapeDtypeStruct((batch.draws, areas), batch.dtype)
 
         def observed(p: Any, net: Any, x: Any) -> list[Any]:
-            found = looks(model, x, Parameters(p), Network.of_named(net))
-            seen = [found[name] if name in found else getattr(x, name) for name in model.observables]
-            leaves = model.sends(x, Parameters(p))
-            return seen + [leaves[name] for name in sent]
+            found = looks(model, x, Parameters(p), Network.of_named(net, sent))
+            known = [found[name] if name in found else getattr(x, name) for name in model.observables]
+            leaves = apart(model.sends(x, Parameters(p)))
+            return known + [leaves[name] for name in sent]
 
         def stepped(p: Any, net: Any, x: Any, stimulus: Any, **normal: Any) -> Any:
             return advanced(model, x, Parameters(p), Network.of_named(net, sent), stimulus, batch.dt, *normal.values())
@@ -83,12 +74,12 @@ def program(batch: Batch) -> dict[str, Any]:
             "start": _by_name(started, start | random),
             "rest": _by_name(rest, start),
             "step": _by_name(stepped, step),
-            "observed": _by_name(observed, start | {"x": x}),
+            "observed": _by_name(observed, seen),
             "away": traced(model.distance_from_rest, x=x),
         }
         used = frozenset().union(*(part.uses for part in parts.values()))
         rests = dict(zip(model.observables, jax.eval_shape(rest, **start)))
-        changes = dict(zip(model.observables, jax.eval_shape(observed, **start, x=x)))
+        changes = dict(zip(model.observables, jax.eval_shape(observed, **seen)))
         return {
             "model": {name: part.hash for name, part in parts.items()},
             "uses": sorted(name.removeprefix("p: ") for name in used if name.startswith("p: ")),
@@ -99,8 +90,10 @@ def program(batch: Batch) -> dict[str, Any]:
 def _measure(batch: Batch, i: int, changes: Mapping[str, Any], rests: Mapping[str, Any]) -> dict[str, str]:
     """Return the identity of what one measure of a batch does."""
     measure, run = batch.measures[i], batch.runs[i]
-    name = measure.observable(batch.model)
-    change, rest = changes[name], rests[name]
+    names = measure.observables(batch.model)
+    change, rest = (tuple(found[name] for name in names) for found in (changes, rests))
+    if not isinstance(measure.of, (tuple, list)):
+        change, rest = change[0], rest[0]
     areas = len(run.areas)
     # The engine counts steps in whole numbers of 32 bits, one for each area; a sample's number is one for all.
     step, sample = (jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((areas,), ()))
@@ -113,9 +106,23 @@ def _measure(batch: Batch, i: int, changes: Mapping[str, Any], rests: Mapping[st
         ),
         "finish": traced(lambda acc, rest: measure.finish(acc, rest, run), acc=acc, rest=rest),
     }  # fmt: skip
+    if measure.signal is not None:
+        parts |= _signal(measure.signal, change, batch.dt)
     if isinstance(measure, Peak):  # whose largest value the engine watches
         parts["highest"] = traced(measure.highest, acc=acc)
     return {part: found.hash for part, found in parts.items()}
+
+
+def _signal(signal: Signal, mean: Any, dt: float) -> dict[str, Traced]:
+    """Return the identity of a signal's program."""
+    start = jax.eval_shape(lambda: signal.start(mean.shape[0]))
+    x = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, mean.dtype), start)
+    h = signal.steps(dt) * dt
+    return {
+        "signal start": traced(lambda: signal.start(mean.shape[0])),
+        "signal step": traced(lambda x, mean: signal.advanced(x, mean, h), x=x, mean=mean),
+        "signal": traced(signal.value, x=x),
+    }
 
 
 def _by_name(function: Callable[..., Any], inputs: Mapping[str, Any]) -> Traced:
@@ -140,6 +147,20 @@ def _by_name(function: Callable[..., Any], inputs: Mapping[str, Any]) -> Traced:
 def key(program: Mapping[str, Any]) -> str:
     """Return a hash that tells programs apart, from `program`."""
     return hashlib.sha256(json.dumps(program, sort_keys=True).encode()).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A batch that is told from others by what the compiler gets of its model and measures, not by what these are."""
+
+    batch: Batch = dataclasses.field(compare=False)
+    key: str
+    rest: Batch  # without them
+
+    @classmethod
+    def of(cls, batch: Batch, key: str) -> Kind:
+        """Return the kind of a batch whose program has this key."""
+        return cls(batch, key, batch._replace(model=None, measures=()))  # type: ignore[arg-type]
 
 
 class Programs:

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
@@ -27,8 +27,9 @@ from gbaexplore.basics.points import NOISE, VELOCITY
 from gbaexplore.engine import programs
 from gbaexplore.engine.delays import delays_of, late_at
 from gbaexplore.engine.lanes import Sweep
-from gbaexplore.engine.noise import keys
-from gbaexplore.engine.plan import Batch, Plan, Tables
+from gbaexplore.engine.noise import START, keys, normals
+from gbaexplore.engine.plan import Plan, Tables, lanes_for
+from gbaexplore.engine.platform import compiler_options
 from gbaexplore.networks.seen import Network
 
 
@@ -91,23 +92,64 @@ def _at_velocity(plan: Plan, network: Network, velocity: float) -> Plan:
     return Plan(batch._replace(late=late), tables._replace(delays=delays))
 
 
+def shapes(
+    plan: Plan, network: Network, points: Mapping[str, np.ndarray], size: int, key: str
+) -> list[dict[str, tuple[int, ...]]]:
+    """Return the shape of each variable of a point, for each measure of a plan; it is traced, and not compiled.
+
+    Args:
+        points, size, key: as for `simulate_batch`.
+
+    Raises:
+        UserError: the model or a measure has changed since `key` was taken.
+    """
+    if plan.batch.late is not None:
+        velocity = points[VELOCITY] if VELOCITY in points else np.array(dict(plan.batch.fixed)[VELOCITY])
+        plan = _at_velocity(plan, network, float(velocity.flat[0]))
+    with jax.enable_x64(plan.batch.dtype == "float64"):
+        program, arguments = _called(plan, key, network._replace(lengths_mm=None), points, 0, size)
+        values, _, _ = jax.eval_shape(program, *arguments)
+    return [{name: array.shape[1:] for name, array in found.items()} for found in values]
+
+
 def _queue(plan: Plan, key: str, network: Network, points: Mapping[str, np.ndarray], count: int, size: int) -> Results:
     """Return the measures of points that differ in nothing but numbers that lanes have of their own."""
-    batch, tables = plan
+    batch = plan.batch
     order = np.arange(count)
     if batch.shared and count:  # lanes of one seed side by side
         order = np.argsort(points[NOISE][:count], kind="stable")
         points = {name: _rows(values, count)[order] for name, values in points.items()}
     with jax.enable_x64(batch.dtype == "float64"):
-        kind = _Kind(batch, key, batch._replace(model=None, measures=()))  # type: ignore[arg-type]
-        program = _program(kind, size, len(tables.first) - 1, jax.default_backend())
-        padded = {name: _rows(v, size).astype(batch.dtype) for name, v in points.items() if name != NOISE}
-        noise = keys(np.resize(points[NOISE], size)) if batch.draws or batch.model.random_start else None
-        net = jax.tree.map(lambda a: np.asarray(a, dtype=batch.dtype), network)
-        values, status, slices = jax.device_get(program(padded, noise, np.int32(count), net, tables))
+        program, arguments = _called(plan, key, network, points, count, size)
+        values, status, slices = jax.device_get(program(*arguments))
     back = np.argsort(order)
     made = [{name: array[back] for name, array in found.items()} for found in values]
     return Results(made, status[back], int(slices))
+
+
+def _called(
+    plan: Plan, key: str, network: Network, points: Mapping[str, np.ndarray], count: int, size: int
+) -> tuple[Any, tuple[Any, ...]]:
+    """Return the program of a queue, and what it is called with."""
+    batch, tables = plan
+    batch = batch._replace(lanes=lanes_for(size, batch))
+    program = _program(programs.Kind.of(batch, key), size, len(tables.first) - 1, jax.default_backend())
+    padded = {name: _rows(v, size).astype(batch.dtype) for name, v in points.items() if name != NOISE}
+    noise = keys(np.resize(points[NOISE], size)) if batch.draws or batch.model.random_start else None
+    numbers = batch.model.random_start
+    starts = _start_numbers(noise, numbers, len(network.weights), batch.dtype) if numbers else None
+    net = jax.tree.map(lambda a: np.asarray(a, dtype=batch.dtype), network)
+    return program, (padded, noise, starts, np.int32(count), net, tables)
+
+
+@functools.partial(jax.jit, static_argnames=("numbers", "areas", "dtype"))
+def _start_numbers(keys: Any, numbers: int, areas: int, dtype: str) -> Any:
+    """Return the random numbers that points start with, (point, number, area).
+
+    In a program of their own: XLA computes them anew wherever the start is used, and with delays, where that is often,
+    two or more numbers took it minutes to compile.
+    """
+    return jnp.moveaxis(normals(keys.T, jnp.int32(START), numbers, areas), -1, 0).astype(dtype)
 
 
 def _rows(values: np.ndarray, count: int) -> np.ndarray:
@@ -115,17 +157,8 @@ def _rows(values: np.ndarray, count: int) -> np.ndarray:
     return np.resize(values, (count, *values.shape[1:]))
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """A batch that is told from others by what the compiler gets of its model and measures, not by what these are."""
-
-    batch: Batch = field(compare=False)
-    key: str
-    rest: Batch  # without them
-
-
 @functools.lru_cache(maxsize=32)
-def _program(kind: _Kind, size: int, n_slices: int, backend: str) -> Any:
+def _program(kind: programs.Kind, size: int, n_slices: int, backend: str) -> Any:
     """Return the compiled-on-first-use program for one kind of batch, the same object every time.
 
     Raises:
@@ -137,10 +170,8 @@ def _program(kind: _Kind, size: int, n_slices: int, backend: str) -> Any:
             f"{type(batch.model).__name__} or a measure is another program than when it was first looked at; expected "
             "one that stays: run again after what it uses has changed, and draw random numbers by `normal` alone"
         )
-    # Wider vectors than LLVM's default are worth a tenth of the time on this kernel.
-    options = {"xla_cpu_prefer_vector_width": 512} if backend == "cpu" else None
 
-    def sweep(points: Any, noise: Any, count: Any, network: Network, tables: Tables) -> Any:
-        return Sweep(batch, size, n_slices, points, noise, count, network, tables).run()
+    def sweep(points: Any, noise: Any, starts: Any, count: Any, network: Network, tables: Tables) -> Any:
+        return Sweep(batch, size, n_slices, points, noise, starts, count, network, tables).run()
 
-    return jax.jit(sweep, compiler_options=options)
+    return jax.jit(sweep, compiler_options=compiler_options(backend))

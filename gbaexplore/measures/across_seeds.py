@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
-from gbaexplore.basics.names import DIVERGED
+from gbaexplore.basics.names import DIVERGED, squared
 from gbaexplore.basics.points import AMPLITUDE, NOISE, reseeded
 from gbaexplore.measures.base import StreamingMeasure, Variable
 from gbaexplore.measures.quantile import checked_quantiles
+from gbaexplore.measures.signals import Signal
 from gbaexplore.measures.solved import SolvedMeasure, Trials
 from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
@@ -48,8 +50,8 @@ class AcrossSeeds(SolvedMeasure):
         object.__setattr__(self, "quantiles", checked_quantiles(self.quantiles, "AcrossSeeds(quantiles=...)"))
 
     @property
-    def of(self) -> str | None:
-        """The measured observable; the model's first if None."""
+    def of(self) -> str | tuple[str, ...] | Signal | None:
+        """What is measured; the model's first observable if None."""
         return self.measure.of
 
     def recipe(self) -> dict[str, Any]:
@@ -63,8 +65,7 @@ class AcrossSeeds(SolvedMeasure):
             dims, units, doc = variable.dims, variable.units, variable.long_name
             each = Variable(dims, units, f"mean over seeds: {doc}", missing, comment=variable.comment)
             found[f"{name}_mean"] = each
-            square = f"{units}2" if units.isalpha() else f"({units})2"
-            found[f"{name}_variance"] = each._replace(units=square, long_name=f"variance over seeds: {doc}")
+            found[f"{name}_variance"] = each._replace(units=squared(units), long_name=f"variance over seeds: {doc}")
             if self.quantiles:
                 along = (f"seed_quantile{self.suffix}", *dims)
                 found[f"{name}_quantile"] = each._replace(dims=along, long_name=f"quantile over seeds: {doc}")
@@ -74,7 +75,7 @@ class AcrossSeeds(SolvedMeasure):
     def coordinates(
         self, connectome: Connectome, dt: float, n_steps: int
     ) -> dict[str, tuple[np.ndarray, dict[str, str]]]:
-        self.measure.steps(dt, n_steps)
+        self.measure.sampling(dt, n_steps)
         found = self.measure.coordinates(connectome, dt, n_steps)
         if self.quantiles:
             attrs = {"units": "1", "long_name": "quantile over seeds"}
@@ -82,7 +83,7 @@ class AcrossSeeds(SolvedMeasure):
         return found
 
     def simulates(self, trials: Trials) -> list[Any]:
-        return [trials.plan(self.measure, trials.points, trials.n_steps, trials.ceiling)]
+        return [trials.plan(self.measure)]
 
     def solve(self, trials: Trials) -> dict[str, np.ndarray]:
         count = len(trials.points[AMPLITUDE])
@@ -107,7 +108,7 @@ class AcrossSeeds(SolvedMeasure):
         """Return the measured values with some of the seeds, and whether points diverged: (seed, point, ...)."""
         points = {name: np.concatenate([values] * len(seeds)) for name, values in trials.points.items()}
         points[NOISE] = np.concatenate([reseeded(trials.points[NOISE], seed) for seed in seeds])
-        results = trials.simulate(self.measure, points, trials.n_steps, trials.ceiling, trials.size * at_once)
+        results = dataclasses.replace(trials, points=points, size=trials.size * at_once).simulate(self.measure)
         values = {**results.values[0], "diverged": results.status == DIVERGED}
         return {name: v.reshape(len(seeds), count, *v.shape[1:]) for name, v in values.items()}
 

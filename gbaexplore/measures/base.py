@@ -9,7 +9,7 @@ one point in jax.numpy (`Final` is the smallest example):
 
 `change` is the change of the observable from the model's rest, (area,). The sample of step k is the state
 after that step and carries the time t = k dt, as in BrainPy's monitors; a window contains the samples with
-start <= t < stop.
+start <= t < stop. With `every` a measure sees those at start, start + every, and so on; nothing of it runs in between.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from gbaexplore.basics.errors import UserError, shown
+from gbaexplore.basics.names import AREA
 from gbaexplore.basics.time import whole_steps
+from gbaexplore.measures.signals import Signal
 from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
 
@@ -44,6 +46,8 @@ class Run(NamedTuple):
     samples: int  # number of samples in the window
     areas: tuple[str, ...]
     ceiling: float = math.inf  # of the first observable's change; above it a point has diverged
+    every: float = math.nan  # s from sample to sample
+    what: str = "rate"  # what variables are named after: see `StreamingMeasure.measured`
 
 
 class Variable(NamedTuple):
@@ -110,26 +114,44 @@ class Measure(ABC):
         return {"kind": type(self).__name__, **dataclasses.asdict(self)}
 
 
+class Sampling(NamedTuple):
+    """Which samples a measure sees: that of the step `first`, of `first + every`, and so on."""
+
+    first: int
+    every: int  # steps
+    number: int
+
+
 @dataclass(frozen=True)
 class StreamingMeasure(Measure):
-    """A reduction over the samples of one observable in a window of time.
+    """A reduction over the samples of observables in a window of time.
 
     Args:
         window: (start, stop) in seconds; the whole run if None.
-        of: the observable; the model's first if None.
+        of: the observable; the model's first if None. Names of several, ("x", "y"): the methods then get a tuple for
+            `change` and for `rest`. Or a signal, such as `BOLD("S")`, whose rest is 0.
+        every: seconds from sample to sample, a multiple of dt; each step if None, 1 s of a signal.
     """
 
     window: tuple[float, float] | None = None
-    of: str | None = None
+    of: str | tuple[str, ...] | Signal | None = None
+    every: float | None = None
 
     skips_rest: ClassVar[bool] = False
     """True if leading samples at rest (all zero) do not affect the result, so that they may be skipped."""
     ends_early: ClassVar[bool] = False
     """True if a response that has decayed to 1e-3 of its largest no longer affects the result: the point may end."""
+    large: ClassVar[bool] = False
+    """True if the accumulator is large, such as all samples or a matrix: it is then out of the loop over steps."""
     places_samples: ClassVar[bool] = False
-    """True for a measure that only stores samples at `now.sample`, and none outside the window. The simulator then
-    never copies its (large) accumulator: `init` makes an empty one before the run, `update` sees every sample, and
-    all points of the batch end together."""
+    """True if the accumulator is nothing but samples, each placed at `now.sample`: `update` gets the first one too, and
+    never a copy."""
+    any_shape: ClassVar[bool] = False
+    """True if it takes an observable that has dimensions besides the area: see `dims`."""
+    of_several: ClassVar[bool] = False
+    """True if it takes several observables."""
+    of_values: ClassVar[bool] = False
+    """True if `init` and `update` get values instead of changes from rest: for a phase, 0 is not enough."""
 
     @abstractmethod
     def init(self, change: Any, run: Run) -> Any:
@@ -143,10 +165,42 @@ class StreamingMeasure(Measure):
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
         """Return the variables' values; `rest` (area,) is the resting rate, from which `change` is measured."""
 
-    def observable(self, model: Model) -> str:
-        """Return the name of the observable that is measured."""
+    def recipe(self) -> dict[str, Any]:
+        found = super().recipe()
+        if isinstance(self.of, Signal):
+            found["of"] = self.of.recipe()
+        every = found.pop("every")
+        return found if every is None else {**found, "every": float(every)}
+
+    @property
+    def signal(self) -> Signal | None:
+        """The signal that is measured, if it is one."""
+        return self.of if isinstance(self.of, Signal) else None
+
+    def observables(self, model: Model) -> tuple[str, ...]:
+        """Return the names of the observables that are looked at."""
         first, *_ = model.observables
-        return self.of or first
+        of = self.of.of if isinstance(self.of, Signal) else self.of
+        return tuple(of) if isinstance(of, (tuple, list)) else (of or first,)
+
+    def observable(self, model: Model) -> str:
+        """Return the name of the observable that is measured, the first of several."""
+        return self.observables(model)[0]
+
+    def dims(self, model: Model) -> tuple[str, ...]:
+        """Return the dimensions of the observable that is measured, the area last."""
+        return (*model.dimensions.get(self.observable(model), ()), AREA)
+
+    def measured(self, model: Model) -> tuple[str, str, str]:
+        """Return what variables are named after, its name in texts, and its unit.
+
+        It is the observable's name, but "rate" of all that are in Hz; a signal has its own.
+        """
+        name = self.observable(model)
+        if isinstance(self.of, Signal):
+            return f"{self.of.name}_{name}", f"{self.of.long_name} of {name}", self.of.units
+        units = model.observables[name]
+        return "rate" if units == "Hz" else name, name, units
 
     def steps(self, dt: float, n_steps: int) -> tuple[int, int]:
         """Return the window as step numbers: first <= k < stop.
@@ -168,3 +222,23 @@ class StreamingMeasure(Measure):
                 "a window inside the run, not empty: change it, or the study's duration"
             )
         return first, stop
+
+    def sampling(self, dt: float, n_steps: int) -> Sampling:
+        """Return which samples are seen.
+
+        Raises:
+            UserError: as `steps`; `every` is no whole number of steps, or longer than the window.
+        """
+        first, stop = self.steps(dt, n_steps)
+        if self.signal is not None:
+            self.signal.steps(dt)  # which dt has to divide
+        every, seconds = 1, self.signal.every if self.every is None and self.signal is not None else self.every
+        if seconds is not None:
+            what = f"every of {type(self).__name__}"
+            every = whole_steps(seconds, dt, what)
+            if not 1 <= every <= stop - first:
+                raise UserError(
+                    f"{what} = {seconds:g} s; expected seconds from sample to sample, from dt = {dt:g} s to the "
+                    f"length of the window, {(stop - first) * dt:g} s"
+                )
+        return Sampling(first, every, -(-(stop - first) // every))

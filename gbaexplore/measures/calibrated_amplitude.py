@@ -14,25 +14,25 @@ from gbaexplore.measures.base import Variable
 from gbaexplore.measures.peak import Peak
 from gbaexplore.measures.solved import SolvedMeasure, Trials
 from gbaexplore.models.base import Model
+from gbaexplore.models.setup import HIGHEST
 from gbaexplore.networks.connectome import Connectome
 
 LEAST, MOST = 1e-3, 1e6
-"""The range of amplitudes searched, Hz."""
+"""The range of amplitudes searched, in the stimulus' unit."""
 
 _CLOSE = {"float32": 1e-5, "float64": 1e-10}  # tolerance, relative to the target
 _MOST_RUNS = 100
-_HIGHEST = 1e30  # Hz; float32 ends at 3e38
 
 
 @dataclass(frozen=True)
 class CalibratedAmplitude(SolvedMeasure):
     """The stimulus amplitude that brings an area's peak change to a target, and the peak it gives.
 
-    The variables are `calibrated_amplitude` and `calibrated_peak` (change of the rate from the start of the
-    window). Where no amplitude is found both are 0: no stimulus gives no change. They are never NaN;
+    The variables are `calibrated_amplitude` and `calibrated_peak` (change of the observable from the start
+    of the window). Where no amplitude is found both are 0: no stimulus gives no change. They are never NaN;
     `ds.calibrated_amplitude.where(ds.calibrated_amplitude > 0)` selects the amplitudes that were found.
-    None is found where the response jumps over the target, where any area passes the study's rate ceiling
-    before the target is reached, and outside 1e-3 to 1e6 Hz. `status` does not tell: it belongs to the study's
+    None is found where the response jumps over the target, where any area passes the study's ceiling before the
+    target is reached, and outside 1e-3 to 1e6. `status` does not tell: it belongs to the study's
     own amplitude, which is only the first guess. A network that diverges slowly may still have an amplitude
     that gives the target by the end of the window; look at its `status`.
 
@@ -42,7 +42,7 @@ class CalibratedAmplitude(SolvedMeasure):
     target (1e-10 in float64). If several amplitudes give the target, the result is one of them.
 
     Args:
-        area: the area whose peak is calibrated. target: its peak change, Hz.
+        area: the area whose peak is calibrated. target: its peak change, in the observable's unit.
         window: (start, stop) of the peak, s; the whole run if None.
         of: the observable; the model's first if None.
 
@@ -56,8 +56,8 @@ class CalibratedAmplitude(SolvedMeasure):
     of: str | None = None
 
     def __post_init__(self) -> None:
-        if number(self.target, "target of CalibratedAmplitude", "Hz") <= 0:
-            raise UserError(f"CalibratedAmplitude(target={self.target!r}): expected a finite rate above 0 Hz")
+        if number(self.target, "target of CalibratedAmplitude") <= 0:
+            raise UserError(f"CalibratedAmplitude(target={self.target!r}): expected a finite number above 0")
 
     @property
     def _peak(self) -> Peak:
@@ -69,7 +69,9 @@ class CalibratedAmplitude(SolvedMeasure):
         goal = f"for a peak change of {name} in {self.area} of {self.target:g} {units}; 0 where none was found"
         peak = f"peak change of {name} in {self.area}"
         return {
-            "calibrated_amplitude": Variable((), "Hz", "calibrated amplitude", if_diverged=True, comment=goal),
+            "calibrated_amplitude": Variable(
+                (), model.units_of(AMPLITUDE), "calibrated amplitude", if_diverged=True, comment=goal
+            ),
             "calibrated_peak": Variable((), units, peak, if_diverged=True, comment="at the calibrated amplitude"),
         }
 
@@ -81,8 +83,7 @@ class CalibratedAmplitude(SolvedMeasure):
         return {}
 
     def simulates(self, trials: Trials) -> list[Any]:
-        stop = self._peak.steps(trials.dt, trials.n_steps)[1]
-        return [trials.plan(self._peak, trials.points, stop, trials.ceiling)]
+        return [trials.plan(self._peak)]
 
     def solve(self, trials: Trials) -> dict[str, np.ndarray]:
         solve = self._scaled if trials.model.homogeneous(trials.values) else self._bracketed
@@ -92,7 +93,7 @@ class CalibratedAmplitude(SolvedMeasure):
     def _scaled(self, trials: Trials) -> tuple[np.ndarray, np.ndarray]:
         """Return amplitudes and peaks, (point,), from one simulation by homogeneity."""
         tried = _first_guess(trials)
-        peaks, highest, finite = trials.peaks(self._peak, tried, np.arange(len(tried)), _HIGHEST)
+        peaks, highest, finite = trials.peaks(self._peak, tried, np.arange(len(tried)), HIGHEST)
         peak = peaks[:, trials.connectome.index(self.area)]
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             scale = np.where(finite & (peak > 0), self.target / peak, np.inf)
@@ -117,7 +118,7 @@ class CalibratedAmplitude(SolvedMeasure):
 
 
 def _first_guess(trials: Trials) -> np.ndarray:
-    """Return the study's own amplitudes, (point,), or 1 Hz where they are not positive."""
+    """Return the study's own amplitudes, (point,), or 1 where they are not positive."""
     given = trials.points[AMPLITUDE]
     return np.where(given > 0, given, 1.0).astype(trials.precision).astype(np.float64)
 

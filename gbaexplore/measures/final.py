@@ -14,10 +14,11 @@ class Final(StreamingMeasure):
     """The last sample of the window, in each area."""
 
     skips_rest: ClassVar[bool] = True
+    any_shape: ClassVar[bool] = True
 
     def variables(self, model: Model) -> dict[str, Variable]:
-        name, units = self.observable(model), model.observables[self.observable(model)]
-        return {"final_rate": Variable(("area",), units, f"{name} at the end of the window")}
+        what, name, units = self.measured(model)
+        return {f"final_{what}": Variable(self.dims(model), units, f"{name} at the end of the window")}
 
     def init(self, change: Any, run: Run) -> Any:
         return change
@@ -26,4 +27,4 @@ class Final(StreamingMeasure):
         return change
 
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
-        return {"final_rate": rest + acc}
+        return {f"final_{run.what}": rest + acc}

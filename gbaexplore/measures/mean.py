@@ -17,10 +17,11 @@ class Mean(StreamingMeasure):
     """Mean over the window, in each area."""
 
     skips_rest: ClassVar[bool] = True
+    any_shape: ClassVar[bool] = True
 
     def variables(self, model: Model) -> dict[str, Variable]:
-        name, units = self.observable(model), model.observables[self.observable(model)]
-        return {"mean_rate": Variable(("area",), units, f"mean {name} over the window")}
+        what, name, units = self.measured(model)
+        return {f"mean_{what}": Variable(self.dims(model), units, f"mean {name} over the window")}
 
     def init(self, change: Any, run: Run) -> Any:
         return change, jnp.zeros_like(change)
@@ -30,4 +31,4 @@ class Mean(StreamingMeasure):
         return plus(total, lost, change)
 
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
-        return {"mean_rate": rest + acc[0] / run.samples}
+        return {f"mean_{run.what}": rest + acc[0] / run.samples}

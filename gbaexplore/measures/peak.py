@@ -19,14 +19,17 @@ class Peak(StreamingMeasure):
     """
 
     skips_rest: ClassVar[bool] = True
+    any_shape: ClassVar[bool] = True
     ends_early: ClassVar[bool] = True
 
     def variables(self, model: Model) -> dict[str, Variable]:
-        name, units = self.observable(model), model.observables[self.observable(model)]
+        what, name, units = self.measured(model)
         return {
-            "peak_rate": Variable(("area",), units, f"peak change of {name}", comment="from the start of the window"),
+            f"peak_{what}": Variable(
+                self.dims(model), units, f"peak change of {name}", comment="from the start of the window"
+            ),
             "time_to_peak": Variable(
-                ("area",), "s", f"time to the peak of {name}", comment="from the onset of the stimulus"
+                self.dims(model), "s", f"time to the peak of {name}", comment="from the onset of the stimulus"
             ),
         }
 
@@ -42,7 +45,7 @@ class Peak(StreamingMeasure):
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
         start, peak, step = acc
         rise = peak - start
-        return {"peak_rate": rise, "time_to_peak": jnp.where(rise > 0, (step - run.onset) * run.dt, 0.0)}
+        return {f"peak_{run.what}": rise, "time_to_peak": jnp.where(rise > 0, (step - run.onset) * run.dt, 0.0)}
 
     def highest(self, acc: Any) -> Any:
         """Return the largest change so far, (area,)."""

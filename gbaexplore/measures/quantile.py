@@ -12,7 +12,7 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError, shown
 from gbaexplore.basics.numbers import array
-from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
+from gbaexplore.measures.base import Now, Run, Sampling, StreamingMeasure, Variable
 from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
 
@@ -39,16 +39,16 @@ class Quantile(StreamingMeasure):
         if not self.q:
             raise UserError("Quantile(q=()): expected at least one quantile, such as 0.5")
 
-    def steps(self, dt: float, n_steps: int) -> tuple[int, int]:
-        first, stop = super().steps(dt, n_steps)
-        if stop - first < _MARKERS:
-            raise UserError(f"Quantile needs a window of at least {_MARKERS} samples; found {stop - first}")
-        return first, stop
+    def sampling(self, dt: float, n_steps: int) -> Sampling:
+        found = super().sampling(dt, n_steps)
+        if found.number < _MARKERS:
+            raise UserError(f"Quantile needs a window of at least {_MARKERS} samples; found {found.number}")
+        return found
 
     def variables(self, model: Model) -> dict[str, Variable]:
-        name, units = self.observable(model), model.observables[self.observable(model)]
+        what, name, units = self.measured(model)
         dims = (f"quantile{self.suffix}", "area")
-        return {"rate_quantile": Variable(dims, units, f"quantile of {name} over the window")}
+        return {f"{what}_quantile": Variable(dims, units, f"quantile of {name} over the window")}
 
     def coordinates(
         self, connectome: Connectome, dt: float, n_steps: int
@@ -78,7 +78,7 @@ class Quantile(StreamingMeasure):
         return markers
 
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
-        return {"rate_quantile": rest + acc[0][2]}
+        return {f"{run.what}_quantile": rest + acc[0][2]}
 
 
 def checked_quantiles(given: Sequence[float], what: str) -> tuple[float, ...]:

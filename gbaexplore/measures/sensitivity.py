@@ -13,6 +13,7 @@ import numpy as np
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.points import AMPLITUDE, VELOCITY
 from gbaexplore.measures.base import Measure, Now, Run, StreamingMeasure, Variable
+from gbaexplore.measures.signals import Signal
 from gbaexplore.measures.solved import SolvedMeasure, Trials
 from gbaexplore.models.base import Model
 from gbaexplore.models.checks import checked_values
@@ -57,18 +58,23 @@ class Sensitivity(SolvedMeasure):
         if not isinstance(self.measure, StreamingMeasure):
             what = type(self.measure).__name__ if isinstance(self.measure, Measure) else repr(self.measure)
             raise UserError(f"Sensitivity({what}, ...): expected a streaming measure, such as Peak()")
+        if self.measure.signal is not None or self.measure.of_values or self.measure.of_several:
+            raise UserError(
+                f"Sensitivity({type(self.measure).__name__}(of={self.measure.of!r}), ...): expected a measure of one "
+                "observable, such as Mean(); signals and phases are not differentiated"
+            )
         names = self.parameters
         texts = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
         if not texts or not names or len(set(names)) < len(names):
             raise UserError(
-                f'Sensitivity(parameters={names!r}): expected names of parameters, each once, such as ("muEE", '
+                f'Sensitivity(parameters={names!r}): expected names of parameters, each once, such as ("G", '
                 '"amplitude")'
             )
         object.__setattr__(self, "parameters", tuple(names))
 
     @property
-    def of(self) -> str | None:
-        """The measured observable; the model's first if None."""
+    def of(self) -> str | tuple[str, ...] | Signal | None:
+        """What is measured; the model's first observable if None."""
         return self.measure.of
 
     @property
@@ -106,14 +112,13 @@ class Sensitivity(SolvedMeasure):
     def coordinates(
         self, connectome: Connectome, dt: float, n_steps: int
     ) -> dict[str, tuple[np.ndarray, dict[str, str]]]:
-        self.measure.steps(dt, n_steps)
+        self.measure.sampling(dt, n_steps)
         names = np.array(self.parameters, dtype=object)
         own = {self.dimension: (names, {"long_name": "parameter that changes"})}
         return self.measure.coordinates(connectome, dt, n_steps) | own
 
     def extra_coordinates(self, model: Model) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
-        known = {name: info.units for name, info in type(model).parameters().items()} | {AMPLITUDE: "Hz"}
-        units = np.array([known[name] for name in self.parameters], dtype=object)
+        units = np.array([model.units_of(name) for name in self.parameters], dtype=object)
         return {f"{self.dimension}_units": (self.dimension, units, {"long_name": "unit of the parameter"})}
 
     def check(self, model: Model, values: Mapping[str, np.ndarray]) -> None:
@@ -142,7 +147,7 @@ class Sensitivity(SolvedMeasure):
 
     def simulates(self, trials: Trials) -> list[Any]:
         measure, tangent = self._tangent(trials)
-        return [tangent.plan(measure, tangent.points, measure.steps(trials.dt, trials.n_steps)[1], trials.ceiling)]
+        return [tangent.plan(measure)]
 
     def _tangent(self, trials: Trials) -> tuple[_TangentMeasure, Trials]:
         """Return the measure and the points with derivatives."""
@@ -152,8 +157,7 @@ class Sensitivity(SolvedMeasure):
 
     def solve(self, trials: Trials) -> dict[str, np.ndarray]:
         measure, tangent = self._tangent(trials)
-        _, stop = measure.steps(trials.dt, trials.n_steps)
-        return tangent.simulate(measure, tangent.points, stop, trials.ceiling, trials.size).values[0]
+        return tangent.simulate(measure).values[0]
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,7 @@ class _TangentMeasure(StreamingMeasure):
     )  # (name of a derivative, variable of the measure)
 
     def __post_init__(self) -> None:
-        for trait in ("skips_rest", "ends_early", "places_samples"):
+        for trait in ("skips_rest", "ends_early", "large", "every"):
             object.__setattr__(self, trait, getattr(self.base, trait))
 
     @property
@@ -178,6 +182,12 @@ class _TangentMeasure(StreamingMeasure):
 
     def observable(self, model: Any) -> str:
         return WITH_TANGENTS + self.base.observable(model.base)
+
+    def observables(self, model: Any) -> tuple[str, ...]:
+        return (self.observable(model),)
+
+    def measured(self, model: Any) -> tuple[str, str, str]:
+        return self.base.measured(model.base)
 
     def steps(self, dt: float, n_steps: int) -> tuple[int, int]:
         return self.base.steps(dt, n_steps)

@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import squared
 from gbaexplore.basics.numbers import array
 from gbaexplore.basics.time import whole_steps
 from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
 from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
 
-_LONGEST_SEGMENT = 2**16  # steps: products of two step numbers must fit into 32 bits
+_LONGEST_SEGMENT = 2**16  # samples: products of two of their numbers must fit into 32 bits
 
 
 @dataclass(frozen=True)
@@ -43,36 +44,40 @@ class Spectrum(StreamingMeasure):
             raise UserError("Spectrum(frequencies=()): expected frequencies in Hz, such as frequencies=range(1, 51)")
 
     def variables(self, model: Model) -> dict[str, Variable]:
-        name, units = self.observable(model), model.observables[self.observable(model)]
+        what, name, units = self.measured(model)
         dims = (f"frequency{self.suffix}", "area")
-        return {"rate_spectrum": Variable(dims, f"{units}2 Hz-1", f"power spectral density of {name}")}
+        return {
+            f"{what}_spectrum": Variable(
+                dims, f"{squared(units)} Hz-1".removeprefix("1 "), f"power spectral density of {name}"
+            )
+        }
 
     def coordinates(
         self, connectome: Connectome, dt: float, n_steps: int
     ) -> dict[str, tuple[np.ndarray, dict[str, str]]]:
-        first, stop = self.steps(dt, n_steps)
-        self._cycles(self._length(dt, stop - first), dt)
+        _, every, count = self.sampling(dt, n_steps)
+        self._cycles(self._length(every * dt, count), every * dt)
         return {f"frequency{self.suffix}": (np.array(self.frequencies), {"units": "Hz", "long_name": "frequency"})}
 
-    def _length(self, dt: float, samples: int) -> int:
-        """Return the number of samples of a segment."""
-        length = samples if self.segment is None else whole_steps(self.segment, dt, "the segment of Spectrum")
+    def _length(self, every: float, samples: int) -> int:
+        """Return the number of samples, `every` seconds apart, of a segment."""
+        length = samples if self.segment is None else whole_steps(self.segment, every, "the segment of Spectrum")
         if not 2 <= length <= min(samples, _LONGEST_SEGMENT):
             raise UserError(
                 f"Spectrum has segments of {length} samples in a window of {samples}; expected 2 to "
-                f"{min(samples, _LONGEST_SEGMENT)}: change segment or window"
+                f"{min(samples, _LONGEST_SEGMENT)}: change segment or window, or look less often (every=...)"
             )
         return length
 
-    def _cycles(self, length: int, dt: float) -> np.ndarray:
+    def _cycles(self, length: int, every: float) -> np.ndarray:
         """Return the number of cycles of each frequency in a segment, (frequency,)."""
-        exact = np.array(self.frequencies) * length * dt
+        exact = np.array(self.frequencies) * length * every
         cycles = np.round(exact).astype(int)
         for frequency, wrong in zip(self.frequencies, (np.abs(exact - cycles) > 1e-6) | (cycles < 0)):
-            if wrong or frequency > 0.5 / dt:
+            if wrong or frequency > 0.5 / every:
                 raise UserError(
                     f"Spectrum has the frequency {frequency:g} Hz; expected multiples of 1 / segment = "
-                    f"{1 / (length * dt):g} Hz, from 0 to {0.5 / dt:g} Hz"
+                    f"{1 / (length * every):g} Hz, from 0 to {0.5 / every:g} Hz"
                 )
         return cycles
 
@@ -86,8 +91,8 @@ class Spectrum(StreamingMeasure):
 
     def _added(self, acc: Any, change: Any, sample: Any, run: Run) -> Any:
         cosine, sine, total, power, first = acc
-        length = self._length(run.dt, run.samples)
-        cycles, taper = self._cycles(length, run.dt), _taper(length)
+        length = self._length(run.every, run.samples)
+        cycles, taper = self._cycles(length, run.every), _taper(length)
         turn = 2 * np.pi * np.arange(length) / length
         at = (sample % length).astype(jnp.uint32)
         phase = (at * jnp.asarray(cycles, jnp.uint32)) % jnp.uint32(length)
@@ -107,11 +112,11 @@ class Spectrum(StreamingMeasure):
         return cosine, sine, total, power + found, first
 
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
-        length = self._length(run.dt, run.samples)
-        cycles = self._cycles(length, run.dt)
+        length = self._length(run.every, run.samples)
+        cycles = self._cycles(length, run.every)
         sides = np.where((cycles == 0) | (2 * cycles == length), 1, 2)
-        scale = sides * run.dt / (_taper(length) ** 2).sum() / (run.samples // length)
-        return {"rate_spectrum": acc[3] * jnp.asarray(scale, acc[3].dtype)[:, None]}
+        scale = sides * run.every / (_taper(length) ** 2).sum() / (run.samples // length)
+        return {f"{run.what}_spectrum": acc[3] * jnp.asarray(scale, acc[3].dtype)[:, None]}
 
 
 def _taper(length: int) -> np.ndarray:

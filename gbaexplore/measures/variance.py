@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from gbaexplore.basics.names import squared
 from gbaexplore.measures.base import Now, Run, StreamingMeasure, Variable
 from gbaexplore.measures.sums import plus
 from gbaexplore.models.base import Model
@@ -20,10 +21,11 @@ class Variance(StreamingMeasure):
     """
 
     skips_rest: ClassVar[bool] = True
+    any_shape: ClassVar[bool] = True
 
     def variables(self, model: Model) -> dict[str, Variable]:
-        name, units = self.observable(model), model.observables[self.observable(model)]
-        return {"rate_variance": Variable(("area",), f"{units}2", f"variance of {name} over the window")}
+        what, name, units = self.measured(model)
+        return {f"{what}_variance": Variable(self.dims(model), squared(units), f"variance of {name} over the window")}
 
     def init(self, change: Any, run: Run) -> Any:
         zero = jnp.zeros_like(change)
@@ -38,4 +40,4 @@ class Variance(StreamingMeasure):
         return mean, mean_lost, *plus(total, lost, off * ((change - mean) + mean_lost))
 
     def finish(self, acc: Any, rest: Any, run: Run) -> dict[str, Any]:
-        return {"rate_variance": acc[2] / run.samples}
+        return {f"{run.what}_variance": acc[2] / run.samples}

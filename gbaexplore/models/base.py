@@ -6,13 +6,14 @@ import dataclasses
 import functools
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from gbaexplore.basics.errors import UserError, unknown
-from gbaexplore.basics.points import VELOCITY
+from gbaexplore.basics.points import AMPLITUDE, VELOCITY, amplitude_of
+from gbaexplore.models.driving import Driven
 from gbaexplore.models.parameters import ParameterInfo, parameter
 from gbaexplore.networks.seen import Network
 
@@ -32,6 +33,10 @@ class Model(ABC):
         if "sends" in cls.__dict__ and not hasattr(cls, VELOCITY):
             cls.__annotations__ = {**inspect.get_annotations(cls), VELOCITY: float}
             setattr(cls, VELOCITY, parameter(np.inf, units="m/s", doc="conduction velocity", above=0))
+        for name, units in (cls.__dict__.get("inputs") or {}).items():
+            amplitude = parameter(1.0, units=units, doc=f"amplitude of the stimulus into {name}", init=False)
+            cls.__annotations__ = {**inspect.get_annotations(cls), amplitude_of(name): float}
+            setattr(cls, amplitude_of(name), amplitude)
         bases = [base for base in cls.__mro__[1:] if dataclasses.is_dataclass(base)]
         for name in {field.name for base in bases for field in dataclasses.fields(base)}:
             given = cls.__dict__.get(name)
@@ -62,6 +67,10 @@ class Model(ABC):
     states: ClassVar[Mapping[str, str] | None] = None
     """State variables, with their units, where they are others than the observables."""
 
+    dimensions: ClassVar[Mapping[str, Mapping[str, Sequence[str]]]] = {}
+    """Dimensions that state variables and outputs have besides the area, each with its labels:
+    `{"s": {"receptor": ("AMPA", "NMDA")}}`. In all methods such a variable is (receptor, area)."""
+
     hears_anew: ClassVar[bool] = False
     """Whether a step finds out by itself what arrives, as often as it evaluates its equations."""
 
@@ -70,12 +79,23 @@ class Model(ABC):
     them as `normal`, (numbers, area). They depend on the point's seed; with independent noise on its coordinates too.
     Numbers evenly spread from 0 to 1 are `jax.scipy.special.ndtr(normal)`."""
 
+    stimulus_units: ClassVar[str | None] = None
+    """The unit of the stimulus; that of the first observable if None."""
+
+    inputs: ClassVar[Mapping[str, str] | None] = None
+    """The names of several inputs, with their units, each of which a study may drive by a stimulus of its own. A step
+    gets what is into NAME as `stimulus.NAME`, (area,), and `amplitude_NAME` is a parameter; "amplitude" multiplies all.
+    If None, there is one input, and `stimulus` is (area,)."""
+
     takes_negative_weights: ClassVar[bool] = True
     """Whether the equations make sense where a pathway's weight is below 0."""
 
     @abstractmethod
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
-        """Return the resting rates, from which the state is a change: {observable: (area,)}."""
+        """Return the resting rates, from which the state is a change: {observable: (area,)}.
+
+        An observable with `dimensions` of its own has these first, here as in `start`, `step` and `outputs`.
+        """
 
     @abstractmethod
     def start(self, p: Any, net: Network) -> Any:
@@ -86,10 +106,20 @@ class Model(ABC):
 
     @abstractmethod
     def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float) -> Any:
-        """Return the state dt seconds later; `stimulus` is (area,) in the units of the input.
+        """Return the state dt seconds later; `stimulus` is (area,) in `stimulus_units`, or has several `inputs`.
 
         A model with noise takes its random numbers as a last argument, `normal`: see `normals_per_step`.
         """
+
+    def driven(self, p: Any, stimulus: Any) -> Any:
+        """Return the stimulus as `step` gets it, from (area,), or (input, area) of several inputs, of amplitude 1."""
+        if self.inputs is None:
+            return stimulus
+        return Driven({name: getattr(p, amplitude_of(name)) * into for name, into in zip(self.inputs, stimulus)})
+
+    def stimulus_shape(self, areas: int) -> tuple[int, ...]:
+        """Return the shape that `driven` takes."""
+        return (areas,) if self.inputs is None else (len(self.inputs), areas)
 
     def sends(self, x: Any, p: Any) -> Mapping[str, Any]:
         """Return what each area sends to the others, one or several expressions of its state: {name: (area,)}.
@@ -110,7 +140,7 @@ class Model(ABC):
         """Return the observables that are no state variables, such as a rate: {observable: (area,)}.
 
         Like the state, they are changes from `rest`. With outputs every step is computed, at rest too. What is
-        received can be looked at where it arrives at once.
+        received late is what arrived in the step that led to the state.
         """
         return {}
 
@@ -122,6 +152,10 @@ class Model(ABC):
     def state_units(self) -> Mapping[str, str]:
         """Return the unit of each state variable, in order."""
         return self.observables if self.states is None else self.states
+
+    def shape_of(self, variable: str, areas: int) -> tuple[int, ...]:
+        """Return the shape of a state variable or an output at one point: the areas last."""
+        return (*map(len, self.dimensions.get(variable, {}).values()), areas)
 
     def normals_per_step(self, values: Mapping[str, np.ndarray]) -> int:
         """Return how many independent standard normal numbers each area needs per step at these parameter values.
@@ -174,7 +208,11 @@ class Model(ABC):
         return False
 
     def check(self, values: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - nothing to check is the rule
-        """Raise UserError for parameter values that are invalid together; `values` are whole axes."""
+        """Raise UserError for parameter values that are invalid together.
+
+        `values` are whole axes, (n,), or (n, area) of what areas have of their own: `min(axis=0)` and `max(axis=0)` of
+        two parameters are then compared area by area.
+        """
 
     def jacobian(self, p: Any, net: Network) -> np.ndarray:
         """Return the matrix of the linearised system in 1/s (float64).
@@ -198,6 +236,12 @@ class Model(ABC):
             for field in dataclasses.fields(cast(Any, cls))
             if "parameter" in field.metadata
         }
+
+    def units_of(self, name: str) -> str:
+        """Return the unit of a parameter, or of the stimulus' amplitude."""
+        if name == AMPLITUDE:
+            return "1" if self.inputs is not None else self.stimulus_units or next(iter(self.observables.values()))
+        return self.parameters()[name].units
 
     def options(self) -> dict[str, Any]:
         """Return the fields that are not parameters (such as the update order)."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, defined_at
+from gbaexplore.basics.errors import UserError, defined_at, unknown
+from gbaexplore.basics.names import AREA, unit
 from gbaexplore.basics.numbers import number
 from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
@@ -26,18 +27,40 @@ def checked_values(model: Model, values: Mapping[str, np.ndarray]) -> None:
     for name, info in type(model).parameters().items():
         if name not in values:  # an infinite velocity
             continue
-        low = np.min(values[name])
+        low, units = np.min(values[name]), unit({"units": info.units}, " {}")
         if low < info.minimum or low <= info.above:
             bound = f"at least {info.minimum:g}" if np.isfinite(info.minimum) else f"above {info.above:g}"
-            raise UserError(f"{name} = {low:g} {info.units}; expected {bound}: {info.doc}")
+            raise UserError(f"{name} = {low:g}{units}; expected {bound}: {info.doc}")
         if np.abs(values[name]).max() > _LARGEST:
-            raise UserError(f"{name} exceeds {_LARGEST:.2g} {info.units}; expected values that fit single precision")
+            raise UserError(f"{name} exceeds {_LARGEST:.2g}{units}; expected values that fit single precision")
     model.check(values)
+
+
+def check_dimensions(model: Model) -> None:
+    """Raise UserError for dimensions of variables that the model lacks, that are repeated, or without labels."""
+    kind, known = type(model).__name__, {**model.observables, **model.state_units()}
+    labelled: dict[str, tuple[str, ...]] = {}
+    for name, own in model.dimensions.items():
+        if name not in known:
+            raise UserError(unknown(f'{kind}.dimensions: no variable "{name}"', name, known, "Variables"))
+        for dimension, labels in own.items():
+            given = (labels,) if isinstance(labels, str) else tuple(labels)
+            if not str(dimension).isidentifier() or dimension in (AREA, *known) or isinstance(labels, str):
+                raise UserError(
+                    f'{kind}.dimensions: "{name}" has {dimension!r}: {labels!r}; expected a dimension with a name of '
+                    'its own, and its labels: {"receptor": ("AMPA", "NMDA")}'
+                )
+            if not given or len(set(given)) < len(given) or labelled.setdefault(dimension, given) != given:
+                raise UserError(
+                    f'{kind}.dimensions: "{dimension}" has the labels {given} in "{name}"; expected some, each once, '
+                    "and the same for all variables"
+                )
 
 
 def check_network(model: Model, connectome: Connectome) -> None:
     """Raise UserError for a connectome that a model can't be simulated on; warn of one that may not be meant."""
     kind = type(model).__name__
+    check_dimensions(model)
     if clash := sorted(set(connectome.values) & set(type(model).parameters())):
         raise UserError(
             f'{connectome.name}: the values of areas "{clash[0]}" have the name of a parameter of {kind}; expected '
@@ -76,7 +99,7 @@ def checked_start(model: Model, x: Any, areas: int) -> Any:
     fits = hasattr(x, "_fields") and (model.has_outputs or all(hasattr(x, name) for name in names))
     expected = f"a NamedTuple with the observables among its fields: {', '.join(names)}"
     found = [name for name in names if hasattr(x, name)] if fits else names
-    return checked(model, "start", x, fits, expected, dict.fromkeys(found, np.empty(areas)))
+    return checked(model, "start", x, fits, expected, _shapes(model, found, areas))
 
 
 def checked_outputs(model: Model, x: Any, p: Any, net: Any) -> Mapping[str, Any]:
@@ -90,7 +113,7 @@ def checked_outputs(model: Model, x: Any, p: Any, net: Any) -> Mapping[str, Any]
     found, names = model.outputs(x, p, net), [name for name in model.observables if not hasattr(x, name)]
     fits = isinstance(found, Mapping) and set(found) == set(names)
     expected = f"{{observable: values}} for {', '.join(names)}"
-    return checked(model, "outputs", found, fits, expected, dict.fromkeys(names, np.empty(len(net.weights))))
+    return checked(model, "outputs", found, fits, expected, _shapes(model, names, len(net.weights)))
 
 
 def checked_rest(model: Model, rates: Any, areas: int) -> Any:
@@ -101,7 +124,12 @@ def checked_rest(model: Model, rates: Any, areas: int) -> Any:
     """
     fits = isinstance(rates, Mapping) and set(model.observables) <= set(rates)
     expected = f"{{observable: rates}} for {', '.join(model.observables)}"
-    return checked(model, "rest", rates, fits, expected, dict.fromkeys(model.observables, np.empty(areas)))
+    return checked(model, "rest", rates, fits, expected, _shapes(model, model.observables, areas))
+
+
+def _shapes(model: Model, names: Iterable[str], areas: int) -> dict[str, Any]:
+    """Return an array of the expected shape of each variable."""
+    return {name: np.empty(model.shape_of(name, areas)) for name in names}
 
 
 def checked_step(model: Model, x: Any, new: Any) -> Any:
@@ -141,8 +169,9 @@ def checked(
                     f"{wanted}, as before the step{where}"
                 )
             if np.shape(b) != wanted:
+                each = "".join(f"{dimension} and " for dimension in model.dimensions.get(name, ()))
                 raise UserError(
-                    f"{what} makes {name} of shape {np.shape(b)}; expected one number per area: {wanted}{where}"
+                    f"{what} makes {name} of shape {np.shape(b)}; expected one number per {each}area: {wanted}{where}"
                 )
     return found
 

@@ -6,7 +6,7 @@ import functools
 import math
 from abc import abstractmethod
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -61,7 +61,10 @@ class ODEModel(Model):
 
     @abstractmethod
     def derivative(self, x: Any, p: Any, net: Network, stimulus: Any) -> Mapping[str, Any]:
-        """Return the time derivative of each state variable, per second: {variable: (area,)}."""
+        """Return the time derivative of each state variable, per second: {variable: (area,)}.
+
+        A variable with `dimensions` of its own has these first.
+        """
 
     def diffusion(self, x: Any, p: Any, net: Network) -> Mapping[str, Any]:
         """Return the strength of white noise on state variables, {variable: (area,)}, in their unit / s^0.5.
@@ -75,17 +78,26 @@ class ODEModel(Model):
         return type(self).diffusion is not ODEModel.diffusion
 
     def normals_per_step(self, values: Mapping[str, np.ndarray]) -> int:
-        return len(self.state_units()) if self._has_noise else 0
+        return sum(self._rows(name) for name in self.state_units()) if self._has_noise else 0
+
+    def _rows(self, variable: str) -> int:
+        """Return how many numbers each area has of a state variable."""
+        return math.prod(self.shape_of(variable, 1))
+
+    def _zeros(self, names: Iterable[str], net: Network) -> dict[str, Any]:
+        nothing = jnp.zeros_like(net.weights[0])
+        shapes = {name: self.shape_of(name, len(nothing)) for name in names}
+        return {name: nothing if len(s) == 1 else jnp.broadcast_to(nothing, s) for name, s in shapes.items()}
 
     def state(self, **variables: Any) -> Any:
         """Return a state made from all of its variables, for your own `start`."""
         return _state_class(tuple(self.state_units()))(**variables)
 
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
-        return dict.fromkeys(self.observables, jnp.zeros_like(net.weights[0]))
+        return self._zeros(self.observables, net)
 
     def start(self, p: Any, net: Network) -> Any:
-        return self.state(**dict.fromkeys(self.state_units(), jnp.zeros_like(net.weights[0])))
+        return self.state(**self._zeros(self.state_units(), net))
 
     def step(self, x: Any, p: Any, net: Network, stimulus: Any, dt: float, normal: Any = None) -> Any:
         return stepped(SCHEMES[self.method], lambda x: self._slope(x, p, net, stimulus, dt, normal), x, dt)
@@ -96,11 +108,18 @@ class ODEModel(Model):
         if normal is None:
             return slope
         return jax.tree.map(
-            lambda k, s, n: k + s * n / math.sqrt(dt), slope, self._strength(x, p, net), type(x)(*normal)
+            lambda k, s, n: k + s * n / math.sqrt(dt), slope, self._strength(x, p, net), self._split(x, normal)
         )
 
+    def _split(self, x: Any, rows: Any) -> Any:
+        """Return rows of values of areas, (row, area), as a state like x."""
+        if not self.dimensions:
+            return type(x)(*rows)
+        ends = np.cumsum([self._rows(name) for name in x._fields])
+        return type(x)(*(part.reshape(a.shape) for part, a in zip(jnp.split(rows, ends[:-1]), x)))
+
     def _strength(self, x: Any, p: Any, net: Network) -> Any:
-        nothing = dict.fromkeys(x._fields, jnp.zeros_like(x[0]))
+        nothing = dict(zip(x._fields, map(jnp.zeros_like, x)))
         return self._checked("diffusion", nothing | dict(self.diffusion(x, p, net)), x)
 
     def _checked(self, method: str, found: Any, x: Any) -> Any:
@@ -156,7 +175,7 @@ class ODEModel(Model):
         with jax.enable_x64(True):
             values, network = self._in_float64(p, net)
             strength = self._strength(_middle(self, values, network), values, network)
-            return np.diag(np.concatenate([np.asarray(part) for part in strength]) ** 2)
+            return np.diag(np.concatenate([np.ravel(part) for part in strength]) ** 2)
 
     def _in_float64(self, p: Any, net: Network) -> tuple[Parameters, Network]:
         """Return plain numbers, or columns, and a network in the form that `derivative` gets."""
@@ -187,11 +206,15 @@ def _linearisation(told: _Told) -> Any:
 def _linearised(model: ODEModel, p: Parameters, net: Network) -> Any:
     """Return the derivative at the start, (variables x areas,), and its Jacobian."""
     start = _middle(model, p, net)
-    stacked = jnp.stack(tuple(start))
+    areas = len(net.weights)
+    stacked = jnp.concatenate([a.reshape(-1, areas) for a in start]) if model.dimensions else jnp.stack(tuple(start))
+    silence = jnp.zeros(model.stimulus_shape(areas))
 
     def flat(x: Any) -> Any:
-        state = type(start)(*x.reshape(stacked.shape))
-        return jnp.stack(tuple(model._slope(state, p, net, jnp.zeros_like(net.weights[0])))).ravel()
+        slope = model._slope(model._split(start, x.reshape(stacked.shape)), p, net, model.driven(p, silence))
+        if model.dimensions:
+            return jnp.concatenate([a.ravel() for a in slope])
+        return jnp.stack(tuple(slope)).ravel()
 
     return flat(stacked.ravel()), jax.jacfwd(flat)(stacked.ravel())
 

@@ -23,7 +23,7 @@ class Kuramoto(ODEModel):
         d theta_i/dt = 2 pi f + K sum_j w_ij sin(theta_j(t - length_ij / velocity) - theta_i) + stim_i
 
     Each area sends sin and cos of its phase. The phases start anywhere on the circle, by the point's seed, and are kept
-    from -pi to pi. The stimulus is in rad/s.
+    from -pi to pi.
 
     In networks of areas with delays: Cabral, Hugues, Sporns & Deco (2011), NeuroImage 57:130-139, whose frequency of
     60 Hz this is. K is this package's choice, as it depends on the weights.
@@ -35,6 +35,7 @@ class Kuramoto(ODEModel):
 
     states: ClassVar[Mapping[str, str] | None] = {"theta": "rad"}
     observables: ClassVar[Mapping[str, str]] = {"sin": "1", "cos": "1", "theta": "rad"}
+    stimulus_units: ClassVar[str | None] = "rad/s"
     random_start: ClassVar[int] = 1
 
     def start(self, p: Any, net: Network, normal: Any) -> Any:  # type: ignore[override]

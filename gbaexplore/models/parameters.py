@@ -23,10 +23,15 @@ class ParameterInfo:
     above: float
 
 
-def parameter(default: float, *, units: str, doc: str, minimum: float = -np.inf, above: float = -np.inf) -> Any:
-    """Declare a parameter of a model: default, unit, meaning and smallest value (`above` excludes the bound itself)."""
+def parameter(
+    default: float, *, units: str, doc: str, minimum: float = -np.inf, above: float = -np.inf, init: bool = True
+) -> Any:
+    """Declare a parameter of a model: default, unit, meaning and smallest value (`above` excludes the bound itself).
+
+    Without `init` it is no argument of the model: something else gives its value.
+    """
     meta = {"units": units, "doc": doc, "minimum": minimum, "above": above}
-    return dataclasses.field(default=default, metadata={"parameter": meta})
+    return dataclasses.field(default=default, init=init, metadata={"parameter": meta})
 
 
 class Parameters:

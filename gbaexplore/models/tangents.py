@@ -63,6 +63,17 @@ class TangentModel(Model):
         own = self.base.observables
         return {**own, **{WITH_TANGENTS + name: units for name, units in own.items()}}
 
+    def driven(self, p: Any, stimulus: Any) -> Any:
+        return stimulus  # which `step` hands on to the base
+
+    def stimulus_shape(self, areas: int) -> tuple[int, ...]:
+        return self.base.stimulus_shape(areas)
+
+    @property
+    def dimensions(self) -> Mapping[str, Mapping[str, Sequence[str]]]:  # type: ignore[override]
+        own = self.base.dimensions
+        return {**own, **{WITH_TANGENTS + name: dims for name, dims in own.items()}}
+
     def rest(self, p: Any, net: Network) -> Mapping[str, Any]:
         rest, tangents = self._pushed(lambda p: dict(self.base.rest(p, net)), p)
         both = {WITH_TANGENTS + name: Dual(rest[name], tuple(t[name] for t in tangents)) for name in rest}

@@ -114,10 +114,12 @@ class ThresholdLinear(Model):
     def check(self, values: Mapping[str, np.ndarray]) -> None:
         for population in "EI" if self.background else "":
             rest, threshold = values[f"rest{population}"], values[f"threshold{population}"]
-            if np.min(rest) < np.max(threshold):
+            low, high = np.broadcast_arrays(np.min(rest, axis=0), np.max(threshold, axis=0))
+            if (low < high).any():
+                worst = np.unravel_index(np.argmin(low - high), low.shape)
                 raise UserError(
-                    f"rest{population} = {np.min(rest):g} Hz is below threshold{population} = "
-                    f"{np.max(threshold):g} Hz, so it can't be a steady state; expected at least the threshold"
+                    f"rest{population} = {low[worst]:g} Hz is below threshold{population} = {high[worst]:g} Hz, so it "
+                    "can't be a steady state; expected at least the threshold"
                 )
 
     def jacobian(self, p: Any, net: Network) -> np.ndarray:

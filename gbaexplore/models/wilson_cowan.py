@@ -18,8 +18,8 @@ from gbaexplore.networks.seen import Network
 class WilsonCowan(ODEModel):
     r"""Firing fractions E and I of each area's excitatory and inhibitory cells, with sigmoid responses.
 
-        tauE dE_i/dt = -E_i + (kE - rE E_i) S_E(c1 E_i - c2 I_i + muEE sum_j FLN_ij E_j + P + stim_i)
-        tauI dI_i/dt = -I_i + (kI - rI I_i) S_I(c3 E_i - c4 I_i + muIE sum_j FLN_ij E_j + Q)
+        tauE dE_i/dt = -E_i + (kE - rE E_i) S_E(c1 E_i - c2 I_i + muEE sum_j w_ij E_j(t - delay_ij) + P + stim_i)
+        tauI dI_i/dt = -I_i + (kI - rI I_i) S_I(c3 E_i - c4 I_i + muIE sum_j w_ij E_j(t - delay_ij) + Q)
         S(x) = 1 / (1 + exp(-a (x - theta))) - 1 / (1 + exp(a theta))        k = S(infinity)
 
     S(0) = 0, so without input (P = Q = 0) all areas rest at 0 and start there. With the defaults, the paper's single
@@ -43,11 +43,15 @@ class WilsonCowan(ODEModel):
     tauI: float = parameter(0.01, units="s", doc="inhibitory time constant", above=0)
     P: float = parameter(0.0, units="1", doc="constant input to excitatory cells")
     Q: float = parameter(0.0, units="1", doc="constant input to inhibitory cells")
+    velocity: float = parameter(np.inf, units="m/s", doc="conduction velocity", above=0)
 
     observables: ClassVar[Mapping[str, str]] = {"E": "1", "I": "1"}
 
+    def sends(self, x: Any, p: Any) -> Mapping[str, Any]:
+        return {"E": x.E}
+
     def derivative(self, x: Any, p: Any, net: Network, stimulus: Any) -> Mapping[str, Any]:
-        far = net.weights @ x.E
+        far = net.received.E
         SE, kE = _response(p.c1 * x.E - p.c2 * x.I + p.muEE * far + p.P + stimulus, p.aE, p.thetaE)
         SI, kI = _response(p.c3 * x.E - p.c4 * x.I + p.muIE * far + p.Q, p.aI, p.thetaI)
         return {

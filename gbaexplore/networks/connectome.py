@@ -17,7 +17,6 @@ from gbaexplore.networks import folders, tables
 from gbaexplore.networks.anatomy import Named, area_names
 from gbaexplore.networks.checks import (
     HIERARCHY,
-    SIDES,
     about_of,
     at_least_0,
     attribute_names,
@@ -25,8 +24,8 @@ from gbaexplore.networks.checks import (
     by_name,
     check_names,
     checked,
-    described,
 )
+from gbaexplore.networks.datasets import OWN, ROLE, dataset_of, parts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 INHIBITORY = "inhibitory"
 """Further weights of this name are those onto inhibitory populations."""
 
-_OWN = ("weights", "lengths_mm", "positions_mm")
-_ROLE = "role"
 Mean = Literal["arithmetic", "geometric"]
 Norm = Literal["max", "strength", "largest strength", "spectral radius"]
 
@@ -97,7 +94,7 @@ class Connectome:
                 for name, given in by_name(getattr(self, group), f"{at}{group}").items()
             }
             made[group] = Named(group, arrays)
-        known = [*_OWN, *made["values"], *made["further_weights"], *made["pathway_values"]]
+        known = [*OWN, *made["values"], *made["further_weights"], *made["pathway_values"]]
         check_names(known, at)
         made["about"] = about_of(self.about, known, at)
         for own, value in made.items():
@@ -164,14 +161,7 @@ class Connectome:
         Raises:
             UserError: as the constructor.
         """
-        groups: dict[str, dict[str, Any]] = {"values": {}, "further_weights": {}, "pathway_values": {}}
-        for name, array in ds.data_vars.items():
-            group = "values" if array.ndim == 1 else array.attrs.get(_ROLE, "")
-            if group in groups:
-                groups[group][str(name)] = array.values
-        own: dict[str, Any] = {name: ds[name].values for name in _OWN if name in ds}
-        about = {str(name): described(array.attrs) for name, array in ds.data_vars.items()}
-        return cls(ds.attrs["name"], tuple(map(str, ds["area"].values)), about=about, **(own | groups))
+        return cls(**parts_of(ds))
 
     def _sorted(self) -> Connectome:
         return self.sorted_by(HIERARCHY) if HIERARCHY in self.values else self
@@ -224,23 +214,7 @@ class Connectome:
 
     def to_dataset(self) -> xr.Dataset:
         """Return a labelled copy: values (area), matrices (target, source), positions (area, axis)."""
-        import xarray as xr
-
-        areas = np.array(self.areas, dtype=object)
-        coordinates = {"area": areas, "target": areas, "source": areas}
-        found: dict[str, Any] = {
-            name: ("area", array.copy(), self.attributes(name)) for name, array in self.values.items()
-        }
-        for name, array in {"weights": self.weights, "lengths_mm": self.lengths_mm}.items():
-            if array is not None:
-                found[name] = (SIDES, array.copy(), self.attributes(name))
-        for role in ("further_weights", "pathway_values"):
-            for name, array in getattr(self, role).items():
-                found[name] = (SIDES, array.copy(), {**self.attributes(name), _ROLE: role})
-        if self.positions_mm is not None:
-            found["positions_mm"] = (("area", "axis"), self.positions_mm.copy(), self.attributes("positions_mm"))
-            coordinates["axis"] = np.array(["x", "y", "z"], dtype=object)
-        return xr.Dataset(found, coordinates, {"name": self.name})
+        return dataset_of(self.name, self.areas, vars(self), self.attributes)
 
     def to_folder(self, path: str | Path) -> Path:
         """Write the connectome to a folder, from which `load_connectome` reads an equal one; return the folder.
@@ -257,7 +231,7 @@ class Connectome:
         for role in ("further_weights", "pathway_values"):
             for name, array in getattr(self, role).items():
                 matrices[name] = array
-                about[name] = {**about.get(name, {}), _ROLE: role}
+                about[name] = {**about.get(name, {}), ROLE: role}
         return folders.write(local(path), self.areas, columns, matrices, about)
 
     def index(self, area: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from gbaexplore.basics.errors import UserError, did_you_mean
-from gbaexplore.basics.places import local, read, shipped_folder
+from gbaexplore.basics.places import found, inputs, local, read, shipped_folder
 from gbaexplore.networks import folders
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.networks.formats import archives, arrays, delimited, graphs, matlab
@@ -63,7 +63,7 @@ def load_connectome(
     which its files are checked.
 
     Args:
-        source: name or path.
+        source: name or path; in a study file, a relative path is looked up beside it, then in the working folder.
         weights, lengths: the name that the weights, or the lengths, have there.
         labels: the name that the areas' names have there; or a list of names.
         values: names of values of areas; or a mapping, new name -> name there.
@@ -93,12 +93,17 @@ def _path(source: str | Path) -> Path:
     shipped = sorted(p.name for p in DATA.iterdir() if p.is_dir())
     if source in shipped:  # a folder of that name here is ./NAME, or a Path
         return DATA / str(source)
-    if not os.path.isdir(path) and _suffix(path.name) not in (*FORMATS, _ARCHIVE):
+    places = inputs(path)
+    there = next((place for place in places if os.path.lexists(place)), None)
+    if there is not None and (os.path.isdir(there) or _suffix(there.name) in (*FORMATS, _ARCHIVE)):
+        return found(there)
+    looked = f"; looked in {' and '.join(str(place.parent) for place in places)}"
+    if _suffix(path.name) not in (*FORMATS, _ARCHIVE):
         raise UserError(
-            f'no connectome "{source}"{did_you_mean(str(source), shipped)}; expected one of '
+            f'no connectome "{source}"{did_you_mean(str(source), shipped)}{looked}; expected one of '
             f"{', '.join(shipped)}, a folder, or a file {', '.join((_ARCHIVE, *FORMATS))}"
         )
-    return path
+    raise UserError(f"{path} can't be read: No such file or directory{looked}; expected a file")
 
 
 # What is in a folder, an archive, a file: names, and functions that return bytes.

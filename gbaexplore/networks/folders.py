@@ -53,7 +53,9 @@ def write(
             raise UserError(f"{folder} has files already; expected a new or an empty folder: choose another")
         for name, table in tables.items():
             with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows(table)
+                # Names with blanks, alone on their lines, would be read as several cells.
+                dialect = csv.unix_dialect if len(table[0]) == 1 else csv.excel
+                csv.writer(file, dialect, lineterminator="\n").writerows(table)
         if about:
             (folder / ABOUT).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         sums = [f"{_sha256(file)}  {file.name}\n" for file in sorted(folder.iterdir())]

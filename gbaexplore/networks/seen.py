@@ -12,19 +12,37 @@ from gbaexplore.networks.connectome import Connectome
 _HIERARCHY, _VALUE, _ONTO = "hierarchy", "value ", "weights onto "
 
 
+_KIND = " kind "
+
+
+def kind_of(name: str, i: int) -> str:
+    """Return the name by which one of several kinds of what is sent travels."""
+    return f"{name}{_KIND}{i:05}"  # in this order in a sorted mapping too
+
+
+def _together(arrived: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what arrived by the names that a model gave it, its kinds in one array, (kind, area)."""
+    kinds: dict[str, list[Any]] = {}
+    for name, x in arrived.items():
+        kinds.setdefault(name.partition(_KIND)[0], []).append(x)
+    import jax.numpy as jnp
+
+    return {name: jnp.stack(xs) if kind_of(name, 0) in arrived else xs[0] for name, xs in kinds.items()}
+
+
 class Received:
-    """What arrives at each area, (area,), as attributes by the names that a model's `sends` gives."""
+    """What arrives at each area, (area,) or (kind, area), as attributes by the names that a model's `sends` gives."""
 
     def __init__(self, arrived: Mapping[str, Any]) -> None:
-        self.__dict__.update(arrived)
+        self.__dict__.update(_together(arrived))
 
     def __getattr__(self, name: str) -> Any:
         # An AttributeError, so that the message can name the line of the model's code.
         known = list(self.__dict__)
         if not known:
             raise AttributeError(
-                f'"{name}" is received nowhere; expected a model with `sends`, and with delays a look at it in '
-                "`derivative` or `step` only"
+                f'"{name}" is received nowhere; expected a model with `sends`, and a look at it in `derivative`, '
+                "`step` or `outputs` only"
             )
         raise AttributeError(unknown(f'nothing called "{name}" is sent', name, known, "Sent"))
 

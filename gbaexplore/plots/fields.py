@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.analysis.areas import ends
-from gbaexplore.analysis.ratios import propagation_ratio
+from gbaexplore.analysis.ratios import peaks_of, propagation_ratio
 from gbaexplore.basics.errors import UserError, listing, unknown
 from gbaexplore.basics.names import AREA, BOUNDED, COMPUTED, STATUS, unit
 from gbaexplore.plots.style import plain, symbol
@@ -185,7 +185,7 @@ def field_of(
         return _variable(ds, variable, area).load()
     if area is not None:
         raise UserError(f'area="{area}" and no variable; expected variable="peak_rate" too, or target="{area}"')
-    area_dim(ds, "peak_rate", "Peak")
+    area_dim(ds, peaks_of(ds), "Peak")
     source, target = (known_area(ds, name) for name in ends(ds, source, target))
     return propagation_ratio(ds.sel({AREA: list({target: 0, source: 0})}), target, source).load()
 

@@ -1,18 +1,22 @@
-"""The paper's figure of its two regimes."""
+"""The figure of two regimes of Joglekar et al. (2018), and its colours."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from gbaexplore.plots.lines import profile, stack
-from gbaexplore.plots.style import shade, styled
+from gbaexplore.plots.style import BLACK, BLUE, GREEN, VERMILION, shade, styled
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
 
-@styled
+COLOURS = {"weak": BLUE, "strong": VERMILION, "V1": BLACK, "24c": GREEN}
+"""Colours of its two regimes of amplification, and of the areas where the pulse goes in and where it is to arrive."""
+
+
+@styled(colours=COLOURS)
 def regimes(ds: xr.Dataset, onset: float = 2.0, duration: float = 0.25) -> Figure:
     """Return a figure that compares weak and strong regimes: time courses in the traced areas, and the hierarchy.
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.analysis.areas import source_and_target
+from gbaexplore.analysis.ratios import peaks_of
 from gbaexplore.basics.errors import UserError, listing
-from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, STATUS, STATUS_MEANINGS
+from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, STATUS, STATUS_MEANINGS, unit
 from gbaexplore.plots.fields import (
     MOST_LINES,
     area_dim,
@@ -43,14 +44,14 @@ def traces(
     ax: Axes | None = None,
     **line: Any,
 ) -> Axes:
-    """Draw rates over time, a line for each point left in `ds` and each area; return the axes.
+    """Draw observables over time, a line for each point left in `ds` and each area; return the axes.
 
     Args:
         ds: of a study that measures `Trace` (the change from rest is drawn), or what `simulate` returns (the rate).
         areas: one area or several; all that there are if None.
         onset: the time that is drawn as zero, s.
-        floor: draws on a logarithmic scale, and smaller rates (Hz) at this height.
-        cap: diverging rates are drawn up to this height, Hz.
+        floor: draws on a logarithmic scale, and smaller values at this height.
+        cap: values that diverge are drawn up to this height.
         variable: which time course, if there are several: of what `simulate` returns, the model's first if None.
         ax: where to draw; None makes a figure, with a legend.
         line: how to draw, as `Axes.plot` takes it.
@@ -81,10 +82,11 @@ def stack(ds: xr.Dataset, panels: Sequence[Axes], scale: xr.DataArray, onset: fl
     Args:
         ds: of a study that measures `Trace`.
         panels: one below the other, for the areas in the order in which they were traced.
-        scale: the peak of each area, (area,) Hz.
+        scale: the peak of each area, (area,).
         onset: the time that is drawn as zero, s.
     """
-    dim = area_dim(ds, "rate_change", "Trace")
+    name, _ = _course(checked_dataset(ds), None)
+    dim = area_dim(ds, name, "Trace")
     for ax, area in zip(panels, (str(name) for name in ds[dim].values)):
         traces(ds, area, onset=onset, ax=ax, clip_on=False, zorder=3)
         peak = float(scale.sel({AREA: area}))
@@ -94,7 +96,7 @@ def stack(ds: xr.Dataset, panels: Sequence[Axes], scale: xr.DataArray, onset: fl
             ax.tick_params(bottom=False)
             ax.spines.bottom.set_visible(False)
     panels[-1].set_xlabel("time from stimulus onset (s)")
-    panels[-1].figure.supylabel("change in firing rate (Hz)", fontsize="medium")
+    panels[-1].figure.supylabel(quantity(ds, name), fontsize="medium")
 
 
 def profile(ds: xr.Dataset, source: str | None = None, ax: Axes | None = None, **line: Any) -> Axes:
@@ -112,12 +114,13 @@ def profile(ds: xr.Dataset, source: str | None = None, ax: Axes | None = None, *
     Raises:
         UserError: no peaks in the Dataset, no such area, or more than 60 lines.
     """
-    area_dim(checked_dataset(ds), "peak_rate", "Peak")
+    name = peaks_of(checked_dataset(ds))
+    area_dim(ds, name, "Peak")
     source = known_area(ds, source or source_and_target(ds)[0])
-    points = points_of(ds, "peak_rate")
+    points = points_of(ds, name)
     target = axes_or_new(ax)
     for (point, one), style in zip(points, line_styles([""], points, target)):
-        peak = one.peak_rate.where(_bounded(one))
+        peak = one[name].where(_bounded(one))
         percent = (100 * peak / peak.sel({AREA: source}, drop=True)).values
         drawn = drawable(percent)
         given = {**style, "label": point + _why_not(one, drawn), "marker": "o", **line}
@@ -139,19 +142,20 @@ def sweep(
 ) -> Axes:
     """Draw the peak in an area, the last one if None, over one axis on a logarithmic scale; return the axes.
 
-    Peaks above the cap (Hz), and those of points that diverged, are drawn at the cap, with open symbols. `ds` has
+    Peaks above the cap, and those of points that diverged, are drawn at the cap, with open symbols. `ds` has
     no other axis left.
 
     Raises:
         UserError: other axes are left, no peaks in the Dataset, or no such area.
     """
-    area_dim(checked_dataset(ds), "peak_rate", "Peak")
+    name = peaks_of(checked_dataset(ds))
+    area_dim(ds, name, "Peak")
     x = x or next(iter([*numeric_axes(ds), *axes_of(ds)]), "of numbers")
     only_axes(ds, (x,), "a sweep")
     ax = axes_or_new(ax)
     ds = ds.sortby(x) if x in numeric_axes(ds) else ds
     area = known_area(ds, area or source_and_target(ds)[1])
-    peak = ds.peak_rate.sel({AREA: area})
+    peak = ds[name].sel({AREA: area})
     capped = peak.where((ds[STATUS] != DIVERGED) & ~(peak > cap), cap).values
     at, drawn = _positions(ds, x, ax), drawable(capped)
     given = {**line_styles([""], [("", ds)], ax)[0], "marker": "o", "clip_on": False, **line}
@@ -164,7 +168,7 @@ def sweep(
             beside: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": "small"}
             ax.annotate("runs away", (away[0], cap), (4, -5), **beside)
     ax.set_yscale("log")
-    label_outer(ax, quantity(ds, x), f"peak response in {plain(area)} (Hz)")
+    label_outer(ax, quantity(ds, x), f"peak response in {plain(area)}{plain(unit(ds[name].attrs))}")
     return ax
 
 

@@ -291,7 +291,7 @@ class _Picture:
 
 def _courses(replay: Replay, point: dict[str, Any], areas: list[str]) -> Any:
     """Return the time courses of a point of a store, in some areas."""
-    course = replay.simulate(point, None, 5)
+    course = replay.simulate(point, None, 5 * replay.recipe["dt_s"])
     name = next(str(variable) for variable in course.data_vars if AREA in course[variable].dims)
     course = course.sel({AREA: areas})
     title = ", ".join(_label(replay.ds, axis, label) for axis, label in point.items())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from gbaexplore.analysis.ratios import peaks_of
 from gbaexplore.basics.names import DIVERGED, OK, STATUS, STATUS_MEANINGS, unit
 from gbaexplore.plots.fields import (
     checked_dataset,
@@ -25,6 +26,7 @@ from gbaexplore.store.recipe import RECIPE
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
     from matplotlib.colors import Normalize
     from matplotlib.patches import Patch
 
@@ -166,18 +168,19 @@ def spot(ax: Axes, ds: xr.Dataset, field: xr.DataArray, norm: Normalize, x: str,
 def states(ds: xr.Dataset) -> dict[int, tuple[str, str]]:
     """Return colour and words of points without a value, by their state."""
     ceiling = json.loads(ds.attrs.get(RECIPE, "{}")).get("ceiling")
+    units = unit(ds[peaks_of(ds)].attrs, " {}") if peaks_of(ds) in ds else ""
     return {
         **{code: (colour, STATUS_MEANINGS[code]) for code, colour in STATE_COLOURS.items()},
-        DIVERGED: (STATE_COLOURS[DIVERGED], f"diverged (above {ceiling:g} Hz)" if ceiling else "diverged"),
+        DIVERGED: (STATE_COLOURS[DIVERGED], f"diverged (above {ceiling:g}{units})" if ceiling else "diverged"),
         OK: ("black", "no value above 0"),
     }
 
 
-def colour_bar(panels: Sequence[Axes], field: xr.DataArray, norm: Normalize) -> None:
-    """Draw the colour bar that panels share."""
+def colour_bar(panels: Sequence[Axes], field: xr.DataArray, norm: Normalize) -> Colorbar | None:
+    """Draw the colour bar that panels share, and return it; None without values to show."""
     from matplotlib.cm import ScalarMappable
 
     if norm.vmin is None:
-        return
+        return None
     label = textwrap.fill(plain(f"{field.attrs.get('long_name', field.name)}{unit(field.attrs)}"), 40)
-    panels[0].figure.colorbar(ScalarMappable(norm, "viridis"), ax=panels, label=label)
+    return panels[0].figure.colorbar(ScalarMappable(norm, "viridis"), ax=panels, label=label)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
 # Okabe & Ito's palette: distinct with any colour vision, and in grey.
 BLACK, ORANGE, GREEN, BLUE, VERMILION, PURPLE = "#000000", "#E69F00", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
-COLOURS = {"weak": BLUE, "strong": VERMILION, "V1": BLACK, "24c": GREEN}
-"""Fixed colours of the two regimes of amplification and of the two areas most often compared."""
 CYCLE = (BLACK, VERMILION, BLUE, GREEN, PURPLE, ORANGE)
 STATE_COLOURS = {DIVERGED: "#cccccc", FAILED: "#d7191c", UNDEFINED: "#fdae61", PENDING: "#e4edf7"}
 """Colours of points without a value, by status, in every figure and on every page."""
@@ -48,19 +48,35 @@ STYLE: dict[Any, Any] = {  # matplotlib's own type lists every key that there is
     "lines.markersize": 4,
 }
 
+_GREEK = (
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|rho|sigma|tau|phi|chi|psi|omega|Gamma|Delta|"
+    "Theta|Lambda|Sigma|Phi|Psi|Omega"
+)
 _SHADE = "0.9"
 _LEVEL = 50  # characters of tick labels that fit side by side
 
 
-def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Wrap a function that draws a figure so that it uses the house style: `@plots.styled`."""
+_own_colours: ContextVar[Mapping[str, str]] = ContextVar("_own_colours", default=MappingProxyType({}))
+
+
+def styled(draw: Callable[..., Figure] | None = None, *, colours: Mapping[str, str] | None = None) -> Any:
+    """Wrap a function that draws a figure so that it uses the house style: `@plots.styled`.
+
+    `@plots.styled(colours={"on": "black", "V4": "#D55E00"})` gives lines of these labels and areas their colours.
+    """
+    if draw is None:
+        return functools.partial(styled, colours=colours)
 
     @functools.wraps(draw)
     def wrapped(*args: Any, **kwargs: Any) -> Figure:
         import matplotlib as mpl
 
-        with mpl.rc_context(STYLE):
-            return draw(*args, **kwargs)
+        before = _own_colours.set(colours or {})
+        try:
+            with mpl.rc_context(STYLE):
+                return draw(*args, **kwargs)
+        finally:
+            _own_colours.reset(before)
 
     return wrapped
 
@@ -89,15 +105,15 @@ def plain(text: object) -> str:
 def symbol(name: str) -> str:
     r"""Return a parameter's name as the papers print it.
 
-    >>> symbol("muEE"), symbol("eta"), symbol("wEI"), symbol("amplitude")
-    ('$\\mu_{EE}$', '$\\eta$', '$w_{EI}$', 'amplitude')
+    >>> symbol("muEE"), symbol("tau_s"), symbol("wEI"), symbol("J_N"), symbol("amplitude")
+    ('$\\mu_{EE}$', '$\\tau_{s}$', '$w_{EI}$', '$J_{N}$', 'amplitude')
     """
-    found = re.fullmatch(r"(alpha|beta|eta|mu|omega|tau|w(?=[A-Z]))([A-Z]*)", name)
+    found = re.fullmatch(rf"({_GREEK}|w(?=[A-Z])|[A-Za-z](?=_))(?:_([A-Za-z0-9]+)|([A-Z]*))", name)
     if not found:
         return plain(name)
-    letter, populations = found.groups()
-    letter = letter if letter == "w" else rf"\{letter}"
-    return f"${letter}_{{{populations}}}$" if populations else f"${letter}$"
+    letter, *below = found.groups(default="")
+    letter = letter if len(letter) == 1 else rf"\{letter}"
+    return f"${letter}_{{{''.join(below)}}}$" if any(below) else f"${letter}$"
 
 
 def shade(ax: Axes, start: float, stop: float) -> None:
@@ -124,7 +140,7 @@ def line_styles(areas: Sequence[str], points: Sequence[tuple[str, Any]], ax: Axe
     What differs gets the colours; where both do, points get the colours, and areas the dashes.
     """
     labels = [label for label, _ in points]
-    if len(labels) == 1 and (len(areas) > 1 or labels[0] not in COLOURS):
+    if len(labels) == 1 and (len(areas) > 1 or labels[0] not in _own_colours.get()):
         return [{"color": colour} for colour in _colours(areas, ax)]
     colours = _colours(labels, ax)
     return [{"color": c, "linestyle": dashes} for _, dashes in zip(areas, itertools.cycle(DASHES)) for c in colours]
@@ -135,12 +151,13 @@ def _colours(names: Sequence[str], ax: Axes) -> list[str]:
     import matplotlib as mpl
     from matplotlib.colors import to_hex
 
-    others = [name for name in names if name not in COLOURS]
-    taken = {to_hex(line.get_color()).upper() for line in ax.lines} | {COLOURS.get(name) for name in names}
+    given = _own_colours.get()
+    others = [name for name in names if name not in given]
+    taken = {to_hex(line.get_color()).upper() for line in ax.lines} | {given.get(name) for name in names}
     free = [colour for colour in CYCLE if colour not in taken] or list(CYCLE[len(ax.lines) % len(CYCLE) :])
     if len(others) > len(free):
         return [to_hex(colour) for colour in mpl.colormaps["viridis"](np.linspace(0, 0.85, len(names)))]
-    own = {**dict(zip(others, free)), **COLOURS}
+    own = {**dict(zip(others, free)), **given}
     return [own[name] for name in names]
 
 
@@ -149,6 +166,12 @@ def name_ticks(ax: Axes, labels: Iterable[Any]) -> None:
     ticks = {position: plain(label) for position, label in thinned(labels).items()}
     long = len(ticks) > 8 or sum(map(len, ticks.values())) > _LEVEL
     ax.set_xticks(list(ticks), list(ticks.values()), rotation=90 if long else 0)
+
+
+def ticks_upwards(ax: Axes, labels: Iterable[Any]) -> None:
+    """Put a tick with its label at 0, 1, ... of the vertical axis; at some only where there are too many."""
+    ticks = {position: plain(label) for position, label in thinned(labels).items()}
+    ax.set_yticks(list(ticks), list(ticks.values()))
 
 
 def axes_or_new(ax: Axes | None) -> Axes:

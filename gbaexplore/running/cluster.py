@@ -8,12 +8,13 @@ import logging
 import multiprocessing.resource_tracker
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gbaexplore.basics.errors import UserError, text_of
 
 _CONNECT_S = 6.0
+_CLOSE_S, _CLOSE_SOON_S = 5.0, 0.5  # the second after Ctrl-C
 
 
 @contextlib.contextmanager
@@ -30,9 +31,9 @@ def client_of(workers: int | None, scheduler: str | None) -> Iterator[Any]:
             client = _connect(scheduler)
         else:
             cluster = _local_cluster(workers)
-            stack.callback(_closed, cluster)
+            stack.push(_closing(cluster))
             client = distributed.Client(cluster, set_as_default=False)
-        stack.callback(_closed, client)
+        stack.push(_closing(client))
         yield client
 
 
@@ -57,10 +58,14 @@ def _local_cluster(workers: int | None) -> Any:
         ) from None
 
 
-def _closed(thing: Any) -> None:
-    """Close a client or cluster; ignore errors if it is busy or its peer has gone."""
-    with contextlib.suppress(Exception):
-        thing.close(timeout=5)
+def _closing(thing: Any) -> Callable[..., None]:
+    """Return what closes a client or cluster at the end; errors are ignored: it is busy, or its peer has gone."""
+
+    def close(kind: type[BaseException] | None, *_: object) -> None:
+        with contextlib.suppress(Exception):
+            thing.close(timeout=_CLOSE_SOON_S if kind and issubclass(kind, KeyboardInterrupt) else _CLOSE_S)
+
+    return close
 
 
 def _connect(address: str) -> Any:
@@ -72,7 +77,8 @@ def _connect(address: str) -> Any:
         # Checked first: a client of an unknown scheme would leave its thread behind and print errors at exit.
         if scheme not in backends:
             raise ValueError(f"unknown address scheme {scheme!r}")
-        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # we report a scheduler that goes away
+        for name in ("distributed", "distributed.client"):  # each has a level of its own
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # we report a scheduler that goes away
         client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
         client.wait_for_workers(1, timeout=_CONNECT_S)
     except (OSError, TimeoutError, ValueError, TypeError) as error:

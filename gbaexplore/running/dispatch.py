@@ -22,12 +22,23 @@ from gbaexplore.study.study import Study
 
 _TASKS_AHEAD = 2  # per worker thread, so that none waits and the scheduler holds few
 _ASK_S = 0.3  # how often a run checks for Ctrl-C and counts the workers
+_LAST_BLOCKS_S = 5.0  # how long Ctrl-C waits for the blocks that our own workers compute
 _NO_WORKER_S = 60.0  # how long to wait for our own worker processes to come back
 _LOGGER = logging.getLogger(__name__)
 
 
-def outcomes(client: Any, study: Study, path: Path, todo: list[int], interrupts: Interrupts) -> Iterator[Outcome]:
+def outcomes(
+    client: Any,
+    study: Study,
+    path: Path,
+    todo: list[int],
+    interrupts: Interrupts,
+    stopping: Callable[[int, float], None] = lambda blocks, seconds: None,
+) -> Iterator[Outcome]:
     """Compute blocks on a client's workers and yield the outcome of each.
+
+    Args:
+        stopping: called after Ctrl-C with the number of blocks that are waited for, and how long at most, s.
 
     Raises:
         UserError: a worker can't take part; the scheduler or all worker processes are gone.
@@ -36,10 +47,13 @@ def outcomes(client: Any, study: Study, path: Path, todo: list[int], interrupts:
     """
     dispatch = _Dispatch(client, study, path, interrupts)
     try:
-        yield from dispatch.run(queues(study, todo, lambda: dispatch.threads))
+        yield from dispatch.run(queues(dispatch.study, todo, lambda: dispatch.threads))
         # When a worker dies, dask knows which tasks it had, not which of them killed it: each is tried alone.
         for index in sorted(dispatch.suspects):
             yield from dispatch.run([[index]], alone=True)
+    except KeyboardInterrupt:
+        yield from dispatch.last(stopping)
+        raise
     finally:
         dispatch.close()
 
@@ -52,7 +66,7 @@ def queues(study: Study, todo: list[int], threads: Callable[[], int]) -> Iterato
     left = len(todo)
     for group in groups.values():
         while group:
-            count = min(study.queue_blocks, math.ceil(2 * left / (3 * threads())))
+            count = min(study.queue_blocks, max(study.fewest_blocks, math.ceil(2 * left / (3 * threads()))))
             task, group = group[:count], group[count:]
             left -= len(task)
             yield task
@@ -62,23 +76,24 @@ class _Dispatch:
     """Submitted tasks, a few ahead of the workers."""
 
     def __init__(self, client: Any, study: Study, path: Path, interrupts: Interrupts) -> None:
-        self.client, self.study, self.path, self.interrupts = client, study, path, interrupts
+        self.client, self.path, self.interrupts = client, path, interrupts
         self.tasks: dict[Any, list[int]] = {}
         self.suspects: list[int] = []
         self._ended = threading.Event()
         self._lonely_since: float | None = None
-        self._source = source_of(study, stores.generation(path))
-        HERE[self._source.key] = study
-        with _scheduler():
+        with connected():
             self._sent = _sent(client, study)
             self._counted = time.monotonic()
             self.threads = self._count_threads()
+        self.study = study.shared_by(self.threads)
+        self._source = source_of(self.study, stores.generation(path))
+        HERE[self._source.key] = self.study
 
     def run(self, waiting: Iterable[list[int]], alone: bool = False) -> Iterator[Outcome]:
         """Yield the outcomes of each task's blocks; the blocks of a lost task are suspects, unless it had one."""
         waiting = iter(waiting)
         while True:
-            with _scheduler():
+            with connected():
                 self._submit(itertools.islice(waiting, max(0, _TASKS_AHEAD * self.threads - len(self.tasks))))
                 if not self.tasks:
                     return
@@ -88,14 +103,39 @@ class _Dispatch:
                 yield from self._of_task(future, self.tasks.pop(future), alone)
             # The scheduler's answer names every worker, so it is not asked with each task.
             if time.monotonic() - self._counted > _ASK_S:
-                with _scheduler():
+                with connected():
                     self._counted = time.monotonic()
                     self.threads = self._count_threads()
+
+    def last(self, stopping: Callable[[int, float], None]) -> Iterator[Outcome]:
+        """Yield the outcomes of blocks that our own workers compute at this moment, and of no more.
+
+        Other workers write theirs whether we wait or not.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed again.
+        """
+        if self.client.cluster is None:
+            return
+        with connected():
+            busy = {key for stacks in self.client.call_stack().values() for key in stacks}
+            waiting = [future for future in self.tasks if future.key not in busy and not future.done()]
+            self.client.cancel(waiting)
+        for future in waiting:
+            del self.tasks[future]
+        end = time.monotonic() + _LAST_BLOCKS_S
+        if self.tasks:
+            stopping(sum(map(len, self.tasks.values())), _LAST_BLOCKS_S)
+        while self.tasks and time.monotonic() < end:
+            self.interrupts.check()
+            for future in self._done():
+                yield from self._of_task(future, self.tasks.pop(future), alone=False)
 
     def _submit(self, tasks: Iterable[list[int]]) -> None:
         for task in tasks:
             call = pickle.dumps((compute, self._source, str(self.path.absolute()), task))
-            future = self.client.submit(_called, call, self._sent, pure=False)
+            # In their order: of those submitted within 100 ms that wait for the study, dask takes any first.
+            future = self.client.submit(called, call, self._sent, pure=False, fifo_timeout="0 ms")
             self.tasks[future] = task
             future.add_done_callback(lambda _: self._ended.set())
 
@@ -110,7 +150,7 @@ class _Dispatch:
         """Return the outcomes of a task's blocks: its own, or ours if it was lost."""
         from distributed.scheduler import KilledWorker
 
-        with _scheduler():
+        with connected():
             if future.status == "finished":
                 return future.result()
             if future.status == "cancelled":  # as all tasks are when the connection to the scheduler is lost
@@ -164,7 +204,7 @@ class _Dispatch:
 
 
 @contextlib.contextmanager
-def _scheduler() -> Iterator[None]:
+def connected() -> Iterator[None]:
     """Turn the errors of a scheduler that is gone into a UserError."""
     try:
         yield
@@ -175,7 +215,7 @@ def _scheduler() -> Iterator[None]:
         ) from None
 
 
-def _called(call: bytes, *more: Any) -> Any:
+def called(call: bytes, *more: Any) -> Any:
     """Call a pickled function. One that can't be imported fails its task here; if dask unpickled it, its worker."""
     import pickle
 
@@ -183,7 +223,7 @@ def _called(call: bytes, *more: Any) -> Any:
     return function(*args, *more)
 
 
-_called.__module__ = "__main__"  # sent by value itself, since the worker may lack this module
+called.__module__ = "__main__"  # sent by value itself, since the worker may lack this module
 
 
 def _sent(client: Any, study: Study) -> Any:

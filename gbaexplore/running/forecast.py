@@ -52,7 +52,7 @@ class Forecast:
 def forecast(study: Study, store: Path, workers: int | None = None, shrink: bool = False) -> Forecast:
     """Return the forecast of `run` with threads in this process, or with a number of worker processes.
 
-    One block for each worker is computed, all at once, into a temporary folder.
+    A queue that is no longer than it need be is computed by each worker, all at once, into a temporary folder.
 
     Raises:
         UserError: as `run` does.
@@ -60,8 +60,11 @@ def forecast(study: Study, store: Path, workers: int | None = None, shrink: bool
     path = runner.store_path(study, store)
     todo = runner.outstanding(study, path, shrink)
     blocks = todo.study.blocks()
-    at_once = min(workers or os.cpu_count() or 1, max(1, len(todo.blocks)))
-    probes = todo.blocks[:: math.ceil(len(todo.blocks) / at_once)] if todo.blocks else []
+    threads = workers or os.cpu_count() or 1
+    each = todo.study.shared_by(threads).fewest_blocks
+    firsts = range(0, len(todo.blocks), each)
+    firsts = firsts[:: math.ceil(len(firsts) / threads) or 1]
+    probes = [i for first in firsts for i in todo.blocks[first : first + each]]
     seconds, disk = 0.0, 0
     if probes:
         with tempfile.TemporaryDirectory() as temporary:

@@ -34,6 +34,10 @@ def watch() -> None:
             signal.signal(number, handle)
 
 
+class Interrupted(KeyboardInterrupt):
+    """A run that was interrupted; the text says what is kept."""
+
+
 class Interrupts:
     """A context in which Ctrl-C raises nothing until `check`; an earlier Ctrl-C counts too."""
 
@@ -53,6 +57,7 @@ class Interrupts:
         if _pressed.is_set():
             import logging
 
+            _pressed.clear()  # the next one is another
             # Libraries that are closed in a hurry log errors.
             logging.getLogger("distributed").setLevel(logging.CRITICAL)
             raise KeyboardInterrupt

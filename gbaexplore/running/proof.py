@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,9 @@ import numpy as np
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import BOUNDED, STATUS, STATUS_MEANINGS
 from gbaexplore.running.worker import simulated
+from gbaexplore.store import provenance, stores
 from gbaexplore.store.regrid import Extension, carried
+from gbaexplore.store.upgrade import renamed
 
 if TYPE_CHECKING:
     from gbaexplore.study.study import Study
@@ -35,6 +38,12 @@ class Proof:
         return f"{what} computed again and agree {same}"
 
 
+def other_software(path: Path) -> bool:
+    """Return whether any version of the software differs from those that made a store."""
+    there = stores.software(path)
+    return any(there.get(name) != version for name, version in provenance.software().items())
+
+
 def prove(study: Study, path: Path, change: Extension) -> Proof:
     """Compute a sample of a store's finished points again.
 
@@ -46,12 +55,15 @@ def prove(study: Study, path: Path, change: Extension) -> Proof:
         UserError: a point, which is named, has other numbers or can't be computed.
     """
     count, largest = 0, 0.0
+    names = renamed(path, study.simulation.outputs.earlier_names)
     for index, which in _sample(study, ~change.pending):
         block = study.blocks()[index]
         (ours,) = simulated(study, [block], [which])
-        theirs = carried(path, block.slices, change.origins, which)
+        theirs = {names.get(name, name): values for name, values in carried(path, block.slices, change, which).items()}
         count += int(which.sum())
-        largest = max(largest, _compare(study, path, index, which, theirs, ours))
+        numbers = np.flatnonzero(which.ravel())
+        point = functools.partial(_point, study, index, numbers)
+        largest = max(largest, compare(study, path, theirs, ours, point))
     return Proof(count, largest)
 
 
@@ -63,36 +75,43 @@ def _sample(study: Study, done: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
             groups.setdefault(tuple(study.variant_of(block).labels.values()), []).append(index)
     for indices in groups.values():
         wanted = -(-POINTS // len(groups))
-        chosen = [indices[i] for i in _spread(len(indices), wanted)]
+        chosen = [indices[i] for i in spread(len(indices), wanted)]
         for index in chosen:
             part = done[study.blocks()[index].slices]
             which = np.zeros(part.size, bool)
             there = np.flatnonzero(part)
-            which[there[_spread(len(there), -(-wanted // len(chosen)))]] = True
+            which[there[spread(len(there), -(-wanted // len(chosen)))]] = True
             yield index, which.reshape(part.shape)
 
 
-def _spread(length: int, count: int) -> list[int]:
+def spread(length: int, count: int) -> list[int]:
     """Return `count` positions spread over a list, the first and last among them; all if there are fewer."""
     return sorted(set(np.linspace(0, length - 1, min(length, count)).round().astype(int).tolist()))
 
 
-def _compare(
-    study: Study, path: Path, index: int, which: np.ndarray, theirs: dict[str, np.ndarray], ours: dict[str, np.ndarray]
+def compare(
+    study: Study,
+    path: Path,
+    theirs: Mapping[str, np.ndarray],
+    ours: Mapping[str, np.ndarray],
+    point: Callable[[int], str],
 ) -> float:
-    """Return the largest relative difference between two sets of values.
+    """Return the largest relative difference between two sets of values of points, (point, ...).
+
+    Args:
+        point: a function from a point's position to words for it.
 
     Raises:
         UserError: they differ by more than another compiler would cause.
     """
     largest = 0.0
     for name in [STATUS, *(n for n in ours if n != STATUS)]:
-        a, b = theirs[name], ours[name]
+        a, b, positions = theirs[name], ours[name], np.arange(len(ours[name]))
         if name == STATUS:
             differs = (a != b).reshape(len(a), -1)
         else:
             ok = np.isin(ours[STATUS], BOUNDED)
-            a, b = a[ok].astype(float), b[ok].astype(float)
+            a, b, positions = a[ok].astype(float), b[ok].astype(float), positions[ok]
             off, allowed = np.abs(a - b), _allowed(study, name, a, b)
             differs = ~((off <= allowed) | ((a != a) & (b != b)))
             scale = np.maximum(np.abs(a), np.abs(b))
@@ -101,10 +120,9 @@ def _compare(
             differs = differs.reshape(len(a), -1)
         if differs.any():
             at, column = np.argwhere(differs)[0]
-            numbers = np.flatnonzero(which.ravel()) if name == STATUS else np.flatnonzero(which.ravel())[ok]
             stored, found = (array.reshape(len(array), -1)[at, column] for array in (a, b))
             raise UserError(
-                f"{path} has other numbers than the study gives now: {name} at {_point(study, index, numbers[at])} is "
+                f"{path} has other numbers than the study gives now: {name} at {point(positions[at])} is "
                 f"{_said(name, stored)} there, {_said(name, found)} here; expected the same: change the study's name, "
                 "choose another --store, or use the versions that `gbaexplore info` names"
             )
@@ -118,12 +136,14 @@ def _allowed(study: Study, name: str, a: np.ndarray, b: np.ndarray) -> Any:
     over = tuple(range(1, a.ndim - 1))
     scale = np.maximum(np.abs(a), np.abs(b)).max(axis=over, keepdims=True, initial=0.0)
     # A time that is counted in steps may fall on the next one.
-    return rounding * scale + (1.01 * study.dt if study.variables[name].units == "s" else 0.0)
+    return rounding * scale + (
+        1.01 * study.dt if name in study.variables and study.variables[name].units == "s" else 0.0
+    )
 
 
-def _point(study: Study, index: int, number: int) -> str:
+def _point(study: Study, index: int, numbers: np.ndarray, position: int) -> str:
     block = study.blocks()[index]
-    at = np.unravel_index(number, block.shape)
+    at = np.unravel_index(numbers[position], block.shape)
     labels = (study.labels(axis)[part.start + i] for axis, part, i in zip(study.axes, block.slices, at))
     return ", ".join(
         f"{axis} = {label if isinstance(label, str) else format(label, 'g')}" for axis, label in zip(study.axes, labels)

@@ -19,14 +19,11 @@ from gbaexplore.engine.plan import make_plan
 from gbaexplore.identity.revisions import EARLIER
 from gbaexplore.models.base import Model
 from gbaexplore.models.checks import parameter_values
-from gbaexplore.models.delayed import DelayedThresholdLinear
-from gbaexplore.models.kuramoto import Kuramoto
-from gbaexplore.models.local_circuit import LocalCircuit
-from gbaexplore.models.threshold_linear import ThresholdLinear
-from gbaexplore.models.wilson_cowan import WilsonCowan
+from gbaexplore.models.found import shipped_models
+from gbaexplore.models.setup import Setup
 from gbaexplore.networks.connectome import Connectome
-from gbaexplore.running.simulate import one_point
-from gbaexplore.stimuli.base import AbstractStimulus, pieces_of
+from gbaexplore.running.simulate import checked_setup, courses
+from gbaexplore.stimuli.base import AbstractStimulus
 from gbaexplore.stimuli.recorded import Recorded
 from gbaexplore.store import stores
 from gbaexplore.store.recipe import tables, variant_name
@@ -35,15 +32,15 @@ from gbaexplore.study.study import Study
 if TYPE_CHECKING:
     import xarray as xr
 
-_MODELS = (ThresholdLinear, LocalCircuit, WilsonCowan, DelayedThresholdLinear, Kuramoto)
-_SHIPPED: dict[str, type[Model]] = {cls.__name__: cls for cls in _MODELS}
+SHIPPED: dict[str, type[Model]] = {cls.__name__: cls for cls in shipped_models()}
+"""The models whose points are replayed without their study, by their names in a recipe."""
 
 
 def replay(
     store: str | Path,
     *,
     window: tuple[float, float] | None = None,
-    every: int = 5,
+    every: float | None = None,
     study: Study | None = None,
     **labels: float | str,
 ) -> xr.Dataset:
@@ -51,7 +48,7 @@ def replay(
 
     Args:
         window: (start, stop) of the samples to return, s; the whole run if None.
-        every: return every n-th sample.
+        every: seconds from sample to sample; each step if None.
         study: the store's study; needed if its model is not one of gbaexplore's, because a store holds no code.
         labels: the point: a label of every axis with more than one.
 
@@ -99,11 +96,13 @@ class Replay:
 
     @property
     def observables(self) -> list[str]:
-        """Names of the model's observables."""
+        """Names of the model's observables that are one number for each area."""
         model, *_ = self._objects({axis: labels[0] for axis, labels in self.axes.items()})
-        return list(model.observables)
+        return [name for name in model.observables if name not in model.dimensions]
 
-    def simulate(self, labels: dict[str, Any], window: tuple[float, float] | None = None, every: int = 5) -> xr.Dataset:
+    def simulate(
+        self, labels: dict[str, Any], window: tuple[float, float] | None = None, every: float | None = None
+    ) -> xr.Dataset:
         """Return the time courses of the point at these labels; its parameters are attributes."""
         at = self.position(labels)
         point = {axis: self.axes[axis][i] for axis, i in at.items()}
@@ -116,11 +115,12 @@ class Replay:
         values |= {name: self._at(name, at) for name in entry["derived"]}
         values |= {name: self._at(stored_name(name, self.recipe["order"]), at) for name in entry.get("by_area", {})}
         seed = int(values.pop(SEED, 0))
-        ds = one_point(
-            self._programs, model, connectome, stimulus, values, window=window, every=every, dt=self.recipe["dt_s"],
-            duration=self.recipe["duration_s"], precision=self.recipe["precision"], seed=seed, at=coordinates,
-            noise=self.recipe.get("noise", INDEPENDENT),
-        )  # fmt: skip
+        known = {*model.parameters(), AMPLITUDE}
+        values = {name: value for name, value in values.items() if name in known}
+        dt, duration, precision = (self.recipe[name] for name in ("dt_s", "duration_s", "precision"))
+        noise = self.recipe.get("noise", INDEPENDENT)
+        setup = checked_setup(model, connectome, stimulus, values, dt, duration, precision, noise)
+        ds = courses(self._programs, setup, window, every, seed, coordinates)
         return ds.assign_attrs(rows | {axis: v for axis, v in point.items() if isinstance(v, str)})
 
     def _at(self, name: str, at: dict[str, int]) -> float | np.ndarray:
@@ -175,12 +175,15 @@ class Replay:
         """Raise UserError if a shipped model has changed since the store was made."""
         recipe, variant = self.recipe, self.recipe["variants"][name]
         values = {parameter: np.array([value]) for parameter, value in variant["parameters"].items()}
-        values |= {parameter: self.ds[parameter].values.ravel() for parameter in _listed(recipe)}
+        known = {*model.parameters(), AMPLITUDE}
+        # What is no parameter is an argument of functions that give some.
+        listed = [parameter for parameter in _listed(recipe) if parameter in known]
+        values |= {parameter: self.ds[parameter].values.ravel() for parameter in listed}
         values |= {parameter: self.ds[parameter].values.ravel() for parameter in variant["derived"]}
         by_area = {parameter: stored_name(parameter, recipe["order"]) for parameter in variant.get("by_area", {})}
         values |= {parameter: self.ds[stored].values.ravel() for parameter, stored in by_area.items()}
         values.pop(SEED, None)
-        needed, known = {*parameter_values(model), AMPLITUDE}, {*model.parameters(), AMPLITUDE}
+        needed = {*parameter_values(model), AMPLITUDE}
         same = needed <= values.keys() <= known and self._same_program(model, connectome, stimulus, values, variant)
         if not same:
             raise UserError(
@@ -200,31 +203,30 @@ class Replay:
         if "format" not in recipe:
             kind = variant["model"]["kind"]
             return recipe["code"].get(kind) in EARLIER.get(kind, ())
-        n_steps = whole_steps(recipe["duration_s"], recipe["dt_s"], "duration")
-        plan = make_plan(
+        setup = Setup(
             model=model,
-            measures=(),
             connectome=connectome,
-            pieces=pieces_of(stimulus, connectome, recipe["dt_s"], n_steps),
+            stimulus=stimulus,
             swept=values,
             fixed={},
             dt=recipe["dt_s"],
-            n_steps=n_steps,
+            n_steps=whole_steps(recipe["duration_s"], recipe["dt_s"], "duration"),
             ceiling=recipe["ceiling"],
             precision=recipe["precision"],
         )
+        plan = make_plan(setup)
         return programs.program(plan.batch)["model"] == variant["made"]["code"].get("model")
 
     def _model(self, made: dict[str, Any]) -> Model:
         options = dict(made)
         kind = options.pop("kind")
-        if kind not in _SHIPPED:
+        if kind not in SHIPPED:
             raise UserError(
                 f"{self.path} was made with a model of its study's own ({kind}), and a store holds no code; give the "
                 "study: gbaexplore explore STORE --study STUDY.py, or study=load_study(...)"
             )
         try:
-            return _SHIPPED[kind](**options)
+            return SHIPPED[kind](**options)
         except TypeError as error:
             raise UserError(
                 f"{self.path} was made with another {kind} than this gbaexplore's ({text_of(error, 100)}); expected "

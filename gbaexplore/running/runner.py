@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
+import os
 import shlex
 import threading
 import time
@@ -19,16 +22,17 @@ from gbaexplore.basics.names import FAILED, PENDING, STATUS_MEANINGS
 from gbaexplore.basics.places import check_writable, names_store, place, writing
 from gbaexplore.running.cluster import client_of
 from gbaexplore.running.dispatch import outcomes
-from gbaexplore.running.interrupts import Interrupts
+from gbaexplore.running.interrupts import Interrupted, Interrupts
 from gbaexplore.running.progress import Progress
-from gbaexplore.running.proof import Proof, prove
+from gbaexplore.running.proof import Proof, other_software, prove
 from gbaexplore.running.worker import Outcome
 from gbaexplore.store import earlier, making, provenance, stores
+from gbaexplore.store.grown import labels_before
 from gbaexplore.store.history import Log
 from gbaexplore.store.lock import own_folder, without_writers
 from gbaexplore.store.recipe import identity, same_but_code, with_code
 from gbaexplore.store.regrid import Extension, but_axes, extend, extension
-from gbaexplore.store.upgrade import upgrade
+from gbaexplore.store.upgrade import rename, renamed, upgrade
 from gbaexplore.study.study import Study
 
 if TYPE_CHECKING:
@@ -132,11 +136,11 @@ def outstanding(study: Study, path: Path, shrink: bool = False, proof: Proof | N
         return Todo(study, list(range(len(study.blocks()))), study.size)
     stores.check_unchanged(path)
     study = study.pinned()
-    wanted = study.recipe()
-    there, change, proved = stores.recipe_for(path, wanted), None, None
-    if identity(there) != identity(wanted):
-        there, doubtful = _of_our_code(study, path, there, wanted)
-        change = extension(path, there, wanted, study.template(), shrink)
+    there, known, before = _compared(study, path)
+    wanted, change, proved = known.recipe(), None, None
+    if before or identity(there) != identity(wanted):
+        there, doubtful = _of_our_code(known, path, there, wanted)
+        change = extension(path, there, wanted, study.template(), shrink, before)
         if doubtful:
             proved = proof or prove(study, path, change)
     if change is None or change.same_grid:
@@ -148,6 +152,21 @@ def outstanding(study: Study, path: Path, shrink: bool = False, proof: Proof | N
     return Todo(study, blocks, int(pending.sum()), change, proved)
 
 
+def _compared(study: Study, path: Path) -> tuple[dict[str, Any], Study, dict[str, Any]]:
+    """Return a store's recipe; the study without the axes that the store lacks; and their labels that it is at.
+
+    Raises:
+        UserError: the store has axes that the study lacks, or the other way round without such a label.
+    """
+    wanted = study.recipe()
+    there = stores.recipe_for(path, wanted)
+    before = labels_before(path, there, wanted, study.template())
+    if not before.labels:
+        return there, study, {}
+    known = study.at(*before).pinned()
+    return stores.recipe_for(path, known.recipe()), known, before.labels
+
+
 def _of_our_code(
     study: Study, path: Path, there: dict[str, Any], wanted: dict[str, Any]
 ) -> tuple[dict[str, Any], bool]:
@@ -157,7 +176,7 @@ def _of_our_code(
         return there, False
     if _same_on_its_grid(study, path, there):
         return with_code(there, wanted), False
-    if not _other_software(path):
+    if not other_software(path):
         return there, False
     return with_code(there, wanted), True
 
@@ -170,12 +189,6 @@ def _same_on_its_grid(study: Study, path: Path, there: dict[str, Any]) -> bool:
     return False
 
 
-def _other_software(path: Path) -> bool:
-    """Return whether any version of the software differs from those that made a store."""
-    there = stores.software(path)
-    return any(there.get(name) != version for name, version in provenance.software().items())
-
-
 def proved(study: Study, path: Path) -> Proof:
     """Compute a sample of a store's finished points again and, if they agree, adopt the study's recipe.
 
@@ -184,11 +197,11 @@ def proved(study: Study, path: Path) -> Proof:
     """
     study = study.pinned()
     stores.check_unchanged(path)
-    wanted = study.recipe()
-    there = stores.recipe_for(path, wanted)
+    there, known, before = _compared(study, path)
+    wanted = known.recipe()
     only_code = same_but_code(but_axes(there, wanted), but_axes(wanted, there))
     ours = with_code(there, wanted) if only_code else there
-    change = extension(path, ours, wanted, study.template(), shrink=True)
+    change = extension(path, ours, wanted, study.template(), shrink=True, before=before)
     proof = prove(study, path, change)
     if change.same_grid and identity(there) != identity(wanted):
         with making.locked(path):
@@ -237,6 +250,10 @@ def execute(
 
     todo = look()
     found = todo.proof
+    if making.made(path) and only is None and (names := renamed(path, study.simulation.outputs.earlier_names)):
+        with making.locked(path):
+            rename(path, names)
+        todo = look()
     if making.made(path) and earlier.made(path):
         with making.locked(path):
             upgrade(path)
@@ -244,7 +261,10 @@ def execute(
     report = Report(path, study.size, proof=found)
     started = time.monotonic()
     if todo.blocks:
-        _compute(path, todo, look, report, workers, scheduler, progress)
+        try:
+            _compute(path, todo, look, report, workers, scheduler, progress)
+        except KeyboardInterrupt:
+            raise Interrupted(_kept(path)) from None
         report.seconds = time.monotonic() - started
     elif todo.change or todo.proof:
         with making.locked(path):
@@ -263,21 +283,25 @@ def _compute(
 ) -> None:
     started, study = time.monotonic(), todo.study
     first = study.variant_of(study.blocks()[todo.blocks[0]])
-    # Compiling takes as long as importing distributed, and they are independent. A model that can't be
-    # traced is then known before anything is written.
-    prepared = _InBackground(lambda: study.prepare(first))
-    with Interrupts() as interrupts, prepared, client_of(workers, scheduler) as client:
+    # Compiling takes as long as importing distributed and what makes the store, and they are independent. A model that
+    # can't be traced is then known before anything is written.
+    here = workers is None and scheduler is None  # other processes compile for themselves
+    prepare = functools.partial(study.shared_by(os.cpu_count() or 1).prepare if here else study.check, first)
+    # Started where Ctrl-C raises nothing: else its thread could be left to itself.
+    with Interrupts() as interrupts, _InBackground(prepare) as prepared, client_of(workers, scheduler) as client:
         interrupts.check()
-        prepared.result()
+        making.ready()
+        prepared.result(interrupts)
         interrupts.check()
         with making.locked(path):
             todo = look()  # checked again, since another run may have been here meanwhile
             _prepare_store(path, todo, report)
             report.start_seconds = time.monotonic() - started
             shown = progress(todo.points) if progress else None
+            stopping = [shown.stop] if shown else []
             with writing(path, "finished blocks are kept: fix that and run again"):
                 try:
-                    found = outcomes(client, todo.study, path, todo.blocks, interrupts)
+                    found = outcomes(client, todo.study, path, todo.blocks, interrupts, *stopping)
                     for outcome in _recorded(found, todo.study, path, report):
                         if shown:
                             shown.add(outcome.points)
@@ -286,6 +310,13 @@ def _compute(
                 finally:
                     if shown:
                         shown.close()
+
+
+def _kept(path: Path) -> str:
+    """Return a line about what an interrupted run leaves."""
+    done = ~stores.unfinished(path) if making.made(path) else np.zeros(1, dtype=bool)
+    kept = f"{done.sum():,} of {done.size:,} points are kept in {path}" if done.any() else "no point was finished yet"
+    return printable(f"interrupted; {kept}: the same command goes on from there")
 
 
 def _prepare_store(path: Path, todo: Todo, report: Report) -> None:
@@ -347,13 +378,18 @@ class _InBackground:
     def __enter__(self) -> _InBackground:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # The interpreter aborts if it ends while XLA compiles on another thread.
-        self._thread.join()
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            atexit.register(self._thread.join)
+        else:
+            self._thread.join()
 
-    def result(self) -> None:
+    def result(self, interrupts: Interrupts) -> None:
         """Wait for the result; raise the function's exception, with its line if it comes from a model."""
-        self._thread.join()
+        while self._thread.is_alive():
+            self._thread.join(0.05)
+            interrupts.check()
         if isinstance(self._error, UserError):
             raise self._error
         if self._error is not None:

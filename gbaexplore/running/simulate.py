@@ -19,26 +19,25 @@ from gbaexplore.engine.queue import simulate_batch
 from gbaexplore.measures.trace import Trace
 from gbaexplore.models.base import Model
 from gbaexplore.models.checks import check_network, checked_values, parameter_values
+from gbaexplore.models.setup import Setup
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.networks.seen import Network
-from gbaexplore.stimuli.base import AbstractStimulus, pieces_of
-from gbaexplore.stimuli.silence import Silence
+from gbaexplore.stimuli.base import AbstractStimulus
+from gbaexplore.stimuli.inputs import inputs_given, stimulus_into
 from gbaexplore.study.areas import parameter_value
 from gbaexplore.study.variants import check_parts
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_HIGHEST = 1e30
-
 
 def simulate(
     model: Model,
     connectome: Connectome,
-    stimulus: AbstractStimulus | None = None,
+    stimulus: AbstractStimulus | Mapping[str, AbstractStimulus] | None = None,
     *,
     window: tuple[float, float] | None = None,
-    every: int = 5,
+    every: float | None = None,
     dt: float = 2e-4,
     duration: float = 10.0,
     precision: Literal["float32", "float64"] = "float32",
@@ -46,86 +45,97 @@ def simulate(
     at: Mapping[str, float | str] | None = None,
     **parameters: Any,
 ) -> xr.Dataset:
-    """Return the time courses of one point: each observable of the model, (time, area), in Hz.
+    """Return the time courses of one point: each observable of the model, (time, area), or (time, its own, area).
 
     Args:
-        stimulus: none if None.
+        stimulus: none if None; of a model with several inputs, {input: stimulus}.
         window: (start, stop) of the samples to return, s; the whole run if None.
-        every: return every n-th sample (5: one per ms at the default dt).
+        every: seconds from sample to sample, a multiple of dt; each step if None.
         dt: step, s.
         duration: of the run, s.
-        precision: of the integration. Rates are float64 all the same: rest plus the simulated change, so
-            that changes of 1e-6 Hz survive.
+        precision: of the integration. Results are float64 all the same: rest plus the simulated change, so
+            that a change of 1e-6 Hz on top of 10 Hz survives.
         seed: of noise, if there is any: that of all points of this seed in a study.
         at: a point of a study with noise="independent", axis -> number or label: with its seed and this the noise is
             the same as there.
         parameters: any of the model's, and "amplitude" of the stimulus. A parameter may have a number for each area, as
             in `Study.fixed`; it is then a coordinate of the result.
 
-    From where a rate has overflowed it is NaN, and the attribute `status` is "diverged".
+    From where an observable has overflowed it is NaN, and the attribute `status` is "diverged".
 
     Raises:
         UserError: an unknown parameter or area, values or times that make no sense.
     """
     noise = SHARED if at is None else INDEPENDENT
-    given = dict(
-        window=window, every=every, dt=dt, duration=duration, precision=precision, seed=seed, at=at, noise=noise
-    )
-    driven = Silence() if stimulus is None else stimulus
-    return one_point(Programs(), model, connectome, driven, parameters, **given)  # type: ignore[arg-type]
+    setup = checked_setup(model, connectome, inputs_given(stimulus), parameters, dt, duration, precision, noise)
+    return courses(Programs(), setup, window, every, seed, at)
 
 
-def one_point(
-    programs: Programs,
+def checked_setup(
     model: Model,
     connectome: Connectome,
-    stimulus: AbstractStimulus,
-    parameters: Mapping[str, float],
-    *,
-    window: tuple[float, float] | None,
-    every: int,
+    given: AbstractStimulus | None,
+    parameters: Mapping[str, Any],
     dt: float,
     duration: float,
-    precision: Literal["float32", "float64"],
-    seed: int,
-    at: Mapping[str, float | str] | None,
+    precision: str,
     noise: str,
-) -> xr.Dataset:
-    """Return what `simulate` does, with programs that may have been looked at before."""
-    import xarray as xr
+) -> Setup:
+    """Return the setup of one point; parameters that are not given have their defaults.
 
-    check_parts(model=model, connectome=connectome, stimulus=stimulus)
+    Raises:
+        UserError: see `simulate`.
+    """
+    check_parts(model=model, connectome=connectome, **({} if given is None else {"stimulus": given}))
+    stimulus = stimulus_into(model.inputs, given, type(model).__name__)
     check_network(model, connectome)
-    values = _checked(model, connectome, stimulus, parameters, precision)
+    values = _checked(model, connectome, stimulus, parameters)
+    if not isinstance(precision, str) or precision not in ("float32", "float64"):
+        raise UserError(f'precision = {precision!r}; expected "float32" or "float64"')
     dt = number(dt, "dt", "s")
-    # As arrays, so that other values compile nothing anew.
-    points = {name: np.array([value]) for name, value in values.items()}
-    if model.is_random(points):
-        points[NOISE] = noise_hashes(noise, seed, _coordinates(at, checked_seed(seed)))
-    n_steps = whole_steps(duration, dt, "duration")
-    traces = tuple(Trace(window=window, of=name, every=every) for name in model.observables)
-    plan = make_plan(
+    return Setup(
         model=model,
-        measures=traces,
         connectome=connectome,
-        pieces=pieces_of(stimulus, connectome, dt, n_steps),
-        swept={name: value for name, value in points.items() if name != NOISE},
+        stimulus=stimulus,
+        swept={name: np.array([value]) for name, value in values.items()},  # so other values compile nothing anew
         fixed={},
         dt=dt,
-        n_steps=n_steps,
-        ceiling=_HIGHEST,
+        n_steps=whole_steps(duration, dt, "duration"),
         precision=precision,
         noise=noise,
     )
+
+
+def courses(
+    programs: Programs,
+    setup: Setup,
+    window: tuple[float, float] | None,
+    every: float | None,
+    seed: int,
+    at: Mapping[str, float | str] | None,
+) -> xr.Dataset:
+    """Return the time courses of a setup's only point; see `simulate`."""
+    import xarray as xr
+
+    model, connectome = setup.model, setup.connectome
+    points = dict(setup.swept)
+    if model.is_random(points):
+        points[NOISE] = noise_hashes(setup.noise, seed, _coordinates(at, checked_seed(seed)))
+    traces = tuple(Trace(window=window, of=name, every=every) for name in model.observables)
+    plan = make_plan(setup, traces)
     results = simulate_batch(plan, Network.of(connectome), points, 1, 1, key(programs.of(plan.batch)))
+    values = {name: v[0] if v.ndim > 1 else float(v[0]) for name, v in setup.swept.items()}
     rest = resting(plan.batch.model, Network.of(connectome), values)
-    (time, (times, attrs)), *_ = traces[0].coordinates(connectome, dt, n_steps).items()
+    (time, (times, attrs)), *_ = traces[0].coordinates(connectome, setup.dt, setup.n_steps).items()
     ds = xr.Dataset(coords={time: (time, times, attrs)})
-    ds.coords[AREA] = (AREA, np.array(connectome.areas, dtype=object), {"long_name": "cortical area"})
-    for (name, units), found in zip(model.observables.items(), results.values):
-        rates = rest[name] + found["rate_change"][0].astype(np.float64)
+    ds.coords[AREA] = (AREA, np.array(connectome.areas, dtype=object), {"long_name": "area"})
+    for (name, units), made in zip(model.observables.items(), results.values):
+        (change,) = made.values()
+        rates = rest[name] + change[0].astype(np.float64)
         known = np.where(np.isfinite(rates), rates, np.nan)
-        ds[name] = ((time, AREA), known, {"units": units, "long_name": f"{name} rate"})
+        dims = model.dimensions.get(name, {})
+        ds = ds.assign_coords({dim: np.array(labels, dtype=object) for dim, labels in dims.items()})
+        ds[name] = ((time, *dims, AREA), known, {"units": units, "long_name": name})
     for name, value in values.items():
         if isinstance(value, np.ndarray):
             info = type(model).parameters()[name]
@@ -148,14 +158,13 @@ def _coordinates(at: Any, seed: int) -> dict[str, float | str]:
 
 
 def _checked(
-    model: Model, connectome: Connectome, stimulus: AbstractStimulus, parameters: Mapping[str, Any], precision: str
+    model: Model, connectome: Connectome, stimulus: AbstractStimulus, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return all parameters and the stimulus' amplitude, or say which makes no sense."""
     for name in parameters:
         type(model).known_parameter(name, also=(AMPLITUDE,))
     values: dict[str, Any] = parameter_values(model) | {AMPLITUDE: float(stimulus.amplitude)}
+    values |= stimulus.amplitudes
     values |= {name: parameter_value(name, value, name, connectome) for name, value in parameters.items()}
     checked_values(model, {name: np.array([value]) for name, value in values.items()})
-    if not isinstance(precision, str) or precision not in ("float32", "float64"):
-        raise UserError(f'precision = {precision!r}; expected "float32" or "float64"')
     return values

@@ -31,6 +31,7 @@ class Source(NamedTuple):
     key: str
     generation: str  # of the store
     block_shape: tuple[int, ...]
+    queue: int  # points of a queue
     identity: str  # of the code that computes the numbers
     file: tuple[str, str] | None
     software: tuple[tuple[str, str], ...]  # versions that the worker must have too
@@ -52,8 +53,8 @@ HERE: dict[str, Study] = {}
 
 def source_of(study: Study, generation: str) -> Source:
     """Return a study's source for workers."""
-    software = tuple(_software().items())
-    return Source(uuid.uuid4().hex, generation, study.block_shape, _identity(study), study.source, software)
+    software, shape = tuple(_software().items()), (study.block_shape, study.queue_points)
+    return Source(uuid.uuid4().hex, generation, *shape, _identity(study), study.source, software)
 
 
 def _identity(study: Study) -> str:
@@ -101,8 +102,8 @@ def _modules_in(folder: Path) -> Iterator[ModuleType]:
             yield module
 
 
-@functools.lru_cache(maxsize=4)
-def _load(source: Source, sent: bytes | None) -> Study:
+@functools.lru_cache(maxsize=64)
+def loaded(source: Source, sent: bytes | None) -> Study:
     """Return the study, loaded once in each worker process.
 
     Raises:
@@ -116,7 +117,8 @@ def _load(source: Source, sent: bytes | None) -> Study:
     other = [f"{name} {ours[name]} instead of {version}" for name, version in source.software if ours[name] != version]
     if other:
         raise UserError(f"{_me()} has {', '.join(other)}; install the same versions there and here, and run again")
-    study = (_from_file(source) or _unpickled(source, sent)).pinned().in_blocks(source.block_shape)
+    study = (_from_file(source) or _unpickled(source, sent)).pinned()
+    study = study.in_blocks(source.block_shape).in_queues(source.queue)
     # A long-lived worker may hold modules that have changed on disk since.
     if _identity(study) != source.identity:
         raise UserError(
@@ -163,7 +165,7 @@ def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | Non
     Raises:
         UserError: this worker can't take part.
     """
-    study, store, started = _load(source, sent), place(path), time.perf_counter()
+    study, store, started = loaded(source, sent), place(path), time.perf_counter()
     if not making.made(store):
         raise UserError(f"{_me()} does not see {path}; expected a store in a folder that all workers see")
     device = provenance.device()

@@ -1,4 +1,4 @@
-"""The external input to each area over time, in Hz: it is added to the current term I^E."""
+"""The external input to each area over time, in the unit that the model says."""
 
 from __future__ import annotations
 
@@ -16,13 +16,24 @@ class Pieces(NamedTuple):
     """A stimulus of amplitude 1 in constant pieces: piece j acts at steps edges[j] <= k < edges[j + 1]."""
 
     edges: np.ndarray  # (pieces + 1,) step numbers
-    levels: np.ndarray  # (pieces, area) Hz; 0 before the first edge and after the last
+    # (pieces, area), of several inputs (pieces, input, area); 0 before the first edge and after the last
+    levels: np.ndarray
 
 
 class AbstractStimulus(ABC):
     """Base class of stimuli. `amplitude` multiplies the stimulus, and can be an axis."""
 
     amplitude: float
+
+    @property
+    def inputs(self) -> tuple[str, ...] | None:
+        """The names of the inputs that it drives; None where a model has one, without a name."""
+        return None
+
+    @property
+    def amplitudes(self) -> dict[str, float]:
+        """The amplitude of the stimulus into each named input, by the name of its parameter."""
+        return {}
 
     @abstractmethod
     def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
@@ -50,15 +61,16 @@ def pieces_of(stimulus: AbstractStimulus, connectome: Connectome, dt: float, n_s
     if not isinstance(found, tuple) or len(found) != 2:
         raise UserError(f"{what}.pieces gives {type(found).__name__}; expected Pieces(edges, levels)")
     edges, levels = array(found[0], f"{what}: edges"), array(found[1], f"{what}: levels")
-    if edges.ndim != 1 or levels.shape != (len(edges) - 1, areas):
+    into = (areas,) if stimulus.inputs is None else (len(stimulus.inputs), areas)
+    if edges.ndim != 1 or levels.shape != (len(edges) - 1, *into):
         raise UserError(
             f"{what}: edges of shape {edges.shape} and levels of shape {levels.shape}; expected (pieces + 1,) and "
-            f"(pieces, {areas})"
+            f"(pieces, {', '.join(map(str, into))})"
         )
     if (edges % 1).any() or (np.diff(edges) < 0).any() or edges[0] < 0 or edges[-1] > n_steps:
         raise UserError(f"{what}: edges are not rising whole numbers from 0 to {n_steps}; expected step numbers")
     if np.abs(levels).max(initial=0.0) > np.finfo(np.float32).max:
-        raise UserError(f"{what} has a level of {np.abs(levels).max():g} Hz; expected one that single precision holds")
+        raise UserError(f"{what} has a level of {np.abs(levels).max():g}; expected one that single precision holds")
     return Pieces(edges.astype(np.int64), levels)
 
 

@@ -19,7 +19,7 @@ class Stimulus(AbstractStimulus):
     """A stimulus with any time courses in any areas.
 
     Args:
-        courses: area -> its input in Hz: a function of an array of times (s, from the start of the run), or
+        courses: area -> its input: a function of an array of times (s, from the start of the run), or
             an array with one value per step of dt. The labels of a labelled array must be the steps' times.
         onset: start of the input, s.
         duration: of functions, s; None for arrays, whose length gives it.
@@ -45,7 +45,7 @@ class Stimulus(AbstractStimulus):
         if not courses:
             raise UserError("a Stimulus without courses drives nothing; expected {area: function of t, or array}")
         self.courses = {area: course if callable(course) else _Values(course, area) for area, course in courses.items()}
-        self.onset, self.amplitude = number(onset, "the stimulus' onset", "s"), number(amplitude, "amplitude", "Hz")
+        self.onset, self.amplitude = number(onset, "the stimulus' onset", "s"), number(amplitude, "amplitude")
         self.duration = None if duration is None else number(duration, "the stimulus' duration", "s")
 
     def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:

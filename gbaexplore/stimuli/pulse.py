@@ -15,7 +15,8 @@ from gbaexplore.stimuli.base import AbstractStimulus, Pieces, check_times
 
 @dataclass(frozen=True)
 class Pulse(AbstractStimulus):
-    """A square pulse into one area: `amplitude` Hz for onset <= t < onset + duration (seconds).
+    """A square pulse into one area: `amplitude`, in the unit of the model's stimulus, for
+    onset <= t < onset + duration (seconds).
 
     Raises:
         UserError: times or an amplitude that are not finite numbers.
@@ -27,7 +28,7 @@ class Pulse(AbstractStimulus):
     amplitude: float
 
     def __post_init__(self) -> None:
-        for field, units in {"onset": "s", "duration": "s", "amplitude": "Hz"}.items():
+        for field, units in {"onset": "s", "duration": "s", "amplitude": "1"}.items():
             object.__setattr__(self, field, number(getattr(self, field), f"the pulse's {field}", units))
 
     def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:

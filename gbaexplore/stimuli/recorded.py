@@ -22,11 +22,17 @@ class Recorded(AbstractStimulus):
     recorded: Pieces
     dt: float
     amplitude: float = 1.0
+    into: tuple[str, ...] | None = None
+
+    @property
+    def inputs(self) -> tuple[str, ...] | None:
+        return self.into
 
     @classmethod
     def of(cls, ds: xr.Dataset, dt: float) -> Recorded:
         """Return the stimulus in a Dataset of `dataset_of`."""
-        return cls(Pieces(ds["edge"].values, ds["level"].values), dt)
+        into = tuple(map(str, ds["input"].values)) if "input" in ds.coords else None
+        return cls(Pieces(ds["edge"].values, ds["level"].values), dt, into=into)
 
     def pieces(self, connectome: Connectome, dt: float, n_steps: int) -> Pieces:
         if dt != self.dt or self.recorded.edges[-1] > n_steps:
@@ -38,12 +44,18 @@ class Recorded(AbstractStimulus):
 
 
 def dataset_of(stimulus: AbstractStimulus, connectome: Connectome, dt: float, n_steps: int) -> xr.Dataset:
-    """Return a stimulus of amplitude 1 as a Dataset: steps at which it changes (edge), levels (piece, area) in Hz."""
+    """Return a stimulus of amplitude 1 as a Dataset: steps at which it changes (edge), levels (piece, area).
+
+    Of several inputs, levels are (piece, input, area).
+    """
     import xarray as xr
 
     edges, levels = pieces_of(stimulus, connectome, dt, n_steps)
     areas = np.array(connectome.areas, dtype=object)
     ds = xr.Dataset(coords={"area": areas})
     ds["edge"] = ("edge_number", np.asarray(edges), {"long_name": "step at which a piece begins or the last ends"})
-    ds["level"] = (("piece", "area"), np.asarray(levels), {"long_name": "stimulus of amplitude 1", "units": "Hz"})
+    if stimulus.inputs is not None:
+        ds.coords["input"] = np.array(stimulus.inputs, dtype=object)
+    dims = ("piece", *(() if stimulus.inputs is None else ("input",)), "area")
+    ds["level"] = (dims, np.asarray(levels), {"long_name": "stimulus of amplitude 1", "units": "1"})
     return ds

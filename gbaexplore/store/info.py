@@ -113,7 +113,7 @@ def _commit(code: dict[str, Any]) -> str:
 def _of_run(run: str, events: list[dict[str, Any]]) -> str:
     blocks = [event for event in events if event.get("event") == "block" and event.get("run") == run]
     ends = [event for event in events if event.get("event") == "end" and event.get("run") == run]
-    took = f"in {ends[0]['seconds']:.1f} s" if ends else "cut off"
+    took = f"in {ends[-1]['seconds']:.1f} s" if ends else "cut off"
     points = sum(block["points"] for block in blocks)
     longest = max((block["seconds"] for block in blocks), default=0.0)
     devices = " and ".join(sorted({block["device"] for block in blocks})) or "nothing"
@@ -140,7 +140,14 @@ def _object(recipe: dict[str, Any]) -> str:
 
 
 def _pairs(values: dict[str, Any]) -> str:
-    return " ".join(f"{key}={str(value)[:16]}" for key, value in values.items())
+    return " ".join(f"{key}={_value(value)}" for key, value in values.items())
+
+
+def _value(value: Any) -> str:
+    """Return what an object is given, a part of an object in brackets, such as of=BOLD(of=S every=1.0)."""
+    if isinstance(value, dict) and "kind" in value:
+        return _object(value).replace(" ", "(", 1) + ")" * (len(value) > 1)
+    return str(value)[:16]
 
 
 def _parameters(variants: dict[str, Any], ds: xr.Dataset) -> dict[str, str]:

@@ -36,6 +36,13 @@ def made(path: Path) -> bool:
     return exists(path / "zarr.json") if remote(path) else exists(real(path))
 
 
+def ready() -> None:
+    """Import what a store is made with, which takes about as long as compiling a study."""
+    import dask.array  # noqa: F401
+    import xarray as xr  # noqa: F401
+    import zarr  # noqa: F401
+
+
 def create(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | None = None) -> None:
     """Write the template (coordinates, attributes, no values) and the study's inputs to a new store.
 
@@ -54,11 +61,35 @@ def staged(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | 
         UserError: the folder can't be written to.
     """
     with beside(path) as new:
-        template.to_zarr(new, compute=False, zarr_format=3, consolidated=False, encoding=_encoding(template))
+        write = _Writer(new)
+        write(template, _encoding(template), compute=False)
         for name, ds in (inputs or {}).items():
-            ds.to_zarr(new, group=name, zarr_format=3, consolidated=False, encoding=_coordinates_encoding(ds))
+            write(ds, _coordinates_encoding(ds), group=name)
         (new / CHECKSUMS).write_text(json.dumps(_checksums(new), indent=1))
         yield new
+
+
+class _Writer:
+    """Writes Datasets to a new store.
+
+    Each is made in memory first: zarr hands every file to another thread, which takes longer than making it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metadata: dict[str, Any] = {}  # what zarr has to find of the Datasets before
+
+    def __call__(self, ds: xr.Dataset, encoding: dict[str, dict[str, Any]], **options: Any) -> None:
+        from zarr.storage import MemoryStore
+
+        made = dict(self.metadata)
+        ds.to_zarr(MemoryStore(made), zarr_format=3, consolidated=False, encoding=encoding, **options)
+        for name in made.keys() - self.metadata.keys():
+            file = self.path / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(made[name].to_bytes())
+            if file.name == "zarr.json":
+                self.metadata[name] = made[name]
 
 
 @contextlib.contextmanager

@@ -44,7 +44,9 @@ _FORM: Recipe = {
 """What a recipe has of every version: keys (`...` is any), and the types of their values."""
 _FORM_NOW: Recipe = {
     "revisions": {...: int},
-    "variants": {...: {"stimulus": {"sha256": str}, "made": {"code": {}, "asked": list, "neutral": [str]}}},
+    "variants": {
+        ...: {"stimulus": {"sha256": str}, "made": {"code": {}, "asked": [{"makes": {...: [str]}}], "neutral": [str]}}
+    },
 }
 _FORM_EARLIER: Recipe = {"code": {}}
 
@@ -57,12 +59,13 @@ def is_recipe(found: Any) -> bool:
         and _fits(found, _FORM_NOW if "format" in found else _FORM_EARLIER)
         and sorted(found["order"]["axes"]) == sorted(found["axes"])
         and all(_is_axis(values, found["order"].get(name)) for name, values in found["axes"].items())
-        and all(variant_name(labels) in found["variants"] for labels in _combinations(found["order"]))
+        and all(variant_name(labels) in found["variants"] for labels in combinations(found["order"]))
         and all(_fits(variant.get("by_area", {}), {...: str}) for variant in found["variants"].values())
     )
 
 
-def _combinations(order: dict[str, list[str]]) -> Iterator[dict[str, str]]:
+def combinations(order: dict[str, list[str]]) -> Iterator[dict[str, str]]:
+    """Yield the labels of each variant of a recipe, given its "order"."""
     labelled = [name for name in order["axes"] if name in order]
     for labels in itertools.product(*(order[name] for name in labelled)):
         yield dict(zip(labelled, labels))
@@ -206,8 +209,10 @@ def upgraded(there: Recipe, wanted: Recipe, course: Callable[[str], str]) -> Rec
         wanted: the recipe of the study to compare with.
         course: a function from a variant's label to the `course_hash` of its stimulus.
     """
+    steps = [measure.get("every") for measure in there["measures"]]
+    there = {**there, "measures": [_every_in_seconds(measure, there["dt_s"]) for measure in there["measures"]]}
     if there.get("format") == FORMAT:
-        return there
+        return {**there, "variants": _renamed(_asked_every(there["variants"], steps), wanted["variants"])}
     known = all(str(code) in EARLIER.get(name, ()) for name, code in there["code"].items())
     variants = {}
     for label, variant in there["variants"].items():
@@ -224,6 +229,45 @@ def upgraded(there: Recipe, wanted: Recipe, course: Callable[[str], str]) -> Rec
         variants[label] = {**variant, "stimulus": stimulus, "made": made}
     revisions = wanted["revisions"] if known else {}
     return with_noise({**there, "format": FORMAT, "revisions": revisions, "variants": variants})
+
+
+def _asked_every(variants: Recipe, steps: list[Any]) -> Recipe:
+    """Return a store's variants, in which what is asked of a measure says every how many steps it looks."""
+    found = {}
+    for label, variant in variants.items():
+        asked = [
+            {**ask, "every": every} if isinstance(every, int) and every > 1 else ask
+            for ask, every in zip(variant["made"]["asked"], steps)
+        ]
+        found[label] = {**variant, "made": {**variant["made"], "asked": asked}}
+    return found
+
+
+def _renamed(there: Recipe, wanted: Recipe) -> Recipe:
+    """Return a store's variants with today's names of variables: all that was measured was called a rate."""
+    found = {}
+    for label, variant in there.items():
+        asked, ours = variant["made"]["asked"], (wanted.get(label) or variant)["made"]["asked"]
+        pairs = zip(asked, ours) if len(asked) == len(ours) else ()
+        names = [
+            dict(zip(ask["makes"], our["makes"])) if list(ask["makes"].values()) == list(our["makes"].values()) else {}
+            for ask, our in pairs
+        ]
+        made = [
+            {**ask, "makes": {own.get(n, n) if "rate" in n.split("_") else n: dims for n, dims in ask["makes"].items()}}
+            for ask, own in zip(asked, names)
+        ]
+        found[label] = {**variant, "made": {**variant["made"], "asked": made or asked}}
+    return found
+
+
+def _every_in_seconds(measure: Recipe, dt: float) -> Recipe:
+    """Return a measure's description with `every` in seconds; it was a whole number of steps."""
+    found = {k: _every_in_seconds(v, dt) if isinstance(v, dict) else v for k, v in measure.items()}
+    if isinstance(every := found.get("every"), int):
+        del found["every"]
+        found |= {"every": round(every * dt, 12)} if every > 1 else {}
+    return found
 
 
 def tables(recipe: dict[str, Any]) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,29 +19,36 @@ from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import STATUS
 from gbaexplore.basics.places import remote
 from gbaexplore.store import making, stores
+from gbaexplore.store.grown import TOLERANCE
 from gbaexplore.store.history import Log, copy_history
 from gbaexplore.store.recipe import short, tables
 
 if TYPE_CHECKING:
     import xarray as xr
 
-TOLERANCE = 1e-9
-"""Relative tolerance within which two numbers of an axis, or of a table's row, are the same."""
-
 
 @dataclass(frozen=True)
 class Extension:
     """How the points of an old grid map onto a new one."""
 
+    axes: tuple[str, ...]
+    """The axes of the new grid, in order."""
     origins: tuple[np.ndarray, ...]
-    """For each axis of the new grid, in order: each value's position in the old one, -1 if it is new."""
+    """For each of them: each value's position in the old grid, -1 if it is new."""
     pending: np.ndarray
     """Mask over the new grid of the points to compute."""
     dropped: int
     """Number of computed points that the new grid lacks."""
 
     same_grid: bool
-    """Whether both grids have the same labels, within the tolerance, in the same order."""
+    """Whether both grids have the same axes and labels, within the tolerance, in the same order."""
+    before: Mapping[str, Any]
+    """New axes, each with the label at which the old grid's points are."""
+
+    @property
+    def added(self) -> tuple[int, ...]:
+        """Positions of the new axes in the new grid."""
+        return tuple(i for i, axis in enumerate(self.axes) if axis in self.before)
 
     @property
     def carried(self) -> int:
@@ -49,15 +57,24 @@ class Extension:
 
     def __str__(self) -> str:
         dropped = f", {self.dropped:,} dropped" if self.dropped else ""
-        return f"{self.carried:,} carried over, {int(self.pending.sum()):,} new{dropped}"
+        at = ", ".join(f"{axis} = {label}" for axis, label in self.before.items())
+        return f"{self.carried:,} carried over{f' to {at}' if at else ''}, {int(self.pending.sum()):,} new{dropped}"
 
 
-def extension(path: Path, old: dict[str, Any], wanted: dict[str, Any], template: xr.Dataset, shrink: bool) -> Extension:
+def extension(
+    path: Path,
+    old: dict[str, Any],
+    wanted: dict[str, Any],
+    template: xr.Dataset,
+    shrink: bool,
+    before: Mapping[str, Any] = MappingProxyType({}),
+) -> Extension:
     """Return how the grid of the store at `path` becomes the study's.
 
     Args:
-        old: the store's recipe. wanted: the study's. template: the study's empty Dataset.
+        old: the store's recipe. wanted: that of the study at the labels `before`. template: the study's empty Dataset.
         shrink: whether values that the study no longer has are dropped.
+        before: axes that the store lacks, each with the label at which its points are; see `grown`.
 
     Raises:
         UserError: the store differs in more than its axes' values; it has values, or rows of a table, that the
@@ -65,22 +82,26 @@ def extension(path: Path, old: dict[str, Any], wanted: dict[str, Any], template:
     """
     stores.check_same_recipe(path, but_axes(old, wanted), but_axes(wanted, old))
     there = stores.open_study(path)
-    ours, theirs = _labels(wanted, template), _labels(old, there)
+    axes = tuple(map(str, template[STATUS].dims))
+    ours = {axis: template[axis].values for axis in axes}
+    theirs = {axis: np.array([before[axis]]) if axis in before else there[axis].values for axis in axes}
     # A row is identified by its label and its values: with other values it is another point.
     changed = {axis: _changed(there, template, axis, columns) for axis, columns in tables(wanted).items()}
     origins = tuple(_origin(theirs[axis], labels, changed.get(axis)) for axis, labels in ours.items())
     _check_derived(path, there, wanted, template, dict(zip(ours, origins)))
     if not shrink:
         _check_kept(path, theirs, dict(zip(ours, origins)), changed)
-    done = ~stores.unfinished(path)
+    done = np.expand_dims(~stores.unfinished(path), [i for i, axis in enumerate(axes) if axis in before])
     pending = ~_taken(done, origins)
-    same = all(np.array_equal(origin, np.arange(len(theirs[axis]))) for axis, origin in zip(ours, origins))
+    same = not before and all(
+        np.array_equal(origin, np.arange(len(theirs[axis]))) for axis, origin in zip(ours, origins)
+    )
     if remote(path) and not same:
         raise UserError(
             f"{path} has another grid than the study; an object store can't change a store's grid in one step: copy it "
             "to a folder, run the study there, and copy it back; or give the study another name"
         )
-    return Extension(origins, pending, int(done.sum() - (~pending).sum()), same)
+    return Extension(axes, origins, pending, int(done.sum() - (~pending).sum()), same, dict(before))
 
 
 def extend(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset], change: Extension) -> None:
@@ -93,14 +114,9 @@ def extend(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset], c
         for block in itertools.product(*(_slices(sizes) for sizes in template[STATUS].chunksizes.values())):
             which = ~change.pending[block]
             if which.any():
-                stores.write_block(new, block, carried(path, block, change.origins, which), which)
+                stores.write_block(new, block, carried(path, block, change, which), which)
         copy_history(path, new)
         Log(new).add("extended", carried=change.carried, new=int(change.pending.sum()), dropped=change.dropped)
-
-
-def _labels(recipe: dict[str, Any], ds: xr.Dataset) -> dict[str, np.ndarray]:
-    """Return every axis's labels, in the grid's order."""
-    return {axis: ds[axis].values for axis in recipe["order"]["axes"]}
 
 
 def _changed(old: xr.Dataset, new: xr.Dataset, axis: str, columns: list[str]) -> np.ndarray:
@@ -202,16 +218,15 @@ def _slices(sizes: tuple[int, ...]) -> list[slice]:
     return [slice(end - size, end) for size, end in zip(sizes, ends)]
 
 
-def carried(
-    path: Path, block: tuple[slice, ...], origins: tuple[np.ndarray, ...], which: np.ndarray
-) -> dict[str, np.ndarray]:
+def carried(path: Path, block: tuple[slice, ...], change: Extension, which: np.ndarray) -> dict[str, np.ndarray]:
     """Return the old store's values, (point, ...), of a new block's points that are carried over."""
     import zarr
 
-    parts = [origin[part] for origin, part in zip(origins, block)]
+    parts = [origin[part] for origin, part in zip(change.origins, block)]
     both = [np.flatnonzero(part >= 0) for part in parts]
     # Only labels that both grids have; all of `which` lies in their product.
     chosen = which[np.ix_(*both)]
-    old = tuple(part[part >= 0] for part in parts)
+    old = tuple(part[part >= 0] for i, part in enumerate(parts) if i not in change.added)
     group = zarr.open_group(stores.zarr_store(path), mode="r")
-    return {name: np.asarray(group[name].oindex[old])[chosen] for name in stores.variables(path)}  # type: ignore[union-attr]
+    found = {name: np.asarray(group[name].oindex[old]) for name in stores.variables(path)}  # type: ignore[union-attr]
+    return {name: np.expand_dims(array, change.added)[chosen] for name, array in found.items()}

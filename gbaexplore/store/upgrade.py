@@ -6,15 +6,51 @@ import hashlib
 import itertools
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import MISSING, OK, PENDING, STATUS
-from gbaexplore.basics.places import real, reason, remote
+from gbaexplore.basics.places import exists, real, reason, remote
 from gbaexplore.store import earlier, making, stores
 from gbaexplore.store.history import Log
+
+
+def renamed(path: Path, names: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the names, earlier name -> name, whose variables have the earlier one in a store."""
+    return {old: new for old, new in names.items() if _has(path, old) and not _has(path, new)}
+
+
+def rename(path: Path, names: Mapping[str, str]) -> None:
+    """Give variables of a store of an earlier version the names that they have now: earlier name -> name.
+
+    Raises:
+        UserError: it is in an object store; the folder can't be written to.
+    """
+    _check_local(path)
+    with making.beside(path) as new:
+        shutil.copytree(real(path), new, ignore=shutil.ignore_patterns("*.lock", "*.partial"))
+        for old, now in names.items():
+            (new / old).rename(new / now)
+        sums = json.loads((new / making.CHECKSUMS).read_text()).items()
+        parts = [(*file.partition("/"), digest) for file, digest in sums]
+        checksums = {names.get(first, first) + slash + rest: digest for first, slash, rest, digest in parts}
+        (new / making.CHECKSUMS).write_text(json.dumps(checksums, indent=1))
+        Log(new).add("upgraded")
+
+
+def _has(path: Path, variable: str) -> bool:
+    return exists(path / variable / "zarr.json")
+
+
+def _check_local(path: Path) -> None:
+    if remote(path):
+        raise UserError(
+            f"{path} was made by an earlier gbaexplore, and an object store can't be rewritten in one step: copy it to "
+            "a folder, run the study there, and copy it back; or give the study another name"
+        )
 
 
 def upgrade(path: Path) -> None:
@@ -27,11 +63,7 @@ def upgrade(path: Path) -> None:
     """
     if not earlier.made(path):
         return
-    if remote(path):
-        raise UserError(
-            f"{path} was made by an earlier gbaexplore, and an object store can't be rewritten in one step: copy it to "
-            "a folder, run the study there, and copy it back; or give the study another name"
-        )
+    _check_local(path)
     ds, sizes = stores.open_study(path), stores.block_shape(path)
     with making.beside(path) as new:
         shutil.copytree(real(path), new, ignore=shutil.ignore_patterns("*.lock", "*.partial"))

@@ -7,6 +7,7 @@ import itertools
 import math
 from dataclasses import dataclass
 
+from gbaexplore.engine.plan import padded
 from gbaexplore.study.grid import Grid
 
 _MOST_POINTS = 8192  # in one queue: about a second of work on one core
@@ -65,14 +66,23 @@ class Blocks:
     def queue_blocks(self) -> int:
         """Largest number of blocks of one variant in a queue, which keeps the lanes busier than single blocks do."""
         per_variant = len(self.all) // math.prod(len(labels) for labels in self.grid.categorical.values())
-        return max(1, min(per_variant, self.most_points // math.prod(self.shape)))
+        most = min(self.most_points, self.given_queue or self.most_points)
+        return max(1, min(per_variant, most // math.prod(self.shape)))
+
+    @property
+    def fewest_blocks(self) -> int:
+        """Number of blocks below which a queue has empty lanes, if its size is given."""
+        return self.queue_blocks if self.given_queue else 1
 
     @functools.cached_property
     def queue_points(self) -> int:
-        """Number of points to which a queue's arrays are padded."""
-        if self.given_queue is not None:
-            return min(self.given_queue, self.most_points)
-        return self.queue_blocks * math.prod(self.shape)
+        """Number of points to which a queue's arrays are padded.
+
+        Whole sets of lanes: a small grid with some more values then has the same program, and is not compiled anew.
+        """
+        block = math.prod(self.shape)  # of any size that is given, or of some points more than most
+        points = min(self.given_queue or self.queue_blocks * block, max(self.most_points, block))
+        return max(points, min(self.most_points, padded(points, self.lanes)))
 
     @functools.cached_property
     def all(self) -> list[Block]:

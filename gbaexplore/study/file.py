@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gbaexplore.basics.errors import UserError, did_you_mean, text_of
-from gbaexplore.basics.places import check_writable, local, shipped_folder, writing
+from gbaexplore.basics.places import beside, check_writable, local, shipped_folder, writing
 from gbaexplore.identity.code import is_own
 
 if TYPE_CHECKING:
@@ -52,6 +52,12 @@ class StudyFile:
     path: Path
     study: Study
     draw: Callable[[xr.Dataset], Figure] | None
+    beside: tuple[Path, ...]
+    """The user's own modules that it imports, and the files and folders of connectomes that it reads."""
+    about: str
+    """The first line of its docstring."""
+    fit: Any = None
+    """The file's `fit`, if it defines one."""
 
 
 def shipped() -> dict[str, str]:
@@ -70,10 +76,17 @@ def find(name: str) -> Path:
         UserError: neither.
     """
     path = local(name).absolute()
+    there = False
     with contextlib.suppress(OSError):  # no file can have this name
-        if path.is_file() and path.suffix == ".py":
-            return path
+        there = path.is_file()
+    if there and path.suffix == ".py":
+        return path
     known = [file.stem for file in sorted(STUDIES.glob("*.py"))]
+    if there:
+        raise UserError(
+            f"no study file {path}; expected a Python file that defines `study = Study(...)`: this is no Python file, "
+            "since its name does not end in .py"
+        )
     if name in known:
         return STUDIES / f"{name}.py"
     raise UserError(
@@ -130,8 +143,11 @@ def load_study(path: str | Path) -> Study:
     return load_study_file(path).study
 
 
-def load_study_file(path: str | Path) -> StudyFile:
+def load_study_file(path: str | Path, afresh: bool = False) -> StudyFile:
     """Load a study file (given as in `find`) and return its contents.
+
+    Args:
+        afresh: whether the user's own modules that it imports are loaded again too, although they have not changed.
 
     The file runs under a module name of its own, with its folder importable, as with `python FILE`, but
     never as `__main__`: code under a script guard does not run.
@@ -142,15 +158,20 @@ def load_study_file(path: str | Path) -> StudyFile:
     from gbaexplore.study.study import Study
 
     path = find(str(path))
+    if afresh:
+        _forget()
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    module = _load_module(path, digest)
+    module, read = _load_module(path, digest)
     study = getattr(module, "study", None)
     if not isinstance(study, Study):
         others = [key for key, value in vars(module).items() if isinstance(value, Study)]
         hint = f"; rename `{others[0]}` to `study`" if others else ""
         raise UserError(f"{path} defines no study; expected `study = Study(...)` at its top level{hint}")
     object.__setattr__(study, "source", (str(path), digest))
-    return StudyFile(path, study, getattr(module, "draw", None))
+    own = [file for file, _ in _BESIDE.values()]
+    about = (module.__doc__ or "").split("\n")[0]
+    beside = tuple(dict.fromkeys([*own, *read]))
+    return StudyFile(path, study, getattr(module, "draw", None), beside, about, getattr(module, "fit", None))
 
 
 _BESIDE: dict[str, tuple[Path, bytes]] = {}
@@ -168,7 +189,8 @@ class _Loader(importlib.machinery.SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
-def _load_module(path: Path, digest: str) -> ModuleType:
+def _load_module(path: Path, digest: str) -> tuple[ModuleType, list[Path]]:
+    """Return a study file's module, and the paths of connectomes that it reads."""
     name = f"gbaexplore_study_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{digest[:8]}"
     spec = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, str(path)))
     assert spec is not None  # for a file that ends with .py
@@ -184,7 +206,8 @@ def _load_module(path: Path, digest: str) -> ModuleType:
         _LOADING.add(name)
         sys.path.insert(0, str(path.parent))
         try:
-            spec.loader.exec_module(module)
+            with beside(path.parent) as read:
+                spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
             sys.modules.pop(name, None)
             raise UserError(_where(error, path)) from error
@@ -192,7 +215,7 @@ def _load_module(path: Path, digest: str) -> ModuleType:
             _LOADING.discard(name)
             sys.path.remove(str(path.parent))
             _remember(set(sys.modules) - before - {name})
-    return module
+    return module, read
 
 
 def _remember(names: set[str]) -> None:
@@ -216,8 +239,11 @@ def _forget_others(folder: Path) -> None:
         except OSError:
             return False
 
-    if all(current(*known) for known in _BESIDE.values()):
-        return
+    if not all(current(*known) for known in _BESIDE.values()):
+        _forget()
+
+
+def _forget() -> None:
     for name, (file, _) in _BESIDE.items():
         sys.modules.pop(name, None)
         # Python would reuse compiled code of a file with the same size and second.

@@ -15,6 +15,7 @@ from gbaexplore.basics.numbers import coordinates
 from gbaexplore.models.base import Model
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import AbstractStimulus
+from gbaexplore.stimuli.inputs import inputs_given
 from gbaexplore.study.table import Table, is_table, table
 
 
@@ -37,7 +38,7 @@ class Grid:
         grid = cls(tuple(mapping(axes, "axes")), {}, {}, {})
         for name, values in axes.items():
             if not name.isidentifier():
-                raise UserError(f"axis name {name!r}: expected a name such as muEE or feedback")
+                raise UserError(f"axis name {name!r}: expected a name such as G or subject")
             if isinstance(values, Mapping):
                 grid.categorical[name] = _labelled(name, values)
             elif is_table(values):
@@ -72,7 +73,7 @@ class Grid:
 def mapping(value: Any, what: str) -> Mapping[str, Any]:
     """Return a checked copy of a mapping."""
     if not isinstance(value, Mapping):
-        raise UserError(f"{what} is {type(value).__name__}; expected a mapping, such as {{'muEE': [28, 30]}}")
+        raise UserError(f"{what} is {type(value).__name__}; expected a mapping, such as {{'G': [0.5, 1.0]}}")
     for name in value:
         if not isinstance(name, str):
             raise UserError(f"{what} has the name {name!r}; expected text")
@@ -87,8 +88,9 @@ def _labelled(axis: str, values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]
     for label, value in values.items():
         if not isinstance(label, str) or not label:
             raise UserError(f'axis "{axis}" has the label {label!r}; expected text (write "on", not True)')
-        several = isinstance(value, tuple) and any(isinstance(thing, _OBJECTS) for thing in value)
-        found[label] = value if several else (value,)
+        several = isinstance(value, tuple) and any(isinstance(thing, _OBJECTS) or _is_inputs(thing) for thing in value)
+        given = value if several else (value,)
+        found[label] = tuple(inputs_given(thing) if _is_inputs(thing) else thing for thing in given)
         for thing in found[label]:
             if _kind(thing) is None:
                 raise UserError(
@@ -98,6 +100,11 @@ def _labelled(axis: str, values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]
     if len({tuple(_kind(thing) for thing in things) for things in found.values()}) > 1:
         raise UserError(f'axis "{axis}" mixes kinds of objects; expected the same kinds for each label')
     return found
+
+
+def _is_inputs(thing: Any) -> bool:
+    """Return whether it is stimuli by inputs, and not values by parameters."""
+    return isinstance(thing, Mapping) and any(isinstance(part, AbstractStimulus) for part in thing.values())
 
 
 _OBJECTS = (Connectome, AbstractStimulus, Model)

@@ -83,10 +83,18 @@ def _asked(simulation: Simulation, variant: Variant, measure: Measure) -> dict[s
             ).items()
         },
     }
+    dims = {dim for variable in measure.variables(variant.model).values() for dim in variable.dims}
+    for labelled in variant.model.dimensions.values():
+        found["along"] |= {d: _labels(np.array(labels, dtype=object)) for d, labels in labelled.items() if d in dims}
     if isinstance(measure, StreamingMeasure):
         found["samples"] = list(measure.steps(dt, n_steps))
-        found["of"] = list(variant.model.observables).index(measure.observable(variant.model))
-        found["only"] = [measure.skips_rest, measure.ends_early, measure.places_samples]
+        at = [list(variant.model.observables).index(name) for name in measure.observables(variant.model)]
+        found["of"] = at if isinstance(measure.of, (tuple, list)) else at[0]
+        found["only"] = [measure.skips_rest, measure.ends_early, measure.large]
+        if measure.every is not None or measure.signal is not None:
+            found["every"] = measure.sampling(dt, n_steps).every
+        if measure.signal is not None:
+            found["signal"] = measure.signal.steps(dt)
     elif is_shipped(type(measure)):
         own = measure.recipe().items()
         found["settings"] = {name: value for name, value in own if name not in ("kind", "measure", "suffix")}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gbaexplore.basics.errors import UserError
+from gbaexplore.basics.names import unit
 from gbaexplore.basics.numbers import number, whole_number
 from gbaexplore.basics.points import INDEPENDENT, SHARED
 from gbaexplore.basics.time import whole_steps
@@ -39,10 +40,10 @@ class Settings:
                 f"study name {self.name[:20]}... has {len(self.name.encode())} bytes; expected at most "
                 f"{_LONGEST_NAME}: it names the store"
             )
-        for what, units in (("dt", "s"), ("duration", "s"), ("ceiling", "Hz")):
+        for what, units in (("dt", "s"), ("duration", "s"), ("ceiling", "1")):
             value = number(getattr(self, what), what, units)
             if value <= 0:
-                raise UserError(f"{what} = {value:g} {units}; expected a number above 0")
+                raise UserError(f"{what} = {value:g}{unit({'units': units}, ' {}')}; expected a number above 0")
             vars(self)[what] = value
         if not isinstance(self.precision, str) or self.precision not in ("float32", "float64"):
             raise UserError(f'precision = {self.precision!r}; expected "float32" or "float64"')

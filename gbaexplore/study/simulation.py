@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +15,15 @@ from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.points import NOISE
 from gbaexplore.engine.first_step import try_first_step
 from gbaexplore.engine.plan import Plan, make_plan
-from gbaexplore.engine.programs import Programs, check_platform, key
-from gbaexplore.engine.queue import Results, simulate_batch
+from gbaexplore.engine.platform import check_platform
+from gbaexplore.engine.programs import Programs, key
+from gbaexplore.engine.queue import Results, shapes, simulate_batch
 from gbaexplore.engine.trials import SimulatedTrials
 from gbaexplore.measures.base import StreamingMeasure
 from gbaexplore.measures.linear import LinearMeasure
 from gbaexplore.measures.solved import SolvedMeasure, Trials
+from gbaexplore.models.setup import Setup
 from gbaexplore.networks.seen import Network
-from gbaexplore.stimuli.base import pieces_of
 from gbaexplore.study.blocks import Block, Blocks
 from gbaexplore.study.outputs import Outputs
 from gbaexplore.study.settings import Settings
@@ -48,12 +51,15 @@ class Simulation:
 
     def plan(self, variant: Variant, points: Mapping[str, np.ndarray] = MappingProxyType({})) -> Plan:
         """Return the engine's plan for the points of a variant."""
+        return make_plan(self.setup(variant, points), self._streaming)
+
+    def setup(self, variant: Variant, points: Mapping[str, np.ndarray] = MappingProxyType({})) -> Setup:
+        """Return all that the points of a variant share; its swept values are those of the grid and of `points`."""
         base = self.values.base(variant)
-        return make_plan(
+        return Setup(
             model=variant.model,
-            measures=self._streaming,
             connectome=variant.connectome,
-            pieces=pieces_of(variant.stimulus, variant.connectome, self.settings.dt, self.settings.n_steps),
+            stimulus=variant.stimulus,
             swept=self.values.swept(variant, points) | self._of_variant(base),
             fixed={name: value for name, value in base.items() if name not in self.values.varying},
             dt=self.settings.dt,
@@ -72,18 +78,22 @@ class Simulation:
         return {name: np.array([base[name]]) for name in self.values.varying & set(base)}
 
     def prepare(self, variant: Variant) -> None:
-        """Compile the programs of `run_points` for a variant; simulate one step of one point of each kind of model.
+        """Compile the programs of `run_points` for a variant, after `check`."""
+        self.check(variant)
+        self._simulate(variant, self.points(self.blocks.all[0]), count=0)
+
+    def check(self, variant: Variant) -> None:
+        """Simulate one step of one point of each kind of model, and trace the programs of `run_points` for a variant.
 
         Raises:
             UserError: a model's first step is invalid; a measure does not return what it declares.
         """
         self._try_models()
-        results = self._simulate(variant, self.points(self.blocks.all[0]), count=0)
+        returned = shapes(**self._batch(variant, self.points(self.blocks.all[0])))
         lengths = {dim: len(values) for dim, (values, _) in self.outputs.coordinates().items()}
-        for measure, values in zip(self._streaming, results.values):
+        for measure, found in zip(self._streaming, returned):
             declared = measure.variables(variant.model)
             expected = {name: tuple(lengths[dim] for dim in variable.dims) for name, variable in declared.items()}
-            found = {name: array.shape[1:] for name, array in values.items()}
             if found != expected:
                 raise UserError(
                     f"{type(measure).__name__}.finish returned {found}; expected what its variables() declare: "
@@ -97,7 +107,10 @@ class Simulation:
         tried = {(type(v.model), json.dumps(v.model.options(), default=repr)): v for v in last_first}
         for variant in tried.values():
             values = {name: v.flat[0] for name, v in self.values.every(variant).items()}
-            try_first_step(self.plan(variant), Network.of(variant.connectome), values)
+            plan, own = self.plan(variant), None
+            with contextlib.suppress(UserError):  # what can't be traced has no key, and its first step says why
+                own = key(self.programs.of(plan.batch))
+            try_first_step(plan, Network.of(variant.connectome), values, own)
             for measure in self.outputs.measures:
                 if isinstance(measure, LinearMeasure):
                     try:
@@ -108,11 +121,15 @@ class Simulation:
                         continue
 
     def _simulate(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> Results:
-        base = self.values.base(variant)
-        points = points | self._of_variant(base)
-        network, plan = Network.of(variant.connectome), self.plan(variant, points)
+        return simulate_batch(count=count, **self._batch(variant, points))
+
+    def _batch(self, variant: Variant, points: dict[str, np.ndarray]) -> dict[str, Any]:
+        """Return what the engine gets of points of a variant."""
+        points = points | self._of_variant(self.values.base(variant))
+        plan = self.plan(variant, points)
         own = key(self.programs.of(plan.batch))
-        return simulate_batch(plan, network, points, count, self.blocks.queue_points, own)
+        network = Network.of(variant.connectome)
+        return dict(plan=plan, network=network, points=points, size=self.blocks.queue_points, key=own)
 
     def run_points(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         """Return every variable of points of a variant, (point, ...).
@@ -144,20 +161,10 @@ class Simulation:
 
     def trials(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> Trials:
         """Return the trials of points, which a solved measure gets."""
-        base = self.values.base(variant)
-        varying = {name: np.full(count, base[name]) for name in self.values.varying & set(base)}
+        own = self._of_variant(self.values.base(variant))
         return SimulatedTrials(
-            model=variant.model,
-            connectome=variant.connectome,
-            stimulus=variant.stimulus,
-            points=points | varying,
-            values=self.values.every(variant, points),
-            fixed={name: value for name, value in base.items() if name not in varying},
-            dt=self.settings.dt,
-            n_steps=self.settings.n_steps,
-            ceiling=self.settings.ceiling,
-            precision=self.settings.precision,
-            noise=self.settings.noise,
+            **vars(self.setup(variant, points)),
+            points=points | {name: np.resize(value, count) for name, value in own.items()},
             size=self.blocks.queue_points,
             programs=self.programs,
         )

@@ -17,7 +17,7 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.points import SEED, checked_seed
-from gbaexplore.engine.plan import Plan, lanes_of
+from gbaexplore.engine.plan import Plan, lanes_of, share_of
 from gbaexplore.engine.programs import Programs
 from gbaexplore.measures.across_seeds import AcrossSeeds
 from gbaexplore.measures.base import Measure, Variable
@@ -25,16 +25,17 @@ from gbaexplore.models.base import Model
 from gbaexplore.models.checks import checked_values
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import AbstractStimulus
+from gbaexplore.stimuli.inputs import Inputs, inputs_given, joined
 from gbaexplore.study.blocks import Block, Blocks, most_points
 from gbaexplore.study.computed import computed
-from gbaexplore.study.grid import Grid
+from gbaexplore.study.grid import Grid, is_object
 from gbaexplore.study.outputs import Outputs, measures_of
 from gbaexplore.study.recipe import inputs, recipe
 from gbaexplore.study.settings import Settings
 from gbaexplore.study.simulation import Simulation
 from gbaexplore.study.template import template
 from gbaexplore.study.values import Values
-from gbaexplore.study.variants import Variant, Variants
+from gbaexplore.study.variants import Variant, Variants, part_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,14 +53,14 @@ class Study:
             parameter -> {label: value} or
             name -> pandas DataFrame, a table of points: a column for each of some parameters, a point a row.
         measures: what to record of each point.
-        stimulus: unless an axis gives it.
+        stimulus: unless an axis gives it; of several inputs {input: stimulus}, of which axes may give some.
         connectome: unless an axis gives it.
         fixed: parameter -> value at all points.
         derived: parameter -> function of other parameters (and of labels), by the names of its arguments; one called
-            `net` gets the connectome.
+            `net` gets the connectome. An axis, or a table's column, may be an argument alone and no parameter.
         dt: step, s.
         duration: of the run, s.
-        ceiling: a point has "diverged", and ends, when the model's first observable has risen by more, Hz.
+        ceiling: a point has "diverged", and ends, when the model's first observable has risen by more, in its unit.
         precision: "float32" or "float64", of states and results.
         noise: "shared" by all points of one seed, or "independent": no two points have the same.
         block_points: approximate number of points that are written together; chosen from work and memory if None.
@@ -76,7 +77,7 @@ class Study:
     axes: Mapping[str, Any]
     measures: Sequence[Measure]
     model: Model | None = None
-    stimulus: AbstractStimulus | None = None
+    stimulus: AbstractStimulus | Mapping[str, AbstractStimulus] | None = None
     connectome: Connectome | None = None
     fixed: Mapping[str, Any] = field(default_factory=dict)
     derived: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
@@ -195,6 +196,11 @@ class Study:
         return self._blocks.queue_blocks
 
     @property
+    def fewest_blocks(self) -> int:
+        """Number of blocks below which a queue has empty lanes."""
+        return self._blocks.fewest_blocks
+
+    @property
     def queue_points(self) -> int:
         """Number of points to which a queue's arrays are padded."""
         return self._blocks.queue_points
@@ -206,6 +212,15 @@ class Study:
     def in_queues(self, points: int) -> Study:
         """Return a copy whose queues hold up to `points` points, fewer if memory is short; they need not be blocks."""
         return self._with(_blocks=dataclasses.replace(self._blocks, given_queue=points))
+
+    def shared_by(self, threads: int) -> Study:
+        """Return a copy whose queues keep so many threads busy, and their lanes full."""
+        variants = list(self.variants())
+        share = share_of(min(self.size // len(variants), -(-self.size // threads)))
+        if share is None or share < math.prod(self.block_shape):
+            return self
+        batches = (self.plan(variant).batch for variant in variants)
+        return self if any(batch.refill or batch.late for batch in batches) else self.in_queues(share)
 
     def blocks(self) -> list[Block]:
         """Return the blocks of the grid, in C order."""
@@ -241,8 +256,37 @@ class Study:
             elif name in self.grid.tables:
                 columns = {column: ds[column].values for column in self.grid.tables[name].columns}
                 axes[name] = pd.DataFrame(columns, index=ds[name].values)
+        return self._but(axes=axes)
+
+    def at(self, labels: Mapping[str, Any], numbers: Mapping[str, float]) -> Study:
+        """Return a copy without some axes, whose points are those at the given label of each of them.
+
+        Args:
+            numbers: parameters of these axes that have another number than the label's.
+        """
+        fixed, parts = dict(self.fixed), dict[str, list[Any]]()
+        for axis, label in labels.items():
+            if axis in self.categorical:
+                for thing in filter(is_object, self.categorical[axis][label]):
+                    parts.setdefault(part_of(thing), []).append(thing)
+                fixed |= self.values.variants.labelled[axis][label]
+            elif axis in self.grid.tables:
+                row = list(self.labels(axis)).index(label)
+                fixed |= {name: values[row] for name, values in self.grid.tables[axis].columns.items()}
+            else:
+                fixed[axis] = label
+        if "stimulus" in parts:  # some of several inputs, perhaps, besides the study's own
+            own = inputs_given(self.stimulus)
+            parts["stimulus"] = joined(parts["stimulus"] + [own] * isinstance(own, Inputs))
+        found = {name: things[-1] for name, things in parts.items()}
+        fixed |= numbers
+        if fixed.get(SEED) == 0:  # the same as none, which may be all that a study without noise takes
+            del fixed[SEED]
+        return self._but(axes={axis: v for axis, v in self.axes.items() if axis not in labels}, fixed=fixed, **found)
+
+    def _but(self, **parts: Any) -> Study:
         given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
-        return Study(**{**given, "axes": axes})
+        return Study(**{**given, **parts})
 
     @property
     def simulation(self) -> Simulation:
@@ -256,6 +300,10 @@ class Study:
     def prepare(self, variant: Variant) -> None:
         """Compile the programs of `run_points` for a variant; see `Simulation.prepare`."""
         self.simulation.prepare(variant)
+
+    def check(self, variant: Variant) -> None:
+        """Simulate a first step, and trace the programs of `run_points` for a variant; see `Simulation.check`."""
+        self.simulation.check(variant)
 
     def run_block(self, block: Block) -> dict[str, np.ndarray]:
         """Return every variable of a block, the grid's dimensions first; see `run_points`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,9 +33,8 @@ def _hash(values: np.ndarray) -> str:
 
 def is_table(values: Any) -> bool:
     """Return whether an axis's values are a table, that is a pandas DataFrame."""
-    import pandas as pd
-
-    return isinstance(values, pd.DataFrame)
+    # There is no DataFrame where nobody has imported pandas, which takes as long as a small study's first steps.
+    return "pandas" in sys.modules and isinstance(values, sys.modules["pandas"].DataFrame)
 
 
 def table(axis: str, frame: Any) -> Table:

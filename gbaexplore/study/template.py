@@ -102,8 +102,10 @@ def _over_labels(values: Values, dims: list[str], found: list[np.ndarray]) -> tu
 
 def _attributes(name: str, variant: Variant) -> dict[str, str]:
     if name == AMPLITUDE:
-        return {"units": "Hz", "long_name": "stimulus amplitude"}
+        return {"units": variant.model.units_of(name), "long_name": "stimulus amplitude"}
     if name == SEED:
         return {"units": "1", "long_name": "seed of the noise"}
+    if name not in type(variant.model).parameters():
+        return {"units": "1", "long_name": name}  # of which a parameter is a function
     info = type(variant.model).parameters()[name]
     return {"units": info.units, "long_name": info.doc}

@@ -30,6 +30,8 @@ NETWORK = "net"
 class Values:
     """Values of all parameters, the stimulus' amplitude and the seed, at every point of a study.
 
+    An axis or a table's column may be no parameter, but an argument of a derived parameter's function.
+
     Raises:
         UserError: parameters that the model does not have, that two sources give, or that it refuses.
     """
@@ -51,7 +53,8 @@ class Values:
     def own(self, variant: Variant) -> dict[str, Any]:
         """Parameter -> value, (area,) or a number, for parameters that neither an axis nor a function gives."""
         given = {**self.fixed, **variant.parameters}
-        values = {**parameter_values(variant.model), AMPLITUDE: float(variant.stimulus.amplitude), **given}
+        values: dict[str, Any] = {**parameter_values(variant.model), AMPLITUDE: float(variant.stimulus.amplitude)}
+        values |= variant.stimulus.amplitudes | given
         return {k: v for k, v in values.items() if k not in (*self.grid.listed, *self.derived, SEED)}
 
     def base(self, variant: Variant) -> dict[str, float]:
@@ -79,6 +82,12 @@ class Values:
     def noisy(self) -> bool:
         """Whether the model draws random numbers at any point of the study."""
         return any(variant.model.is_random(self.every(variant)) for variant in self.variants)
+
+    @functools.cached_property
+    def only_derived_from(self) -> list[str]:
+        """Names of axes and of tables' columns that are no parameters: arguments of derived parameters' functions."""
+        known = {*type(self.variants.first.model).parameters(), AMPLITUDE, SEED}
+        return [name for name in self.grid.listed if name not in known]
 
     @functools.cached_property
     def _derivation(self) -> dict[str, tuple[list[str], list[str]]]:
@@ -158,16 +167,18 @@ class Values:
         return own[name]
 
     def every(self, variant: Variant, points: Mapping[str, np.ndarray] = MappingProxyType({})) -> dict[str, np.ndarray]:
-        """Parameter -> all its values, (n,), in the grid and at points outside it."""
+        """Parameter -> all its values, in the grid and outside it: (n,), or (n, area) where areas have their own."""
         base = {name: np.asarray([value]) for name, value in self.base(variant).items()}
         return base | self.swept(variant, points)
 
     def swept(self, variant: Variant, points: Mapping[str, np.ndarray] = MappingProxyType({})) -> dict[str, np.ndarray]:
         """The same for parameters of axes, tables and functions, and for those that have a number for each area."""
-        found = {name: values for name, (_, values) in self.grid.listed.items()}
-        found |= {name: values.ravel() for name, (_, values) in self.derived_of(variant).items()}
-        found = {name: np.append(values, points.get(name, ())) for name, values in found.items()}
-        return found | self.of_areas(variant)
+        listed = self.grid.listed.items()
+        found = {name: values for name, (_, values) in listed if name not in self.only_derived_from}
+        for name, (dims, values) in self.derived_of(variant).items():
+            found[name] = values.reshape(-1, *values.shape[-1:]) if AREA in dims else values.ravel()
+        found |= {name: np.concatenate([values, points[name]]) for name, values in found.items() if name in points}
+        return found | {name: values[None] for name, values in self.of_areas(variant).items()}
 
     def points(self, variant: Variant, block: Block) -> dict[str, np.ndarray]:
         """Return the values of each parameter that `swept` has in a block, (point,) or (point, area), in C order."""
@@ -185,7 +196,10 @@ class Values:
             coordinates = {name: found[name] for name in self.grid.listed} | variant.labels
             found[NOISE] = self.point_hashes(coordinates, block.size)
             found.pop(SEED, None)
-        return found
+        return self._of_model(found)
+
+    def _of_model(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: values for name, values in found.items() if name not in self.only_derived_from}
 
     def point_hashes(self, coordinates: Mapping[str, Any], count: int) -> np.ndarray:
         """Return one hash per point, (point,), from its coordinates along all axes; it keys the point's noise."""
@@ -211,6 +225,7 @@ class Values:
             if name in self._derived_by_area:
                 found[name] = _over_areas(found[name], 1, len(variant.connectome.areas))
         found |= {name: np.broadcast_to(v, (count, len(v))) for name, v in self.of_areas(variant).items()}
+        found = self._of_model(found)
         checked_values(variant.model, {name: np.asarray([v]) for name, v in self.base(variant).items()} | found)
         if variant.model.is_random(self.every(variant, found)):
             found[NOISE] = self.point_hashes({**at, **variant.labels}, count)
@@ -258,22 +273,28 @@ def _check(grid: Grid, variants: Variants, fixed: Any, derived: Any) -> None:
         both = set(names) & set(others)
         if both:
             raise UserError(f'"{min(both)}" is given by {one} and by {other}; expected one source for each parameter')
+    for name, function in derived.items():
+        if not callable(function):
+            raise UserError(f'derived["{name}"] = {function!r}; expected a function of other parameters')
+    arguments_of = {name: _arguments(name, function) for name, function in derived.items()}
+    arguments = [argument for own in arguments_of.values() for argument in own]
     for variant in variants:
         for what, axes in (("has labels", list(grid.categorical)), ("is a table", list(grid.tables))):
             clash = {*type(variant.model).parameters(), AMPLITUDE, SEED} & {*axes} - {*variant.parameters}
             if clash:
                 raise UserError(f'axis "{min(clash)}" {what}, but has the name of a parameter; rename it')
-        for name in itertools.chain(grid.listed, fixed):
+        for name in grid.listed:
+            type(variant.model).known_parameter(name, also=(AMPLITUDE, SEED, *arguments))
+        for name in fixed:
             type(variant.model).known_parameter(name, also=(AMPLITUDE, SEED))
         for name in itertools.chain(derived, variant.parameters):
             type(variant.model).known_parameter(name, also=(AMPLITUDE,))
-    for name, function in derived.items():
-        if not callable(function):
-            raise UserError(f'derived["{name}"] = {function!r}; expected a function of other parameters')
-        for argument in _arguments(name, function):
+    for name, own in arguments_of.items():
+        for argument in own:
             for variant in variants:
                 try:
-                    type(variant.model).known_parameter(argument, also=(AMPLITUDE, *grid.categorical, NETWORK))
+                    known = (AMPLITUDE, *grid.listed, *grid.categorical, NETWORK)
+                    type(variant.model).known_parameter(argument, also=known)
                 except UserError as error:
                     raise UserError(f'derived "{name}": {error}') from None
 
@@ -285,5 +306,5 @@ def _arguments(name: str, function: Callable[..., float]) -> list[str]:
     except (TypeError, ValueError):
         parameters = None
     if parameters is None or any(p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-        raise UserError(f'derived "{name}": expected a function of named parameters, such as lambda muEE: 2 * muEE')
+        raise UserError(f'derived "{name}": expected a function of named parameters, such as lambda G: 0.75 * G + 1')
     return [p.name for p in parameters if p.default is p.empty]

@@ -17,7 +17,7 @@ from gbaexplore.models.checks import check_network
 from gbaexplore.networks.axes import same_areas
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import AbstractStimulus
-from gbaexplore.stimuli.silence import Silence
+from gbaexplore.stimuli.inputs import inputs_given, joined, stimulus_into
 from gbaexplore.store.recipe import variant_name
 from gbaexplore.study.areas import parameter_value
 from gbaexplore.study.grid import Grid, is_object, mapping
@@ -40,6 +40,11 @@ def check_parts(**parts: Any) -> None:
         if not isinstance(thing, kind):
             what = f"the class {thing.__name__}" if isinstance(thing, type) else f"of type {type(thing).__name__}"
             raise UserError(f"{name} is {what}; expected an object such as {example}")
+
+
+def part_of(thing: Any) -> str:
+    """Return which part of a study an object is: "model", "connectome" or "stimulus"."""
+    return next(name for name, (kind, _) in _KINDS.items() if isinstance(thing, kind))
 
 
 class Variant(NamedTuple):
@@ -66,6 +71,7 @@ class Variants:
     stimulus: Any
 
     def __post_init__(self) -> None:
+        vars(self)["stimulus"] = inputs_given(self.stimulus)
         parts = {name: getattr(self, name) for name in _KINDS}
         check_parts(**{name: thing for name, thing in parts.items() if thing is not None})
         names = [variant_name(variant.labels) for variant in self]
@@ -75,7 +81,7 @@ class Variants:
         first = self.first.model
         for variant in self:
             check_network(variant.model, variant.connectome)
-            if dict(variant.model.observables) != dict(first.observables):
+            if _seen(variant.model) != _seen(first):
                 raise UserError(
                     f"models {type(first).__name__} and {type(variant.model).__name__} have different observables; "
                     "expected the same in all models of an axis"
@@ -102,7 +108,9 @@ class Variants:
         objects = [thing for axis, label in labels.items() for thing in self.grid.categorical[axis][label]]
         model = _one_of(Model, [*objects, self.model], "model=ThresholdLinear()")
         connectome = _one_of(Connectome, [*objects, self.connectome], 'connectome=load_connectome("macaque29")')
-        stimulus = _one_of(AbstractStimulus, [*objects, self.stimulus], "", otherwise=Silence())
+        driving = joined([thing for thing in [*objects, self.stimulus] if isinstance(thing, AbstractStimulus)])
+        given = _one_of(AbstractStimulus, driving, "") if driving else None
+        stimulus = stimulus_into(model.inputs, given, type(model).__name__)
         parameters: dict[str, float | np.ndarray] = {}
         for axis, label in labels.items():
             for name, value in self._given(axis, label, type(model)).items():
@@ -139,13 +147,21 @@ class Variants:
         return found
 
 
-def _one_of(kind: type, candidates: list[Any], hint: str, otherwise: Any = None) -> Any:
+def _seen(model: Model) -> dict[str, tuple[str, list[tuple[str, tuple[str, ...]]]]]:
+    """Return the unit of each observable, and its dimensions besides the area with their labels."""
+    return {
+        name: (units, [(dim, tuple(labels)) for dim, labels in model.dimensions.get(name, {}).items()])
+        for name, units in model.observables.items()
+    }
+
+
+def _one_of(kind: type, candidates: list[Any], hint: str) -> Any:
     """Return the only object of a kind that the study gives, directly or by an axis."""
-    found = [thing for thing in candidates if isinstance(thing, kind)] or [otherwise]
-    if len(found) == 1 and found[0] is not None:
+    found = [thing for thing in candidates if isinstance(thing, kind)]
+    if len(found) == 1:
         return found[0]
     what = "stimulus" if kind is AbstractStimulus else kind.__name__.lower()
     raise UserError(
-        f"the study has {'no' if found == [None] else 'more than one'} {what}; expected one, either given "
+        f"the study has {'more than one' if found else 'no'} {what}; expected one, either given "
         f"directly{f' ({hint})' if hint else ''} or by one axis of labels"
     )

@@ -42,6 +42,12 @@ def test_divergence_boundary_of_a_circle(circle):
     curve = divergence_boundary(circle)
     np.testing.assert_allclose(np.hypot(curve.muEE, curve), 1.25, atol=0.05)
     assert divergence_boundary(circle.sel(feedback="off")).size == 0
+    for names in ({}, {"x": "muEE"}, {"y": "omegaEI"}):  # the first two axes of numbers, whatever they are called
+        other = divergence_boundary(
+            circle.rename(muEE="a", omegaEI="b"), **{k: {"muEE": "a", "omegaEI": "b"}[v] for k, v in names.items()}
+        )
+        np.testing.assert_array_equal(other, curve)
+        assert other.name == "b"
 
 
 def test_pending_points_are_gaps(circle):
@@ -55,7 +61,7 @@ def test_bad_boundaries(circle):
     with pytest.raises(UserError, match=r"needs SpectralAbscissa\(\)"):
         linear_boundary(circle.drop_vars("spectral_abscissa"))
     for axis in ("feedback", "muIE"):
-        with pytest.raises(UserError, match="expected a numeric axis of at least two values: muEE, omegaEI"):
+        with pytest.raises(UserError, match="expected two numeric axes of at least two values each: muEE, omegaEI"):
             divergence_boundary(circle, y=axis)
 
 

@@ -33,8 +33,8 @@ SHAPES = {
     "sphere": lambda x, y, z, np: np.sqrt(x**2 + y**2 + z**2) - 2.0,
 }
 CRITERIA = {
-    "number": lambda ds: ds.final_rate.isel(area=0, drop=True),
-    "yes or no": lambda ds: ds.final_rate.isel(area=0, drop=True) > 0,
+    "number": lambda ds: ds.final_value.isel(area=0, drop=True),
+    "yes or no": lambda ds: ds.final_value.isel(area=0, drop=True) > 0,
 }
 AXES = {"x": [-5.0, 5.2], "y": [-4.0, 4.1]}
 PLANE = list(SHAPES)[:-1]
@@ -149,6 +149,7 @@ def test_points_are_few_each_once_and_a_number_needs_fewer_than_a_yes_or_no():
     np.testing.assert_allclose(found("number").sel(shape="circle").points.criterion, sign, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_surface_in_three_dimensions():
     study = shapes(axes={**AXES, "z": [-4.2, 4.0]}, connectome=shape("sphere"))
     boundary = find_boundary(study, CRITERIA["number"], tolerance=dict.fromkeys("xyz", 0.2), start=5)
@@ -210,6 +211,7 @@ def ratio(ds):
     return propagation_ratio(ds).fillna(np.inf) - 0.01
 
 
+@pytest.mark.slow
 def test_points_have_the_bits_that_a_grid_gives(small):
     study, boundary = small
     points = boundary.sel(feedback="off").points.isel(point=slice(None, None, 7))
@@ -248,6 +250,7 @@ def test_curves_are_drawn_over_a_map(small):
         gba.plots.boundary(boundary, x="eta", y="muEE")
 
 
+@pytest.mark.slow
 def test_a_measure_that_solves_for_its_points_is_a_criterion(macaque, pulse):
     study = Study(
         name="solved",
@@ -280,9 +283,9 @@ def test_a_measure_that_solves_for_its_points_is_a_criterion(macaque, pulse):
         ({}, {"tolerance": {"x": True}}, r"the tolerance of x = True; expected a finite number"),
         ({}, {"start": 1}, "start = 1; expected a whole number of at least 2"),
         ({}, {"of": "stable"}, "of = 'stable'; expected \"diverged\" or a function"),
-        ({}, {"of": lambda ds: ds.final_rate}, r"the criterion returned float64 along \('point', 'area'\)"),
+        ({}, {"of": lambda ds: ds.final_value}, r"the criterion returned float64 along \('point', 'area'\)"),
         ({}, {"of": lambda ds: 3.0}, "the criterion returned float; expected"),
-        ({}, {"of": lambda ds: ds.final_rate.isel(area=0) * np.nan}, "the criterion is NaN at 81 of 81 points"),
+        ({}, {"of": lambda ds: ds.final_value.isel(area=0) * np.nan}, "the criterion is NaN at 81 of 81 points"),
         ({}, {"known": xr.Dataset()}, "known is no Dataset of points of a search"),
     ],
 )
@@ -321,7 +324,11 @@ def _has_the_bits_of_a_grid(study):
             gba.ThresholdLinear(restE=20.0, restI=45.0),
             {"noise": lambda muEE: 0.1 * max(0.0, (muEE - 28) * (34 - muEE))},
         ),
-        (gba.DelayedThresholdLinear(), {"velocity": lambda muEE: 0.5 + (muEE - 31) ** 2}),
+        pytest.param(
+            gba.DelayedThresholdLinear(),
+            {"velocity": lambda muEE: 0.5 + (muEE - 31) ** 2},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_noise_and_delays_that_only_points_between_the_grids_values_have(macaque, model, derived):
@@ -334,6 +341,7 @@ def test_noise_and_delays_that_only_points_between_the_grids_values_have(macaque
         assert one.peak_rate.sel(area="24c") > 20, "without noise it is 0.0001 Hz"
 
 
+@pytest.mark.slow
 def test_what_a_derived_parameter_does_between_the_grids_values_is_checked(macaque):
     def study(threshold):
         return Study(
@@ -353,6 +361,7 @@ def test_what_a_derived_parameter_does_between_the_grids_values_is_checked(macaq
         find_boundary(study(lambda muEE: (muEE - 30) * (muEE - 32)), start=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", ["diverged", "one per cent"])
 def test_the_propagation_map_from_a_tenth_of_its_points(of):
     """Every change along muEE, in each of the map's rows, found by bisection of rows, lies within 0.01 of the curve."""

@@ -24,6 +24,7 @@ def reference_map(connectome, update):
     return peaks(connectome.values["hierarchy"], connectome.weights, muEE=mu, omegaEI=om, update=update)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("update", ["sequential", "simultaneous"])
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("float64", 1e-6)])
 def test_every_area_agrees_with_numpy_at_both_ends_of_the_map(
@@ -108,6 +109,7 @@ def test_figure_2c_to_its_printed_digits(make_study, run_all, macaque, update):
     np.testing.assert_array_equal(found["status"][:, 0], [1] * 4 + [2] * 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("update", ["sequential", "simultaneous"])
 @pytest.mark.parametrize(
     ("model", "window"),
@@ -150,6 +152,7 @@ def test_a_point_has_the_same_bits_in_any_batch(make_study, run_all, macaque):
         np.testing.assert_array_equal(whole[name][5:30:3][::-1, 3:9], few[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("feedback", ["on", "off"])
 def test_ending_points_early_changes_no_bit(make_study, run_all, run_in_full, macaque, feedback):
     study = make_study(
@@ -181,6 +184,7 @@ class Released(ODEModel):
         return True
 
 
+@pytest.mark.slow
 def test_a_response_is_not_over_while_a_twentieth_of_it_can_drive_another(macaque, run_all, run_in_full):
     """Every variable is down to a fifth of its peak, or has not moved, long before the last one rises at all."""
     pulse = Pulse(area="V1", onset=0.1, duration=0.5, amplitude=100.0)
@@ -191,6 +195,7 @@ def test_a_response_is_not_over_while_a_twentieth_of_it_can_drive_another(macaqu
     np.testing.assert_array_equal(early["peak_rate"], full["peak_rate"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [(1.75, 3.0), (2.0, 3.0), (2.1234, 3.0), (1.75, 2.9998)])
 def test_windows_that_share_no_slice_with_the_pulse(make_study, run_all, run_in_full, macaque, window):
     study = make_study(measures=[Peak(window=window)])
@@ -213,6 +218,7 @@ def test_a_diverging_point_has_no_values_and_leaves_its_neighbours_alone(make_st
     np.testing.assert_array_equal(found["peak_rate"][0], alone["peak_rate"][0])
 
 
+@pytest.mark.slow
 def test_the_ceiling_is_watched_at_every_step_whatever_is_measured(make_study, run_all):
     """A rate that is past the ceiling for a moment only has diverged, with or without a Peak."""
     from gbaexplore import Final
@@ -234,6 +240,7 @@ def test_a_stimulus_of_any_course_agrees_with_the_same_pulse(make_study, run_all
         np.testing.assert_allclose(found["peak_rate"], pulse["peak_rate"], rtol=2e-6)
 
 
+@pytest.mark.slow
 def test_a_stimulus_that_changes_at_every_step(make_study, run_all, macaque):
     """Far above the thresholds the network is linear: the response to a ramp is a sum of impulse responses."""
 
@@ -263,6 +270,7 @@ def test_a_stimulus_that_changes_at_every_step(make_study, run_all, macaque):
     np.testing.assert_allclose(found["peak_rate"][0, 0], response.max(axis=1), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("onset", [0.0, 0.0002, 1.0])
 def test_a_lane_forgets_the_point_before(make_study, run_all, onset):
     """More points than lanes, every other one running away: whoever takes over its lane starts anew."""

@@ -10,15 +10,14 @@ import pytest
 import record
 
 RECORDED = json.loads(record.BITS.read_text())
-AGAIN = {  # what another case has too, in another precision or order, by another scheme, or with another measure
-    "threshold_linear_float64", "threshold_linear_targeted", "threshold_linear_without_background",
-    "threshold_linear_noise_float64", "delayed_float64", "wilson_cowan_heun", "wilson_cowan_rk4",
-    "wilson_cowan_at_rest",
-    "local_circuit_float64", "brainpy_float64", "across_seeds_by_parts", "sensitivity_wilson_cowan",
-    "sensitivity_of_fluctuations", "calibration_by_brackets_float64", "stimulus_stepwise_to_the_end",
-    "lanes_are_refilled_ragged",
+FEW = {  # between them most of what makes numbers, in little time
+    "threshold_linear", "threshold_linear_parameters", "threshold_linear_noise", "wilson_cowan_euler", "local_circuit",
+    "own_model", "returning", "calibration_by_brackets", "calibration_that_starts_away_from_rest", "stimulus_stepwise",
+    "stimulus_of_pieces", "lanes_are_refilled", "lanes_run_to_the_end", "many_areas", "axes_of_every_kind",
+    "random_numbers", "linear_theory", "non_normality_local", "boundaries_of_a_grid", "derived_fields", "networks",
+    "tables", "boundary_in_three_dimensions",
 }  # fmt: skip
-SOME_SLOW = [pytest.param(name, marks=pytest.mark.slow) if name in AGAIN else name for name in cases.CASES]
+SOME_SLOW = [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in cases.CASES]
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,7 @@ def test_a_number_counts_wherever_it_stands(kind):
     assert one != other
 
 
+@pytest.mark.slow
 def test_the_order_of_sets_is_that_of_no_session():
     program = (
         HEAD

@@ -1,5 +1,7 @@
 """Stores of earlier versions open, go on, grow and replay; other software is proved, not refused."""
 
+import dataclasses
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -9,7 +11,20 @@ import pytest
 import xarray as xr
 import zarr
 
-from gbaexplore import UserError, cli, load_study, open_study, replay
+from gbaexplore import (
+    Connectome,
+    Final,
+    Peak,
+    Study,
+    Trace,
+    UserError,
+    WilsonCowan,
+    cli,
+    load_study,
+    open_study,
+    replay,
+    run,
+)
 from gbaexplore.running import runner
 from gbaexplore.store import integrity, making, stores
 from gbaexplore.store.history import history
@@ -113,7 +128,7 @@ def test_its_grid_changes(earlier):
 
 def test_it_replays(earlier):
     _, path = earlier("earlier")
-    ds = replay(path, muEE=33.7, feedback="on", every=1)
+    ds = replay(path, muEE=33.7, feedback="on")
     peak = (ds.E - ds.E.isel(time=0)).max("time")
     np.testing.assert_allclose(peak, stored(path).peak_rate.sel(muEE=33.7, feedback="on"), rtol=1e-4)
 
@@ -200,6 +215,22 @@ def test_other_programs_by_other_software_are_proved(short, tmp_path):
     assert runner.execute(short, tmp_path).proof is None
 
 
+def test_a_trace_that_counted_steps_is_proved(short, tmp_path):
+    """`every` was a number of steps, which what is asked of a measure did not say."""
+    trace = dataclasses.replace(short, measures=[Trace(every=0.002, window=(0.01, 0.05))])
+    path = runner.execute(trace, tmp_path).path
+    attrs = json.loads((path / "zarr.json").read_text())
+    recipe = json.loads(attrs["attributes"]["gbaexplore_recipe"])
+    recipe["measures"][0]["every"] = 10
+    assert recipe["variants"]["all"]["made"]["asked"][0].pop("every") == 10
+    attrs["attributes"]["gbaexplore_recipe"] = json.dumps(recipe)
+    (path / "zarr.json").write_text(json.dumps(attrs))
+    other_software(path, gbaexplore="0.1.0")
+    report = runner.execute(trace, tmp_path)
+    assert (report.computed, report.proof.points, report.proof.largest) == (0, 2, 0.0)
+    assert runner.execute(trace, tmp_path).proof is None
+
+
 def test_other_programs_by_the_same_software_are_another_model(short, tmp_path):
     path = runner.execute(short, tmp_path).path
     other_software(path)
@@ -218,3 +249,34 @@ def test_check_against_a_study(earlier, capsys, tmp_path):
     earlier.rewritten("earlier_own", ("10.0)", "11.0)"))
     assert cli.main(["check", str(path), "--against", str(tmp_path / "earlier_own.py")]) == 2
     assert "amplitude: 10.0 there, 11.0 here" in capsys.readouterr().err
+
+
+def test_what_was_called_a_rate_has_its_own_name_now(tmp_path):
+    """A store of a model without rates, as it was written before: the next run changes its names, and no bits."""
+    net = Connectome("two", ("a", "b"), [[0, 0.2], [0.8, 0]], [[0, 20.0], [20.0, 0]], {"hierarchy": [0.0, 1.0]})
+    measures = [Peak(), Final(of="I", suffix="_I")]
+    given = dict(model=WilsonCowan(method="heun"), connectome=net, measures=measures, dt=1e-3, duration=0.05)
+    before = run(Study("old", axes={"P": [0.5, 1.0]}, **given), store=tmp_path).load()
+    path = tmp_path / "old.zarr"
+    names = {"peak_E": "peak_rate", "final_I_I": "final_rate_I"}
+    for file in (path / "zarr.json", path / "status" / "checksums.json"):
+        text = file.read_text()
+        for new, old in names.items():
+            text = text.replace(f'"{new}/', f'"{old}/').replace(f'\\"{new}\\"', f'\\"{old}\\"')
+        file.write_text(text)
+    sums = json.loads((path / "status" / "checksums.json").read_text())
+    sums["zarr.json"] = hashlib.sha256((path / "zarr.json").read_bytes()).hexdigest()
+    (path / "status" / "checksums.json").write_text(json.dumps(sums))
+    for new, old in names.items():
+        (path / new).rename(path / old)
+
+    assert set(names.values()) < set(open_study(path).data_vars)
+    files = sorted((p, p.stat().st_mtime_ns) for p in tmp_path.rglob("*"))
+    for other in (dict(fixed={"c1": 9.0}), dict(fixed={"c1": 9.0}, axes={"P": [0.5]})):
+        with pytest.raises(UserError, match="another study's results"):
+            run(Study("old", **{"axes": {"P": [0.5, 1.0]}, **given, **other}), store=tmp_path)
+    assert sorted((p, p.stat().st_mtime_ns) for p in tmp_path.rglob("*")) == files, "nothing is written"
+    again = run(Study("old", axes={"P": [0.5, 1.0, 1.5]}, **given), store=tmp_path).load()
+    assert set(again.data_vars) == set(before.data_vars)
+    xr.testing.assert_equal(again.sel(P=[0.5, 1.0]), before)
+    assert integrity.check(path) == []

@@ -308,6 +308,7 @@ def test_one_look_at_a_study_is_one_program(changing, monkeypatch):
         late.run_block(block)
 
 
+@pytest.mark.slow
 def test_models_that_hold_arrays_are_told_apart(changing):
     tables = {f"table {i}": Changing(table=np.full(29, float(i))) for i in range(2)}
     study = changing(model=None, axes={"tau": [0.05], "model": tables}).pinned()
@@ -325,6 +326,7 @@ def test_random_numbers_that_a_model_makes_itself_are_refused(changing, tmp_path
         run(changing(), store=tmp_path)
 
 
+@pytest.mark.slow
 def test_noise_may_come_to_a_grid_that_had_none(make_study, tmp_path):
     parts = dict(fixed={"muEE": 28.0, "restE": 20.0, "restI": 45.0}, duration=0.1, stimulus=None, measures=[Final()])
     one = run(make_study(axes={"noise": [0.0]}, **parts), store=tmp_path).final_rate.load()

@@ -121,8 +121,8 @@ def test_it_is_a_variable_of_the_store(make_study, tmp_path):
 @pytest.mark.parametrize(
     ("measure", "message"),
     [
-        (lambda: CalibratedAmplitude(target=0.0), r"target=0.0\): expected a finite rate above 0 Hz"),
-        (lambda: CalibratedAmplitude(target=float("nan")), "target of .* = nan; expected a finite number in Hz"),
+        (lambda: CalibratedAmplitude(target=0.0), r"target=0.0\): expected a finite number above 0"),
+        (lambda: CalibratedAmplitude(target=float("nan")), "target of .* = nan; expected a finite number"),
         (lambda: CalibratedAmplitude(area="v1"), 'no area "v1" in macaque29; did you mean "V1"'),
         (lambda: CalibratedAmplitude(window=(4.0, 11.0)), "window of Peak is 4 to 11 s, the run 0 to 10 s"),
         (lambda: CalibratedAmplitude(of="e"), r'CalibratedAmplitude\(of="e"\): no such observable'),

@@ -59,7 +59,7 @@ def study(macaque, measures, amplitude=10.0, **parts):
     ids=["up", "down", "in the second observable"],
 )
 def test_a_point_that_stops_being_finite_has_diverged(macaque, run_all, amplitude, axes, of):
-    found = run_all(study(macaque, [gba.Peak(of=of), gba.Trace(of=of, every=500)], amplitude, axes=axes))
+    found = run_all(study(macaque, [gba.Peak(of=of), gba.Trace(of=of, every=0.1)], amplitude, axes=axes))
     assert found["status"].tolist() == [1, 2]
     assert all(
         np.isfinite(found[name][0]).all() and np.isnan(found[name][1]).all() for name in found if name != "status"
@@ -101,8 +101,9 @@ def test_seeds_take_no_more_memory_than_they_need(macaque, run_all, monkeypatch)
 
     monkeypatch.setattr(trials, "simulate_batch", seen)
     seeds = gba.AcrossSeeds(gba.Peak(), seeds=3)
-    run_all(study(macaque, [seeds], model=Noisy(), stimulus=None, duration=0.2, block_points=2))
-    assert sizes == [6]
+    made = study(macaque, [seeds], model=Noisy(), stimulus=None, duration=0.2, block_points=2)
+    run_all(made)
+    assert sizes == [3 * made.queue_points]
 
 
 def test_averages_over_seeds_are_missing_where_one_of_them_diverged(macaque, run_all):

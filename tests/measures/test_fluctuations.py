@@ -109,7 +109,7 @@ def test_a_short_window_and_wrong_quantiles(make_study):
 def streamed(measure, samples, dt):
     """What a measure makes of samples, (time,), in float32."""
     x = jnp.asarray(samples, jnp.float32)[:, None]
-    run = Run(dt=dt, onset=0, samples=len(x), areas=("a",))
+    run = Run(dt=dt, onset=0, samples=len(x), areas=("a",), every=dt)
 
     def update(acc, at):
         return measure.update(acc, x[at], Now(at, at), run), None

@@ -30,6 +30,7 @@ def samples(course, start, stop):
     return course[round(start / DT) - 8750 : round(stop / DT) - 8750]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [(1.75, 5.0), (2.1, 2.2), (2.2002, 3.0)])
 def test_mean_and_final_agree_with_numpy(make_study, run_all, course, window):
     found = one_point(
@@ -48,8 +49,9 @@ def test_the_whole_run_is_the_default_window(make_study, run_all, course):
     np.testing.assert_allclose(found["mean_rate"], mean, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [(1.75, 5.0), (1.9, 2.4), (2.0002, 3.0), (0.0, 2.3)])
-@pytest.mark.parametrize("every", [1, 7])
+@pytest.mark.parametrize("every", [None, 7 * DT])
 def test_trace_keeps_every_nth_sample_of_its_window(make_study, run_all, macaque, course, window, every):
     study = make_study(
         axes={"muEE": [WEAK["muEE"]], "omegaEI": [WEAK["omegaEI"], 22.0]},
@@ -60,11 +62,12 @@ def test_trace_keeps_every_nth_sample_of_its_window(make_study, run_all, macaque
     times = study.coordinates()["time"][0]
     expected = np.zeros((len(times), 29))
     k = np.round(times / DT).astype(int)
-    np.testing.assert_array_equal(k, np.arange(round(window[0] / DT), round(window[1] / DT), every))
+    np.testing.assert_array_equal(k, np.arange(round(window[0] / DT), round(window[1] / DT), 1 if every is None else 7))
     expected[k >= 8750] = course[0][k[k >= 8750] - 8750] - 10.0
     np.testing.assert_allclose(change, expected, rtol=1e-4, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_trace_of_some_areas_and_of_the_inhibitory_rate(make_study, run_all, macaque, course):
     areas = ("24c", "V1", "9/46d")
     found = one_point(make_study, run_all, Trace(window=(2.0, 2.6), of="I", areas=areas, suffix="_I"))
@@ -72,9 +75,10 @@ def test_trace_of_some_areas_and_of_the_inhibitory_rate(make_study, run_all, mac
     np.testing.assert_allclose(found["rate_change_I"], expected, rtol=1e-4, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_trace_does_not_change_what_other_measures_give(make_study, run_all):
     peak = Peak(window=(1.75, 5.0))
-    both = run_all(make_study(measures=[Trace(window=(2.0, 2.3), every=10), peak]))
+    both = run_all(make_study(measures=[Trace(window=(2.0, 2.3), every=0.002), peak]))
     alone = run_all(make_study(measures=[peak]))
     for name in alone:
         np.testing.assert_array_equal(both[name], alone[name])
@@ -140,7 +144,13 @@ def test_a_measure_of_ones_own(make_study, run_all, course):
         (lambda: Peak(window=(3.0, 3.0)), "a window inside the run, not empty"),
         (lambda: Mean(window=(1.00005, 3.0)), "expected a whole number of steps"),
         (lambda: Peak(of="e"), r'Peak\(of="e"\): no such observable in ThresholdLinear; did you mean "E"'),
-        (lambda: Trace(every=0), "every of Trace = 0; expected a whole number of at least 1"),
+        (lambda: Trace(every=0), "every of Trace = 0 s; expected seconds from sample to sample, from dt = 0.0002 s to"),
+        (lambda: Mean(every=50), "every of Mean = 50 s; .* to the length of the window, 10 s"),
+        (lambda: Mean(every=3e-4), "expected a whole number of steps"),
+        (
+            lambda: Mean(of=("E", "I")),
+            r"Mean\(of=\('E', 'I'\)\): expected the name of an observable",
+        ),
         (lambda: Trace(areas=("V1", "v2")), 'no area "v2"'),
     ],
 )
@@ -155,6 +165,7 @@ def test_two_measures_of_one_name_need_a_suffix(make_study):
     assert "peak_rate_late" in make_study(measures=[Peak(), Peak(window=(3.0, 4.0), suffix="_late")]).variables
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [(4.9998, 5.0), (2.2, 2.2002)])
 def test_a_window_of_one_sample(make_study, run_all, course, window):
     found = one_point(make_study, run_all, Mean(window=window), Final(window=window), Peak(window=window))

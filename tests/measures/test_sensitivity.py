@@ -35,7 +35,7 @@ from gbaexplore.measures.base import Variable
 from gbaexplore.store.recipe import explained
 
 PARAMETERS = ("muEE", "omegaEI", "eta", "tauE", "muIE", "amplitude")
-WINDOW = (1.75, 3.0)
+WINDOW = (1.9, 2.7)
 PEAK = Peak(window=WINDOW)
 DEFAULTS = {name: info.default for name, info in ThresholdLinear.parameters().items()} | {"amplitude": 22.05 * 1.9}
 
@@ -82,6 +82,7 @@ def exact(macaque, pulse):
     return study.compute()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regime", REGIMES)
 @pytest.mark.parametrize("feedback", ["on", "off"])
 @pytest.mark.parametrize("order", ["sequential", "simultaneous"])
@@ -144,6 +145,7 @@ def test_elasticities_know_each_variants_parameters(make_study):
         elasticity(ds.sel(regime="b", drop=True))
 
 
+@pytest.mark.slow
 def test_float32_agrees_with_float64(exact, make_study, run_all):
     axes = {"muEE": [WEAK["muEE"], STRONG["muEE"]], "omegaEI": [WEAK["omegaEI"], STRONG["omegaEI"]]}
     single = run_all(make_study(axes=axes, measures=[Sensitivity(PEAK, PARAMETERS)]))
@@ -209,10 +211,11 @@ def leaky(tau, first, base, amplitude):
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_a_linear_model_has_the_derivatives_of_its_formula(macaque, run_all):
     """Complex steps differentiate the same recursion to rounding: no cancellation."""
     window = (0.03, STOP * DT)
-    measures = [Peak(window=window), Mean(window=window), Final(window=window), Trace(window=window, every=10)]
+    measures = [Peak(window=window), Mean(window=window), Final(window=window), Trace(window=window, every=0.01)]
     found = run_all(study_of(Leaky(), macaque, measures, fixed={"first": 0.5, "base": 3.0}))
     assert found["d_rate_change"].shape == (2, 17, 29, 4)
     for i, tau in enumerate((0.02, 0.05)):
@@ -232,6 +235,7 @@ def test_a_linear_model_has_the_derivatives_of_its_formula(macaque, run_all):
     assert found["d_final_rate"][1, V4, 3] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_bits_do_not_depend_on_the_batch_and_other_measures_keep_theirs(macaque, run_all):
     measures = [Peak(), Sensitivity(Peak(), ("tau", "amplitude"))]
     parts = dict(measures=measures, precision="float32")
@@ -244,6 +248,7 @@ def test_bits_do_not_depend_on_the_batch_and_other_measures_keep_theirs(macaque,
         np.testing.assert_array_equal(whole[name], plain[name])
 
 
+@pytest.mark.slow
 def test_at_a_kink_it_is_the_derivative_towards_larger_values(macaque, make_study, run_all):
     """No stimulus, no long-range coupling, a steady state on its threshold: all rectifiers are at their kink."""
     point = {"muEE": 0.0, "muIE": 0.0}  # without the latter the next area would be inhibited only
@@ -294,6 +299,7 @@ class Squares(StreamingMeasure):
         return {**found, **({"count": acc[1]} if self.counted else {})}
 
 
+@pytest.mark.slow
 def test_a_measure_of_ones_own(macaque, run_all):
     study = study_of(Leaky(), macaque, [Squares(), Squares(window=(0.1, 0.2), suffix="_late")], ("tau",))
     assert set(study.variables) == {"d_mean_square", "d_mean_square_late"}
@@ -350,6 +356,7 @@ class Noisy(Leaky):
         return LeakyState(x.r + dt / p.tau * (-x.r + stimulus + noise), x.steps)
 
 
+@pytest.mark.slow
 def test_with_noise_it_is_the_derivative_with_the_same_random_numbers(macaque, run_all):
     parts = dict(fixed={"first": 0.5}, measures=[Sensitivity(Final(), ("first",)), Final()])
     found = run_all(study_of(Noisy(), macaque, **parts))
@@ -420,6 +427,7 @@ def test_models_without_a_derivative(macaque, run_all):
         run_all(study_of(Outside(), macaque, [Peak()]))
 
 
+@pytest.mark.slow
 def test_an_infinite_slope_is_undefined(macaque, run_all):
     found = run_all(study_of(Root(), macaque, [Peak()]))
     assert (found["status"] == 4).any()

@@ -27,6 +27,7 @@ from gbaexplore import (
     Trace,
     UserError,
     load_study,
+    open_study,
     replay,
     run,
     simulate,
@@ -85,6 +86,7 @@ class Leaky(bp.DynamicalSystem):
 # Agreement.
 
 
+@pytest.mark.slow
 def test_the_notebooks_class_agrees_with_the_model_in_float64_in_every_area(run_all, macaque):
     """Sequential updates; at rest until the pulse, and through all steps, where rounding moves what is at rest."""
     cortex = next(v.model for v in load_study("brainpy_notebook").variants() if isinstance(v.model, BrainPyModel))
@@ -122,6 +124,7 @@ STOCK = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STOCK)
 def test_a_stock_system_runs_as_brainpys_runner_runs_it(run_all, name):
     make, options, parameter, value, monitors, amplitude, precision = STOCK[name]
@@ -133,7 +136,7 @@ def test_a_stock_system_runs_as_brainpys_runner_runs_it(run_all, name):
         system = functools.partial(make, **options, **{parameter: at})
         expected = ran_by_brainpy(system, monitors, amplitude, 1, precision)
         for monitor, course in expected.items():
-            ours = found[f"rate_change_{monitor}"][i]
+            ours = found[f"{monitor}_change_{monitor}"][i]
             np.testing.assert_allclose(ours, course, rtol=1e-4 if precision == "float32" else 1e-9, atol=1e-4)
 
 
@@ -148,14 +151,16 @@ def leaky_found(leaky):
     return leaky.run_block(block)
 
 
+@pytest.mark.slow
 def test_a_network_with_a_delay_and_the_studys_connectome_runs_as_in_brainpy(leaky, leaky_found):
     expected = ran_by_brainpy(lambda: Leaky(jnp.asarray(PAIR.weights, "float32"), w=0.5), ("r", "late"), areas=2)
-    np.testing.assert_allclose(leaky_found["rate_change"][1, 1], expected["r"], rtol=1e-5, atol=1e-7)
-    one = simulate(leaky.model, PAIR, leaky.stimulus, dt=DT, duration=STEPS * DT, every=1, w=0.5, tau=20.0)
+    np.testing.assert_allclose(leaky_found["r_change"][1, 1], expected["r"], rtol=1e-5, atol=1e-7)
+    one = simulate(leaky.model, PAIR, leaky.stimulus, dt=DT, duration=STEPS * DT, w=0.5, tau=20.0)
     np.testing.assert_allclose(one.late.values, expected["late"], rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(one.late.values[19:, 0], one.r.values[:-19, 0])
 
 
+@pytest.mark.slow
 def test_a_point_has_the_same_bits_in_any_batch_and_however_it_ends(run_all, run_in_full):
     model = BrainPyModel(Leaky, ["r"], at_rest=True)
     study = study_of(model, {"tau": [2.0, 3.0, 4.0]}, measures=[Peak()])
@@ -166,6 +171,7 @@ def test_a_point_has_the_same_bits_in_any_batch_and_however_it_ends(run_all, run
         np.testing.assert_array_equal(array, full[name])
 
 
+@pytest.mark.slow
 def test_a_response_that_is_over_ends_a_point_although_rates_are_raw():
     class Offset(bp.DynamicalSystem):
         def __init__(self, rest=10.0):
@@ -184,8 +190,8 @@ def test_a_response_that_is_over_ends_a_point_although_rates_are_raw():
     points = study.points(study.blocks()[0])
     variant = next(study.variants())
     early, full = (which._simulate(variant, points, 2) for which in (study.simulation, every_step(study)))
-    np.testing.assert_array_equal(early.values[0]["peak_rate"], full.values[0]["peak_rate"])
-    assert early.values[0]["peak_rate"] == pytest.approx(1, rel=1e-4)
+    np.testing.assert_array_equal(early.values[0]["peak_r"], full.values[0]["peak_r"])
+    assert early.values[0]["peak_r"] == pytest.approx(1, rel=1e-4)
     assert early.slices < full.slices / 10
 
 
@@ -212,12 +218,13 @@ class Cells(bp.DynamicalSystem):
         self.drive.value = bm.zeros_like(self.drive.value)
 
 
+@pytest.mark.slow
 def test_every_variable_that_changes_is_state_and_the_stimulus_goes_where_it_is_told(run_all):
     monitors = ["seen", "part.r"]
     measures = [Final(), Final(of="part.r", suffix="_part")]
     found = run_all(study_of(BrainPyModel(Cells, monitors, input="drive"), {"gain": [1.0, 2.0]}, measures=measures))
-    np.testing.assert_allclose(found["final_rate"], [[200, 0], [400, 0]])
-    assert (found["final_rate_part"][:, 0] > 0).all()
+    np.testing.assert_allclose(found["final_seen"], [[200, 0], [400, 0]])
+    assert (found["final_part.r_part"][:, 0] > 0).all()
 
 
 def test_time_is_in_brainpys_unit(run_all):
@@ -234,9 +241,10 @@ def test_time_is_in_brainpys_unit(run_all):
 
     model = BrainPyModel(Clock, ["t"], input=None, time_unit_s=0.1)
     found = run_all(study_of(model, {"per_unit": [1.0]}, CELL, measures=[Final()]))
-    assert found["final_rate"].item() == pytest.approx(STEPS * DT / 0.1, rel=1e-6)
+    assert found["final_t"].item() == pytest.approx(STEPS * DT / 0.1, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_nothing_of_a_trace_stays_in_brainpy(run_all):
     before = {**bp.share.get_shargs()}
     with jax.checking_leaks():
@@ -359,28 +367,26 @@ study = Study(
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
-    """A study file, and the store that two worker processes have made from it."""
+    """A study file, and a store made from it."""
     folder = tmp_path_factory.mktemp("brainpy")
     path = folder / "rate.py"
     path.write_text(FILE)
-    command = [Path(sys.executable).with_name("gbaexplore"), "run", path, "--workers", "2", "--store", folder / "a"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (store,) = (folder / "a").glob("*.zarr")
-    return path, store
+    run(load_study(path), store=folder)
+    return path, folder / "rate.zarr"
 
 
 @pytest.mark.slow
 def test_threads_and_processes_make_the_same_store(stored, tmp_path):
     path, store = stored
-    ds = run(load_study(path), store=tmp_path)
-    import gbaexplore
-
-    other = gbaexplore.open_study(store)
+    command = [Path(sys.executable).with_name("gbaexplore"), "run", path, "--workers", "2", "--store", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ds, other = open_study(store), open_study(tmp_path / "rate.zarr")
     np.testing.assert_array_equal(ds.peak_rate, other.peak_rate)
     assert (ds.status == 1).all()
 
 
+@pytest.mark.slow
 def test_a_changed_class_is_not_mixed_into_a_store(stored, tmp_path):
     path, store = stored
     study = load_study(path)
@@ -399,10 +405,8 @@ def test_a_point_of_a_store_is_replayed_with_its_study(stored):
     path, store = stored
     with pytest.raises(UserError, match=r"a model of its study's own \(BrainPyModel\), and a store holds no code"):
         replay(store, tau=20.0)
-    one = replay(store, study=load_study(path), tau=20.0, every=1)
-    import gbaexplore
-
-    peak = gbaexplore.open_study(store).peak_rate.sel(tau=20.0)
+    one = replay(store, study=load_study(path), tau=20.0)
+    peak = open_study(store).peak_rate.sel(tau=20.0)
     np.testing.assert_allclose(one.r.max("time"), peak, rtol=1e-6, atol=1e-12)
 
 

@@ -61,7 +61,6 @@ def test_it_is_the_independent_integration_step_by_step(three, velocity):
         three,
         PULSE,
         dt=DT,
-        every=1,
         duration=0.6,
         precision="float64",
         muEE=40.0,
@@ -81,7 +80,7 @@ def test_pathways_of_many_lengths_are_the_independent_integration():
     net = Connectome("many", names, fln, rng.uniform(1, 60, (16, 16)), {"hierarchy": np.linspace(0, 1, 16)})
     for velocity in (1.7, 9.0):
         run = simulated(
-            DelayedThresholdLinear(), net, PULSE, dt=DT, every=1, duration=0.25, precision="float64", velocity=velocity
+            DelayedThresholdLinear(), net, PULSE, dt=DT, duration=0.25, precision="float64", velocity=velocity
         )
         expected = integrated(net, velocity, DT, 0.25)
         assert (expected.max(axis=0) > 1e-3).all()
@@ -92,9 +91,7 @@ def test_it_converges_at_first_order(three):
     """Delays of 10.5, 4.75 and 16.65 ms are no whole steps of any of these."""
     at = {}
     for dt in (2e-3, 1e-3, 5e-4, 6.25e-5):
-        run = simulated(
-            DelayedThresholdLinear(), three, PULSE, dt=dt, every=1, duration=0.3, precision="float64", velocity=2.0
-        )
+        run = simulated(DelayedThresholdLinear(), three, PULSE, dt=dt, duration=0.3, precision="float64", velocity=2.0)
         at[dt] = run.E.values[round(0.25 / dt) - 1] - 10
     # Euler's error is c dt + O(dt^2): differences between three steps show its order.
     first, second = at[2e-3] - at[1e-3], at[1e-3] - at[5e-4]
@@ -105,7 +102,7 @@ def test_it_converges_at_first_order(three):
 
 def test_nothing_is_seen_before_it_can_have_arrived(three):
     """b is driven; from there it is 21 mm to a and 33.3 mm to c, and over a it is no shorter way."""
-    ds = simulated(DelayedThresholdLinear(), three, PULSE, dt=DT, every=1, duration=0.2, velocity=2.0)
+    ds = simulated(DelayedThresholdLinear(), three, PULSE, dt=DT, duration=0.2, velocity=2.0)
     for area, mm in (("a", 21.0), ("c", 33.3)):
         first = ds.time.values[np.flatnonzero(ds.E.sel(area=area).values != 10.0)[0]]
         assert 0 <= first - (0.05 + mm * 1e-3 / 2.0) < 2 * DT
@@ -121,7 +118,7 @@ def test_the_growth_rate_is_lamberts(run_all):
     """tau x' = -x + g x(t - d): the real root is W(g d/tau exp(d/tau))/d - 1/tau."""
     pair = Connectome("pair", ("a", "b"), [[0, 1.0], [1.0, 0]], [[0, 35.0], [35.0, 0]], LEVELS)
     tau, g, d, dt = 0.02, 1.5, 0.01, 1e-4
-    ds = simulated(linear(muEE=g), pair, Pulse("a", 0.0, 0.01, 5.0), dt=dt, every=1, duration=0.5, precision="float64")
+    ds = simulated(linear(muEE=g), pair, Pulse("a", 0.0, 0.01, 5.0), dt=dt, duration=0.5, precision="float64")
     total = ds.E.sum("area").values - 2e4  # the even mode alone
     found = np.log(total[-1] / total[-1001]) / (1000 * dt)
     expected = scipy.special.lambertw(g * d / tau * np.exp(d / tau)).real / d - 1 / tau
@@ -133,7 +130,7 @@ def test_the_response_is_the_method_of_steps(run_all):
     """A step into a, and what b does of it until the first echo could come back: both are known in closed form."""
     pair = Connectome("pair", ("a", "b"), [[0, 0.0], [1.0, 0]], [[0, 35.0], [35.0, 0]], LEVELS)
     tau, g, d, dt = 0.02, 0.8, 0.01, 1e-4
-    ds = simulated(linear(muEE=g), pair, Pulse("a", 0.0, 0.1, 5.0), dt=dt, every=1, duration=0.1, precision="float64")
+    ds = simulated(linear(muEE=g), pair, Pulse("a", 0.0, 0.1, 5.0), dt=dt, duration=0.1, precision="float64")
     t = ds.time.values + dt
     s = np.clip(t - d, 0, None) / tau
     np.testing.assert_allclose(ds.E.sel(area="a") - 1e4, 5 * (1 - np.exp(-t / tau)), atol=0.01)

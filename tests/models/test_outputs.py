@@ -59,10 +59,10 @@ def study(macaque, measures, **parts):
 def test_an_output_is_the_function_of_the_state_of_its_step(macaque, run_all):
     traces = [Trace(of="rate", suffix="_r"), Trace(of="S", suffix="_S")]
     found = run_all(study(macaque, traces, precision="float64"))
-    S, w = found["rate_change_S"], np.linspace(0.1, 2, 9)[:, None, None]
+    S, w = found["S_change_S"], np.linspace(0.1, 2, 9)[:, None, None]
     expected = 50 * np.tanh(w * np.einsum("ij,ptj->pti", macaque.weights, S) + 0.1)
     np.testing.assert_allclose(found["rate_change_r"], expected, rtol=1e-12)
-    one = simulate(Gating(), macaque, PULSE, dt=1e-3, every=1, duration=0.4, precision="float64", w=2.0)
+    one = simulate(Gating(), macaque, PULSE, dt=1e-3, duration=0.4, precision="float64", w=2.0)
     assert list(one) == ["rate", "S"]
     assert one.rate.attrs["units"] == "Hz"
     np.testing.assert_allclose(one.rate, found["rate_change_r"][-1], rtol=1e-12)

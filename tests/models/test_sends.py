@@ -20,8 +20,9 @@ from gbaexplore import (
     simulate,
 )
 from gbaexplore.stimuli.silence import Silence
+from tests.support.integration import integrated
 
-DT, DURATION = 1e-3, 0.4
+DT, STEPS = 1e-3, 400
 
 
 @dataclass(frozen=True)
@@ -94,43 +95,21 @@ def cycles(net, a=5.0, G=8.0):
     return np.array([np.cos(net.values["phase"]), np.sin(net.values["phase"])]), lambda z: z, slope
 
 
-def integrated(net, start, sends, slope, velocity=None, heun=False):
-    """The state after each step: (step, variable, area). Delays are interpolated, before t = 0 nothing moves."""
-    n, steps, z = len(net.areas), round(DURATION / DT), start
-    found, sent = [], [sends(z)]
-    lag = np.zeros((n, n)) if velocity is None else net.lengths_mm * 1e-3 / velocity / DT
-    whole, part = np.floor(lag).astype(int), lag - np.floor(lag)
-    for k in range(steps):
-        if velocity is None:
-            first = slope(z, sends(z) @ net.weights.T)
-            ahead = z + DT * first
-            z = z + DT / 2 * (first + slope(ahead, sends(ahead) @ net.weights.T)) if heun else ahead
-        else:
-            past = np.array(sent)
-            j = np.arange(n)
-            late = [past[np.maximum(k - whole - more, 0), :, j] for more in (0, 1)]  # (target, source, what)
-            heard = late[0] * (1 - part)[..., None] + late[1] * part[..., None]
-            z = z + DT * slope(z, np.einsum("ij,ijs->si", net.weights, heard))
-        sent.append(sends(z))
-        found.append(z)
-    return np.array(found)
-
-
 @pytest.mark.parametrize(("model", "equations"), [(Phases(), phases), (Cycles(), cycles)], ids=["phases", "cycles"])
 @pytest.mark.parametrize("velocity", [None, 8.0])
 def test_oscillators_are_the_independent_integration(brain, model, equations, velocity):
-    expected = integrated(brain, *equations(brain), velocity=velocity)
+    expected = integrated(brain, *equations(brain), DT, STEPS, velocity=velocity)
     assert np.ptp(expected[-1][0]) > 0.5
     given = {} if velocity is None else {"velocity": velocity}
     for precision, rtol in (("float64", 1e-10), ("float32", 1e-5)):
-        ds = simulate(model, brain, Silence(), dt=DT, every=1, duration=DURATION, precision=precision, **given)
+        ds = simulate(model, brain, Silence(), dt=DT, duration=STEPS * DT, precision=precision, **given)
         for i, name in enumerate(model.observables):
             np.testing.assert_allclose(ds[name], expected[:, i], rtol=rtol, atol=rtol * np.abs(expected[:, i]).max())
 
 
 def test_what_arrives_at_once_is_heard_anew_at_each_evaluation(brain):
-    expected = integrated(brain, *cycles(brain), heun=True)
-    ds = simulate(Cycles(method="heun"), brain, Silence(), dt=DT, every=1, duration=DURATION, precision="float64")
+    expected = integrated(brain, *cycles(brain), DT, STEPS, heun=True)
+    ds = simulate(Cycles(method="heun"), brain, Silence(), dt=DT, duration=STEPS * DT, precision="float64")
     np.testing.assert_allclose(ds.y, expected[:, 1], rtol=1e-9, atol=1e-11)
 
 
@@ -240,15 +219,32 @@ def test_a_mistake_names_its_line(brain, sent, said, velocity):
         study(brain, Own(), fixed=velocity, measures=[Peak()]).compute()
 
 
-def test_outputs_see_what_arrives_at_once(brain, run_all):
-    class Told(Sending):
-        states = {"r": "Hz"}
-        observables = {"r": "Hz", "input": "Hz"}
+class Told(Sending):
+    states = {"r": "Hz"}
+    observables = {"r": "Hz", "input": "Hz"}
 
-        def outputs(self, x, p, net):
-            return {"input": net.received.rate}
+    def outputs(self, x, p, net):
+        return {"input": net.received.rate}
 
-    ds = simulate(Told(), brain, Silence(), dt=DT, duration=0.1, precision="float64")
+
+def test_outputs_see_what_arrives(brain, run_all):
+    given = dict(dt=DT, duration=0.1, precision="float64")
+    ds = simulate(Told(), brain, Silence(), **given)
     np.testing.assert_allclose(ds.input, ds.r.values @ brain.weights.T, rtol=1e-12)
-    with pytest.raises(UserError, match=r'"rate" is received nowhere; .*with delays'):
-        study(brain, Told(), fixed={"velocity": 3.0}).compute()
+
+    late = simulate(Told(), brain, Silence(), velocity=3.0, **given)
+    past = np.vstack([np.zeros(76), late.r])
+    lag, i = brain.lengths_mm * 1e-3 / 3.0 / DT, np.arange(76)
+    for k in range(100):
+        arrived = [past[np.maximum(k - np.floor(lag).astype(int) - more, 0), i] for more in (0, 1)]
+        expected = (brain.weights * (arrived[0] * (1 - lag % 1) + arrived[1] * (lag % 1))).sum(axis=1)
+        np.testing.assert_allclose(late.input[k], expected, rtol=1e-10, atol=1e-14)
+    measured = study(brain, Told(), fixed={"velocity": 3.0}, measures=[Final(of="input")], axes={"tau": [0.02]})
+    np.testing.assert_allclose(run_all(measured)["final_rate"][0], late.input[-1], rtol=1e-5)
+
+    class Misplaced(Told):
+        def start(self, p, net):
+            return self.state(r=net.received.rate)
+
+    with pytest.raises(UserError, match=r'"rate" is received nowhere; .* or `outputs` only'):
+        study(brain, Misplaced()).compute()

@@ -5,7 +5,18 @@ import pytest
 import scipy.integrate
 import scipy.optimize
 
-from gbaexplore import Final, Pulse, SpectralAbscissa, Study, UserError, WilsonCowan
+from gbaexplore import (
+    Final,
+    Kuramoto,
+    Peak,
+    Pulse,
+    SpectralAbscissa,
+    Study,
+    ThresholdLinear,
+    UserError,
+    WilsonCowan,
+    WongWang,
+)
 from gbaexplore import simulate as simulated
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.silence import Silence
@@ -40,7 +51,7 @@ def test_a_network_converges_to_solve_ivp():
     exact = solved(0.05, [0.0] * 4, net=TWO, muEE=2.0, muIE=0.5)
     errors = {}
     for method, dt in (("euler", 2.5e-4), ("euler", 1.25e-4), ("rk4", 1e-3), ("rk4", 5e-4)):
-        given = dict(dt=dt, every=1, duration=0.05, precision="float64", muEE=2.0, muIE=0.5, P=1.25)
+        given = dict(dt=dt, duration=0.05, precision="float64", muEE=2.0, muIE=0.5, P=1.25)
         ds = simulated(WilsonCowan(method=method), TWO, Silence(), **given)
         expected = exact(ds.time.values + dt)
         errors[method, dt] = np.abs(np.hstack([ds.E, ds.I]) - expected.T).max()
@@ -51,7 +62,7 @@ def test_a_network_converges_to_solve_ivp():
 
 def test_the_limit_cycle_has_its_period():
     ds = simulated(
-        WilsonCowan(method="rk4"), ONE, Silence(), dt=5e-4, every=1, duration=1.0, window=(0.5, 1.0), P=1.25,
+        WilsonCowan(method="rk4"), ONE, Silence(), dt=5e-4, duration=1.0, window=(0.5, 1.0), P=1.25,
         precision="float64",
     )  # fmt: skip
     exact = solved(1.0, [0.0, 0.0])
@@ -77,7 +88,7 @@ def test_the_fixed_points_are_those_of_a_root_solver(run_all):
     )  # fmt: skip
     found = run_all(study)
     for i in range(len(P)):
-        z = np.r_[found["final_rate"][i], found["final_rate_I"][i]]
+        z = np.r_[found["final_E"][i], found["final_I_I"][i]]
         root = scipy.optimize.root(lambda z, i=i: slope(0, z, net=TWO, P=P[i], muEE=0.5), z + 1e-3, tol=1e-13)
         assert root.success
         np.testing.assert_allclose(z, root.x, atol=1e-9)
@@ -86,7 +97,7 @@ def test_the_fixed_points_are_those_of_a_root_solver(run_all):
 def test_at_rest_it_is_still_and_small_responses_are_kept():
     weak = Pulse(area="a", onset=0.02, duration=0.05, amplitude=1e-6)
     single, double = (
-        simulated(WilsonCowan(), TWO, weak, dt=1e-3, every=1, duration=0.2, precision=precision)
+        simulated(WilsonCowan(), TWO, weak, dt=1e-3, duration=0.2, precision=precision)
         for precision in ("float32", "float64")
     )
     assert not single.E[:20].any()
@@ -114,3 +125,15 @@ def test_it_is_linearised_at_rest_and_nowhere_else(run_all):
     assert found[0] < 0 < found[1]
     with pytest.raises(UserError, match="WilsonCowan does not start in a fixed point"):
         run_all(study(0.5))
+
+
+def test_the_stimulus_has_the_models_unit(macaque):
+    study = Study(
+        name="driven", model=WilsonCowan(), connectome=macaque, axes={"amplitude": [0.1, 0.2]},
+        stimulus=Pulse("V1", 0.1, 0.1, 0.1), measures=[Peak()], duration=0.3,
+    )  # fmt: skip
+    assert study.template().amplitude.attrs["units"] == "1"
+    assert Kuramoto().units_of("amplitude") == "rad/s"
+    assert WongWang().units_of("amplitude") == "nA"
+    assert ThresholdLinear().units_of("amplitude") == "Hz"
+    assert ThresholdLinear().units_of("muEE") == "pA/Hz"

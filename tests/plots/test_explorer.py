@@ -237,7 +237,12 @@ def pins(url):
 
 
 def lines(page, area):
-    return data(page, f"course {area}")[0]
+    return next(drawn for drawn in data(page, f"course {area}") if "name" in drawn)
+
+
+def left(page):
+    """Where V1's time courses leave the range."""
+    return next(drawn for drawn in data(page, "course V1") if "x" in drawn)
 
 
 def test_the_map_is_the_store(visit, address, store):
@@ -278,7 +283,7 @@ def test_hover_and_boundaries_are_labelled(visit, address):
         }"""
     )
     tooltips, legend, across = told
-    assert tooltips == ["muEE (pA/Hz)", "omegaEI (pA/Hz)", "peak(24c) / peak(V1)", "state"]
+    assert tooltips == ["muEE (pA/Hz)", "omegaEI (pA/Hz)", "value", "state"]
     assert legend == ["boundary of divergence", "diverged"]
     assert across == "muEE (pA/Hz)"
     border = next(lines for lines in data(page, "map") if lines.get("xs"))
@@ -375,10 +380,13 @@ def kinds(make, tmp_path_factory):
 def test_stores_of_every_kind_are_shown(visit, kinds, tmp_path, kind, figure, words):
     path, point = kinds(kind), None
     with served(path) as url:
+        page = visit(url, width=WIDTHS[0])
         for width in WIDTHS:
-            page = visit(url, width=width)
+            page.set_viewport_size({"width": width, "height": 1000})
+            if width == WIDTHS[-1]:  # as on a phone, where it was never wider
+                page = visit(url, width=width)
             until(page, lambda page=page: len(lines(page, "V1")["ys"]) == 1)
-            assert page.evaluate(BEYOND) == [], width
+            until(page, lambda page=page: page.evaluate(BEYOND) == [])
             assert data(page, figure)
         ds = open_study(path)
         if kind == "axis":  # on the curve
@@ -423,7 +431,7 @@ def test_a_click_gives_the_time_courses_that_simulate_gives(visit, address, stor
     until(page, lambda: says(page, "muEE 33, omegaEI 20, feedback on: peaks V1"))
     until(page, lambda: len(lines(page, "V1")["ys"]) == len(lines(page, "24c")["ys"]) == 1)
     until(page, lambda: len(data(page, "profile")[0]["ys"]) == 1)
-    ds = replay(store, muEE=33.0, omegaEI=20.0, feedback="on", window=WINDOW, every=2)
+    ds = replay(store, muEE=33.0, omegaEI=20.0, feedback="on", window=WINDOW, every=0.0004)
     for area in ("V1", "24c"):
         change = (ds.E - ds.E[0]).sel(area=area)
         np.testing.assert_allclose(numbers(lines(page, area)["ys"][0]), change, rtol=1e-6, atol=1e-12)
@@ -437,8 +445,9 @@ def test_a_point_that_runs_away_says_where_it_left(visit, address):
     page = visit(address)
     click(page, 49.0, 20.0)
     until(page, lambda: says(page, "diverges, 500 Hz above rest in "))
-    until(page, lambda: [len(lines["x" if "x" in lines else "xs"]) for lines in data(page, "course V1")] == [1, 1])
-    course, mark = data(page, "course V1")[:2]
+    until(page, lambda: len(lines(page, "V1")["xs"]) == 1)
+    until(page, lambda: len(left(page)["x"]) == 1)
+    course, mark = lines(page, "V1"), left(page)
     known = np.isfinite(numbers(course["ys"][0]))
     assert 0 < known.sum() < len(known)
     assert numbers(course["xs"][0])[known][-1] == mark["x"][0]
@@ -574,7 +583,10 @@ def test_the_lines_of_python_draw_the_view(store):
     exec(explorer.python(), {})
     explorer.follow('{"x": "nothing"}')
     assert explorer.x == "muEE"
+    explorer.refresh()  # the first look at the store draws everything again
+    assert explorer._message.object.startswith("The link does not fit this store: ")
     explorer.param.update(variable="peak_rate", y="omegaEI")
+    assert explorer._message.object.startswith("here: "), "a choice has been made since"
     explorer.follow('{"at": {"feedback": 1, "area": 99}}')
     assert [widget.value for widget in explorer._choices] == [1, 28], "where a link leads, within the grid"
     assert explorer.at == {"feedback": 1, "area": 28}
@@ -597,6 +609,22 @@ def test_a_model_of_the_studys_own_is_asked_for(make, tmp_path):
     explorer = Explorer(tmp_path / "small.zarr", study=study)
     explorer.point = point
     assert explorer._message.object.startswith("here: muEE 33, omegaEI 20, feedback on: peaks V1")
+
+
+def test_a_run_in_progress_fills_in(make, tmp_path):
+    axes = {**make().axes, "muEE": [31.0, 32.0, 33.0], "omegaEI": [20.0, 21.0]}
+    study = make(axes=axes, block_points=2)
+    first, *rest = range(len(study.blocks()))
+    path = runner.execute(study, tmp_path, only=[first]).path
+    explorer = Explorer(path)
+    explorer.refresh()
+    before = np.isfinite(explorer._map.cells.data["value"][0]).sum()
+    assert "pending" in explorer._header.object
+    runner.execute(study, tmp_path, only=rest)
+    explorer.refresh()
+    assert before < np.isfinite(explorer._map.cells.data["value"][0]).sum()
+    assert "pending" not in explorer._header.object
+    assert explorer.point == explorer.courses.point(explorer.point), "and has a point"
 
 
 def test_a_grid_that_changes_under_the_page(make, tmp_path):
@@ -668,7 +696,6 @@ def acted(page):
 
 def test_labels_are_text_on_the_page(visit, hostile):
     with served(hostile) as url:
-        page = visit(url)
         for label in WORDS.values():
             view = {"point": {"muEE": 5, "omegaEI": 20, "feedback": label}, "areas": list(WORDS.values())[:4]}
             page = visit(f"{url}?{urlencode({'view': json.dumps(view)})}")

@@ -28,7 +28,7 @@ def stores(macaque, tmp_path_factory):
         Study("map", axes={"muEE": np.linspace(30, 60, 4), "omegaEI": np.linspace(19, 25, 3), "feedback": feedback},
               measures=[Peak()], **{**given, "connectome": None}),
         Study("table", axes={"point": point}, measures=[Peak()], **given),
-        Study("line", axes={"muEE": [28.0, 30.0, 33.0]}, measures=[Peak(), Trace(every=100)], **given),
+        Study("line", axes={"muEE": [28.0, 30.0, 33.0]}, measures=[Peak(), Trace(every=0.02)], **given),
         Study("derivatives", axes={}, measures=[Sensitivity(Peak(), ["muEE", "eta"])], **given),
         Study("noisy", axes={"muEE": [28.0, 34.0], "seed": [1, 2, 3, 4]}, measures=[Variance()],
               **{**given, "model": ThresholdLinear(update="simultaneous", noise=0.02)}),
@@ -52,6 +52,7 @@ def parts(picture, kind):
     return [layer for layer in layers if type(layer) is kind and getattr(layer, "label", "") not in ("diverged",)]
 
 
+@pytest.mark.slow
 def test_a_map_has_the_values_of_the_dataset_and_selectors_in_its_order(opened):
     ds = opened("map")
     picture = plots.interactive(ds, "peak_rate")
@@ -149,7 +150,7 @@ def test_a_tap_replays_the_point(stores):
     (curve,) = parts(courses["off", "V2"], hv.Curve)
     from gbaexplore import replay
 
-    expected = replay(stores["map"], muEE=30.0, omegaEI=25.0, feedback="off").E.sel(area="V2")
+    expected = replay(stores["map"], muEE=30.0, omegaEI=25.0, feedback="off", every=1e-3).E.sel(area="V2")
     np.testing.assert_array_equal(curve.dimension_values(1), expected)
     table = plots.interactive(open_study(stores["table"]), store=stores["table"])
     assert parts(table[1]["24c"], hv.Curve)
@@ -223,6 +224,7 @@ def test_hvplots_explorer_takes_every_store_with_a_dimension_of_numbers(opened, 
     assert ds.interactive.isel(area=0) is not None
 
 
+@pytest.mark.slow
 def test_hvplot_draws_a_variable_as_it_is(opened):
     ds = opened("map")
     picture = ds.peak_rate.hvplot(x="muEE", y="omegaEI", groupby=["area", "feedback"], dynamic=False)

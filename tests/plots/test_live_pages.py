@@ -30,6 +30,10 @@ WHERE = """([x, y]) => {
 }"""
 RENDERERS = """() => Bokeh.documents.flatMap((d) => [...d._all_models.values()])
   .filter((m) => m.type === 'Figure').reduce((n, m) => n + m.renderers.length, 0)"""
+FINISHED = """() => {
+  const views = Object.values(window.Bokeh?.index ?? {})
+  return views.length > 0 && views.every((view) => view.has_finished())
+}"""
 TOLD = """() => {
   const found = []
   const look = (root) => { for (const e of root.querySelectorAll('*')) {
@@ -65,8 +69,7 @@ def shown(tmp_path_factory):
             page.problems = []
             page.on("pageerror", lambda error: page.problems.append(str(error)))
             page.goto(html.as_uri())
-            page.wait_for_function("() => document.querySelector('[class*=bk-]') && window.Bokeh?.documents?.length")
-            page.wait_for_timeout(1000)
+            page.wait_for_function(FINISHED)
             return page
 
         yield show

@@ -79,7 +79,7 @@ def ds(make):
 @pytest.fixture(scope="module")
 def traced(make):
     areas = ("V1", "V4", "24c")
-    measures = [Peak(window=(1.75, 3.0)), Trace(window=(1.75, 3.0), every=10, areas=areas)]
+    measures = [Peak(window=(1.75, 3.0)), Trace(window=(1.75, 3.0), every=0.002, areas=areas)]
     return make("traced", {"muEE": [33.7, 36.0, 53.0], "feedback": None}, measures=measures)
 
 
@@ -102,6 +102,7 @@ def coloured(ax):
     return np.ma.filled(ax.collections[-1].get_array().astype(float), np.nan)
 
 
+@pytest.mark.slow
 def test_propagation_ratio(ds):
     ratio = propagation_ratio(ds)
     ok = ds.status == 1
@@ -241,9 +242,9 @@ def test_time_courses_of_one_run(simulated):
     assert entries(ax) == ["V1", "24c"]
     for line, area in zip(ax.get_lines(), ["V1", "24c"]):
         np.testing.assert_array_equal(line.get_data(), (simulated.time, simulated.E.sel(area=area)))
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time from the start of the run (s)", "E rate (Hz)")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time from the start of the run (s)", "E (Hz)")
     assert plots.traces(simulated, "V1", variable="I", onset=0.2, ax=ax) is ax
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time from stimulus onset (s)", "I rate (Hz)")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time from stimulus onset (s)", "I (Hz)")
     assert ax.get_lines()[-1].get_xdata()[0] == -0.2
     every = plots.traces(simulated).get_lines()
     assert len(every) == len({line.get_color() for line in every}) == 29
@@ -292,7 +293,9 @@ def test_colours_are_each_used_once():
     ax.plot([0], color=plots.BLACK)
     colours = _colours(["V4", "24c", "V2"], ax)
     assert len({plots.BLACK, *colours}) == 4
-    assert colours[1] == plots.COLOURS["24c"]
+    own = plots.styled(lambda: _colours(["V4", "24c", "V2"], ax), colours={"24c": plots.GREEN})()
+    assert len({plots.BLACK, *own}) == 4
+    assert own[1] == plots.GREEN != colours[1]
 
 
 def test_a_sweep_over_labels(traced):
@@ -367,6 +370,7 @@ def test_the_overview_of_a_map(ds):
     assert fig.get_suptitle() == "map"
 
 
+@pytest.mark.slow
 def test_the_overview_without_the_shipped_areas_or_peaks(make):
     two = Connectome(
         "two", ("a", "b"), weights=np.array([[0, 0.1], [0.5, 0]]), values={"hierarchy": np.array([0.0, 1.0])}
@@ -378,12 +382,11 @@ def test_the_overview_without_the_shipped_areas_or_peaks(make):
     assert one_line(plots.overview(ds.isel(area=[0])).axes[1].get_ylabel()).endswith("change of E, in a (Hz)")
     linear = make("linear", axes, measures=[SpectralAbscissa()])
     assert "spectral abscissa" in plots.overview(linear).axes[1].get_ylabel()
-    only = make("courses", axes, measures=[Trace(window=(1.75, 3.0), every=100)])
-    with pytest.raises(UserError, match=r"nothing to draw a map of among rate_change, status; expected .* Peak\(\)"):
-        plots.overview(only.drop_vars([name for name in only.data_vars if name not in ("rate_change", "status")]))
+    only = make("courses", axes, measures=[Trace(window=(1.75, 3.0), every=0.02)])
+    assert "mean over" in one_line(plots.overview(only).axes[1].get_ylabel()), "of time courses, as there are no peaks"
     assert titles(plots.overview(only.isel(omegaEI=0))) == [rf"$\mu_{{EE}}$ = {mu} pA/Hz" for mu in (20, 30)]
-    with pytest.raises(UserError, match=r"needs Peak\(\)"):
-        plots.overview(linear.isel(omegaEI=0))
+    (ax,) = plots.overview(linear.isel(omegaEI=0)).axes
+    assert (len(ax.get_lines()), ax.get_ylabel()) == (1, "spectral abscissa (s-1)")
 
 
 def test_overviews_of_sweeps_and_profiles(traced):
@@ -451,6 +454,7 @@ def test_a_damaged_store_is_told(ds, folder, tmp_path):
     assert not (tmp_path / "picture.png").exists()
 
 
+@pytest.mark.slow
 def test_no_display_is_needed(ds, folder, tmp_path):
     code = f"from gbaexplore import plots; print(plots.store({str(folder / 'map.zarr')!r}))"
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "MPLBACKEND": "tkagg"}

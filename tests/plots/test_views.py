@@ -1,5 +1,6 @@
 """What the explorer draws of each kind of store, without a browser."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from gbaexplore import (
     ThresholdLinear,
     open_study,
     parameter,
+    replay,
 )
 from gbaexplore.basics.names import DIVERGED, OK, UNDEFINED
 from gbaexplore.plots.explorer import charts, one_file, shapes, views
@@ -148,11 +150,36 @@ def test_seeds_are_mean_and_spread_with_the_single_ones_on_request(stored):
     np.testing.assert_array_equal(cube[:4], ds.mean_rate.transpose("seed", "area", "muEE"))
     np.testing.assert_allclose(cube[4, 2], at.mean("seed"), rtol=1e-6)
     np.testing.assert_allclose(cube[5, 2], high - low, rtol=1e-4)
+    mean = explorer._found()["here"]
+    how = {"window": explorer.courses.window, "every": explorer.courses.every, "muEE": explorer.point["muEE"]}
+    each = [replay(path, seed=seed, **how).E.values for seed in range(4)]
+    changes = np.stack([course - course[0] for course in each])
+    np.testing.assert_allclose(mean.change, changes.mean(0), atol=1e-5)
+    np.testing.assert_allclose(mean.spread, changes.std(0, ddof=1), atol=1e-5)
+    assert "mean over 4 seeds: peaks" in explorer._message.object
+    assert len(explorer._charts.bands["24c"].data["xs"]) == 1
+    assert "seed=seed" in explorer.python()
     explorer.at = {"seed": 2}
+    assert explorer._found()["here"].spread is None
+    assert explorer._charts.bands["24c"].data["xs"] == []
     np.testing.assert_array_equal(explorer._shown.lines["24c"], at.sel(seed=2))
     assert explorer._shown.bands == {}
     explorer._clicked(20.0, 0.0)
     assert explorer.point == {"seed": 2, "muEE": 20.0}
+
+
+def test_a_point_shows_what_the_store_has_of_it(stored):
+    measures = [Peak(), Sensitivity(parameters=("muEE", "omegaEI"), measure=Peak())]
+    _, path = stored("of_a_point", {"muEE": [26.0, 28.0], "omegaEI": [19.7, 21.0]}, measures=measures)
+    explorer, ds = Explorer(path), open_study(path)
+    explorer.__panel__()
+    explorer._clicked(28.0, 21.0)
+    chart = explorer._stored.charts["d_peak_rate"]
+    assert explorer._stored.layout.children == [chart.figure]
+    wanted = ds.d_peak_rate.sel(muEE=28.0, omegaEI=21.0).transpose("area", "parameter")
+    np.testing.assert_array_equal(chart.cells.data["value"][0], wanted)
+    explorer.clear()
+    assert explorer._stored.layout.children == []
 
 
 def test_the_first_view_has_values(stored):
@@ -197,3 +224,11 @@ def test_a_linear_scale_is_chosen_for_values_that_differ_little(stored):
     explorer = Explorer(path)
     assert not explorer.log
     assert not explorer._map.ticker.args["log"]
+
+
+def test_one_page_asks_for_no_other_file_though_panel_is_imported(stored, tmp_path):
+    _, path = stored("alone", {"muEE": [20.0, 24.0], "omegaEI": [20.0, 21.0]})
+    Explorer(path).__panel__()
+    html = one_file.write(path, tmp_path / "page.html").read_text()
+    assert "static/extensions" not in html
+    assert not re.search(r"^<(script src|link rel)=", html, re.MULTILINE)

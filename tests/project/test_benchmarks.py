@@ -1,5 +1,6 @@
 """Every group of benchmarks runs, at its smallest size: what `make bench` prints is there, whatever has changed."""
 
+import os
 import re
 import subprocess
 import sys
@@ -30,7 +31,10 @@ NAMES = {
         map, the command's own summary
         map, re-run when finished (best of #)
         BrainPy jit(vmap), # s with traces, batch of #, all cores, best
+        map, processor time, start to exit
         map, whole process / BrainPy
+        BrainPy jit(vmap), batch of #, in a second of one core
+        map, whole process / BrainPy, processor time
     """,
     "kernel": """
         kernel, one core, every step, Peak (value and time)
@@ -73,11 +77,16 @@ NAMES = {
         workers, two threads / one
         workers, seconds of each of two threads' queues, one after another
         workers, two threads / one that these queues allow
+        workers, map with threads, start to exit
+        workers, map with threads, processor time
         workers, map with --workers #, start to exit
-        workers, # processes / #, start to exit
+        workers, map with --workers #, processor time
+        workers, --workers # / threads, start to exit
+        workers, --workers # / threads, processor time
     """,
     "small": """
         fig. 2C, # points from the shell
+        fig. 2C, # points from the shell, processor time
         fig. 2C, re-run when finished (best of #)
         re-run when finished, imports distributed
         re-run when finished, compiles
@@ -93,6 +102,15 @@ NAMES = {
     "explorer": """
         explorer, a point simulated, median and longest of #
         explorer, click to time courses, median and longest of #
+    """,
+    "studies": """
+        # points of Wilson-Cowan, # areas, whole run
+        # points of Wilson-Cowan, # areas, NumPy, all points at once
+        # points, NumPy / whole run
+        # points, means agree to 2e-#
+        # connectomes x # points
+        as many of one connectome
+        connectomes / one connectome
     """,
     "sensitivity": """
         derivatives with respect to # of the parameters, in simulations without
@@ -161,3 +179,12 @@ def test_a_group_runs_and_prints_its_figures(group, tmp_path):
     every = {"machine", "versions", f"{group}, cores busy with other work", "benchmark, total"}
     assert names == every | {line.strip() for line in NAMES.get(group, "").strip().splitlines()}
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_program_for_an_accelerator_runs():
+    environment = os.environ | {"GBAEXPLORE_SMALLEST_BENCHMARKS": "1"}
+    command = [sys.executable, BENCHMARKS / "gpu.py"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LONG_S)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    assert "largest relative difference" in done.stdout

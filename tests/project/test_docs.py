@@ -1,7 +1,8 @@
 """The documentation: every public name is in it, every command that it shows exists, and its pages' code runs.
 
 In the pages that are run, `sh` and `python` blocks are run in order, in an empty folder; a `python` block with a title
-is a file of that name. `bash` blocks (installing, clusters, object stores) and `text` are not run.
+is a file of that name. Blocks of `bash` (installing, clusters, stores elsewhere), `text` and `py` (other packages) are
+not run.
 """
 
 import argparse
@@ -21,7 +22,11 @@ from gbaexplore.cli import _parser
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
-RUN = [DOCS / "index.md", *sorted((DOCS / "how-to").glob("*.md")), *sorted((DOCS / "concepts").glob("*.md"))]
+FOLDERS = ("how-to", "concepts", "coming-from")
+RUN = [
+    *(DOCS / f"{name}.md" for name in ("index", "choices")),
+    *(p for f in FOLDERS for p in sorted((DOCS / f).glob("*.md"))),
+]
 BLOCK = re.compile(r"^```(\w+)(?: title=\"(.+?)\")?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 # Its own module, because MkDocs loads it by its path too.

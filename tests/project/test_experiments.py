@@ -1,6 +1,7 @@
 """The local circuit, and the shipped studies of the paper's rate-model experiments."""
 
 import dataclasses
+import inspect
 import io
 from types import SimpleNamespace
 
@@ -8,8 +9,19 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.stats
 
-from gbaexplore import Connectome, LocalCircuit, Network, Peak, SpectralAbscissa, Study, ThresholdLinear, simulate
+from gbaexplore import (
+    Connectome,
+    LocalCircuit,
+    Network,
+    Peak,
+    SpectralAbscissa,
+    Study,
+    ThresholdLinear,
+    load_connectome,
+    simulate,
+)
 from gbaexplore.analysis import linear_boundary
 from gbaexplore.stimuli.silence import Silence
 from gbaexplore.study.file import STUDIES, load_study_file
@@ -33,6 +45,11 @@ GRIDS = {
     "sensitivities": {"regime": 2},
     "wilson_cowan": {"P": 51, "muEE": 41},
     "delays": {"regime": 2, "velocity": 6},
+    "kuramoto": {"K": 21, "velocity": 10},
+    "hopf": {"G": 21, "seed": 10},
+    "wong_wang": {"inhibition": 2, "G": 17, "seed": 4},
+    "timescales": {"seed": 16},
+    "wilson_cowan_means": {"base": 41, "slope": 41},
 }
 ONE = Connectome("local", ("local",), np.zeros((1, 1)))
 WEAK, STRONG, FLOORED = dict(wEE=4.45, wEI=4.7), dict(wEE=6.0, wEI=6.7), dict(wEE=4.0, wEI=7.0)
@@ -55,9 +72,9 @@ def matrix(wEE, wEI, wIE=4 + 2 / 7, wII=1.1 * (4 + 2 / 7), tau=0.02):
 
 
 def simulated(point, dt=1e-4, duration=2.0, **more):
-    return simulate(
-        LocalCircuit(), ONE, Silence(), dt=dt, duration=duration, every=1, precision="float64", **point, **more
-    ).sel(area="local")
+    return simulate(LocalCircuit(), ONE, Silence(), dt=dt, duration=duration, precision="float64", **point, **more).sel(
+        area="local"
+    )
 
 
 # The local circuit.
@@ -89,7 +106,7 @@ def test_the_local_circuit_starts_away_from_rest_and_areas_are_separate():
     two = Connectome("two", ("a", "b"), 1 - np.eye(2))
     run = simulate(LocalCircuit(), two, Silence(), dt=1e-4, duration=0.2, startE=2.0, precision="float64")
     np.testing.assert_array_equal(run.E.sel(area="a"), run.E.sel(area="b"))
-    alone = simulated({}, duration=0.2).E[::5]
+    alone = simulated({}, duration=0.2).E
     np.testing.assert_allclose(run.E.sel(area="a"), 2 * alone, rtol=1e-12)  # twice the start, twice the rates
 
 
@@ -117,9 +134,10 @@ def test_a_study_has_its_grid_and_says_its_update_order(name):
     file = load_study_file(name)
     assert file.study.name == name
     assert dict(zip(file.study.axes, file.study.shape)) == GRIDS[name]
-    # The map, its boundaries and the indices follow the notebook; the circuit has one order only.
-    if name not in ("gba_grid", "stability", "local_circuit", "sobol_indices", "wilson_cowan"):
-        assert all(variant.model.update == "simultaneous" for variant in file.study.variants())
+    # The map, its boundaries and the indices follow the notebook; other models have one order only.
+    orders = [variant.model.update for variant in file.study.variants() if isinstance(variant.model, ThresholdLinear)]
+    if orders and name not in ("gba_grid", "stability", "sobol_indices"):
+        assert set(orders) == {"simultaneous"}
         assert "simultaneous" in (STUDIES / f"{name}.py").read_text()
 
 
@@ -165,14 +183,15 @@ def filled(study: Study):
     """The study's Dataset with made-up values: peaks above all samples, and a corner that has diverged."""
     rng = np.random.default_rng(1)
     lowest = {"peak_rate": 1.0, "rate_change": 0.0, "time_to_peak": 0.0, "spectral_abscissa": -1.0, "d_peak_rate": -1.0}
-    lowest |= {"swing": 0.0, "frequency": 10.0}
+    lowest |= {"swing": 0.0, "frequency": 10.0, "fc_x": 0.0, "fc_fit_x": 0.0, "fc_fit_bold_S_E": 0.0, "mean_rate": 1.0}
+    lowest |= {"mean_E": 0.2}
     ds = study.template()
     for name, low in lowest.items():
         if name in ds:
             ds[name] = ds[name].copy(data=rng.uniform(low, low + 1, ds[name].shape))
     ds["status"] = ds.status.copy(data=np.ones(study.shape, np.uint8))
     if study.numeric:
-        ds.status[:3, :3] = 2
+        ds.status[(slice(3),) * min(2, ds.status.ndim)] = 2
     return ds
 
 
@@ -188,6 +207,22 @@ def test_a_study_is_drawn(name):
         assert all(np.isfinite(path.vertices).all() for path in paths)
     labelled = [axes for axes in figure.get_axes() if axes.get_xlabel() and axes.get_ylabel()]
     assert labelled
+
+
+# Timescales.
+
+
+def test_timescales_are_those_of_linear_theory():
+    file = load_study_file("timescales")
+    names = inspect.unwrap(file.draw).__globals__
+    few = dataclasses.replace(file.study, axes={"seed": range(4)})
+    found, theory = names["autocorrelation"](few.compute()), names["linear_theory"]()
+    found, theory = names["time_constants"](found), names["time_constants"](theory)
+    np.testing.assert_allclose(found, theory, rtol=0.15)
+    assert theory[0] < 0.05
+    assert theory.max() > 1
+    hierarchy = load_connectome("macaque29").values["hierarchy"]
+    assert scipy.stats.spearmanr(hierarchy, theory).statistic > 0.7
 
 
 # Both boundaries of stability.

@@ -13,7 +13,7 @@ PACKAGE = Path(gbaexplore.__file__).parent
 # Each room may import those before it, and itself.
 ROOMS = (
     "basics", "identity", "designs", "networks", "store", "stimuli", "models", "measures", "engine", "study",
-    "analysis", "running", "plots", "verification", "cli",
+    "analysis", "running", "fitting", "plots", "verification", "cli",
 )  # fmt: skip
 MODULES = {
     ".".join(("gbaexplore", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): file
@@ -22,7 +22,7 @@ MODULES = {
 
 
 # Made by the package alone: a solved measure is handed what no measure of a user's own can use yet, for one.
-OWN = {"SolvedMeasure", "LinearMeasure", "Silence", "Recorded", "TangentModel"}
+OWN = {"SolvedMeasure", "LinearMeasure", "Silence", "Inputs", "Recorded", "TangentModel"}
 ROOT = Path(__file__).parents[2]
 
 
@@ -65,14 +65,18 @@ def rooms_of(page: str) -> list[str]:
     return re.findall(r"^\| `(?:gbaexplore/)?(\w+)(?:/|\.py)?` \|", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/contributing.md"])
-def test_pages_show_the_rooms_in_their_order(page):
-    assert rooms_of(page) == list(ROOMS)
+def test_the_contributors_page_shows_the_rooms_in_their_order():
+    assert rooms_of("docs/contributing.md") == list(ROOMS)
 
 
 @pytest.mark.parametrize(
     ("folder", "base"),
-    [("models", gbaexplore.Model), ("measures", gbaexplore.Measure), ("stimuli", gbaexplore.AbstractStimulus)],
+    [
+        ("models", gbaexplore.Model),
+        ("measures", gbaexplore.Measure),
+        ("stimuli", gbaexplore.AbstractStimulus),
+        ("fitting.optimisers", gbaexplore.Optimiser),
+    ],
 )
 def test_what_a_folder_holds_is_public(folder, base):
     inside = {
@@ -83,3 +87,9 @@ def test_what_a_folder_holds_is_public(folder, base):
         if isinstance(thing, type) and issubclass(thing, base) and thing.__module__ == module and name[0] != "_"
     }
     assert inside - set(gbaexplore.__all__) <= OWN
+
+
+def test_test_files_have_names_of_their_own():
+    """pytest imports them by these alone: two of one name, or two of conftest.py, hide each other."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py")]
+    assert [name for name in sorted(set(names)) if names.count(name) > 1] == []

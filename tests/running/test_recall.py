@@ -47,9 +47,9 @@ def test_the_other_shipped_models_are_known_too(model, axes, tmp_path):
     stored = run(Study("other", axes=axes, model=model, measures=[Peak()], **given), store=tmp_path)
     ((name, values),) = axes.items()
     for value in values:
-        E = replay(tmp_path / "other.zarr", every=1, **{name: value}).E
-        found = (E - E.isel(time=0)).max("time")
-        np.testing.assert_allclose(found, stored.peak_rate.sel({name: value}), rtol=1e-5, atol=1e-7)
+        E = replay(tmp_path / "other.zarr", **{name: value}).E
+        found, what = (E - E.isel(time=0)).max("time"), "E" if name == "P" else "rate"
+        np.testing.assert_allclose(found, stored[f"peak_{what}"].sel({name: value}), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
@@ -66,7 +66,7 @@ def test_a_point_gives_what_the_store_has(make_study, tmp_path, macaque, precisi
     )  # fmt: skip
     stored = run(study, store=tmp_path)
     for point in (dict(muEE=28.0, regime="weak", pathways="up"), dict(muEE=33.7, regime="strong", pathways="all")):
-        ds = replay(tmp_path / "small.zarr", window=WINDOW, every=1, **point)
+        ds = replay(tmp_path / "small.zarr", window=WINDOW, **point)
         np.testing.assert_allclose(peaks(ds), stored.peak_rate.sel(**point), rtol=1e-5, atol=1e-12)
         assert ds.attrs["muIE"] == stored.muIE.sel(muEE=point["muEE"])
         assert ds.attrs["regime"] == point["regime"]
@@ -84,7 +84,7 @@ def test_an_own_model_needs_its_study(make_study, tmp_path):
     path = tmp_path / "small.zarr"
     with pytest.raises(UserError, match=r"a model of its study's own \(Stronger\).*--study"):
         replay(path, muEE=28.0)
-    ds = replay(path, muEE=28.0, study=study, window=WINDOW, every=1)
+    ds = replay(path, muEE=28.0, study=study, window=WINDOW)
     np.testing.assert_allclose(peaks(ds), stored.peak_rate.sel(muEE=28.0), rtol=1e-5)
     other = make_study(model=Stronger(), axes={"muEE": [28.0]}, fixed={"eta": 0.5}, **SHORT)
     with pytest.raises(UserError, match=r"another study's results \(variants\.all\.parameters\.eta"):
@@ -98,6 +98,14 @@ def test_another_version_of_a_shipped_model_is_refused(make_study, tmp_path, mon
         replay(tmp_path / "small.zarr")
 
 
+@pytest.fixture(scope="module")
+def plane(make_study, tmp_path_factory):
+    """A store over two parameters."""
+    folder = tmp_path_factory.mktemp("plane")
+    run(make_study(axes={"muEE": [28.0, 30.0], "omegaEI": [19.7, 22.0]}, **SHORT), store=folder)
+    return folder / "small.zarr"
+
+
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
@@ -107,17 +115,16 @@ def test_another_version_of_a_shipped_model_is_refused(make_study, tmp_path, mon
         (dict(mEE=28.0), 'no axis "mEE"; did you mean "muEE"'),
     ],
 )
-def test_labels_that_are_none(make_study, tmp_path, labels, said):
-    run(make_study(axes={"muEE": [28.0, 30.0], "omegaEI": [19.7, 22.0]}, **SHORT), store=tmp_path)
+def test_labels_that_are_none(plane, labels, said):
     with pytest.raises(UserError, match=said):
-        replay(tmp_path / "small.zarr", **labels)
+        replay(plane, **labels)
 
 
 def test_what_went_in_is_there_after_the_grid_has_changed(make_study, tmp_path):
     run(make_study(axes={"muEE": [28.0]}, **SHORT), store=tmp_path)
     stored = run(make_study(axes={"muEE": [28.0, 30.0]}, **SHORT), store=tmp_path)
     assert RECIPE in stored.attrs
-    ds = replay(tmp_path / "small.zarr", muEE=30.0, window=WINDOW, every=1)
+    ds = replay(tmp_path / "small.zarr", muEE=30.0, window=WINDOW)
     np.testing.assert_allclose(peaks(ds), stored.peak_rate.sel(muEE=30.0), rtol=1e-5)
 
 
@@ -141,11 +148,23 @@ def test_a_store_of_earlier_connectomes_goes_on(make_study, tmp_path, macaque, m
     with monkeypatch.context() as before:
         before.setattr(Connectome, "to_dataset", as_written_before)
         stored = run(make_study(axes=axes, connectome=None, **SHORT), store=tmp_path).load()
-    found = replay(tmp_path / "small.zarr", window=WINDOW, every=1, muEE=33.7, pathways="targeted")
+    found = replay(tmp_path / "small.zarr", window=WINDOW, muEE=33.7, pathways="targeted")
     expected = stored.peak_rate.sel(muEE=33.7, pathways="targeted")
     np.testing.assert_allclose(peaks(found), expected, rtol=1e-5, atol=1e-12)
     wider = run(make_study(axes={**axes, "muEE": [30.0, 33.7]}, connectome=None, **SHORT), store=tmp_path)
     xr.testing.assert_equal(wider.peak_rate.sel(muEE=[33.7]), stored.peak_rate)
     assert wider.hierarchy.attrs == stored.hierarchy.attrs == {"long_name": "position in the cortical hierarchy"}
-    found = replay(tmp_path / "small.zarr", window=WINDOW, every=1, muEE=30.0, pathways="all")
+    found = replay(tmp_path / "small.zarr", window=WINDOW, muEE=30.0, pathways="all")
     np.testing.assert_allclose(peaks(found), wider.peak_rate.sel(muEE=30.0, pathways="all"), rtol=1e-5, atol=1e-12)
+
+
+def test_every_shipped_model_is_replayed_without_its_study():
+    import inspect
+
+    import gbaexplore
+    from gbaexplore.running.replay import SHIPPED
+
+    public = {name: getattr(gbaexplore, name) for name in gbaexplore.__all__}
+    models = {n for n, cls in public.items() if inspect.isclass(cls) and issubclass(cls, gbaexplore.Model)}
+    assert models - SHIPPED.keys() == {"Model", "ODEModel", "BrainPyModel"}, "bases, and a user's own class"
+    assert all(public[name] is cls for name, cls in SHIPPED.items())

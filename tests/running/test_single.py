@@ -8,7 +8,7 @@ from gbaexplore import Pulse, ThresholdLinear, UserError, simulate
 
 @pytest.mark.parametrize("update", ["sequential", "simultaneous"])
 def test_time_courses_agree_with_numpy(macaque, pulse, update):
-    ds = simulate(ThresholdLinear(update=update), macaque, pulse, window=(1.75, 3.0), every=10, duration=3.0, **WEAK)
+    ds = simulate(ThresholdLinear(update=update), macaque, pulse, window=(1.75, 3.0), every=0.002, duration=3.0, **WEAK)
     rates = []
     parts = dict(update=update, window=(1.75, 3.0), **WEAK)
     peaks(
@@ -25,14 +25,14 @@ def test_time_courses_agree_with_numpy(macaque, pulse, update):
 
 
 def test_a_whole_run_starts_at_rest(macaque, pulse):
-    ds = simulate(ThresholdLinear(), macaque, pulse, amplitude=10.0)
+    ds = simulate(ThresholdLinear(), macaque, pulse, amplitude=10.0, every=1e-3)
     assert ds.sizes == {"time": 10_000, "area": 29}
     assert (ds.E.sel(time=slice(0, 1.999)) == 10).all()
     assert ds.E.sel(area="V1").max() > 15
 
 
 def test_a_run_that_runs_away_is_missing_from_where_it_overflows(macaque, pulse):
-    ds = simulate(ThresholdLinear(), macaque, pulse, muEE=44.0, omegaEI=19.7)
+    ds = simulate(ThresholdLinear(), macaque, pulse, muEE=44.0, omegaEI=19.7, every=1e-3)
     assert ds.attrs["status"] == "diverged"
     assert not np.isinf(ds.E).any()
     known = ds.E.notnull().sel(area="V1").values

@@ -106,7 +106,7 @@ def test_recipes_tell_courses_apart(make_study):
         (lambda: Own([0, 50_001], np.zeros((1, 29))), "Own: edges are not rising whole numbers"),
         (lambda: Own([0, 1.5], np.zeros((1, 29))), "Own: edges are not rising whole numbers"),
         (lambda: Own([0, 1], np.full((1, 29), np.nan)), r"Own: levels is nan at \(0, 0\)"),
-        (lambda: Own([0, 1], np.full((1, 29), 1e300)), r"Own has a level of 1e\+300 Hz"),
+        (lambda: Own([0, 1], np.full((1, 29), 1e300)), r"Own has a level of 1e\+300;"),
         (lambda: Own(None, None, give=[1, 2, 3]), r"Own.pieces gives list; expected Pieces\(edges, levels\)"),
     ],
 )
@@ -118,10 +118,10 @@ def test_bad_stimuli(macaque, make, message):
 @pytest.mark.parametrize("wrong", [None, True, "2", np.nan, np.inf, 1j, [2.0], pd.NA, np.datetime64("2020")], ids=repr)
 def test_times_and_amplitudes_are_numbers(wrong):
     for field in ("onset", "duration", "amplitude"):
-        with pytest.raises(UserError, match=f"^the pulse's {field} .*expected a finite number in (s|Hz)"):
+        with pytest.raises(UserError, match=f"^the pulse's {field} .*expected a finite number"):
             Pulse(**{"area": "V1", "onset": 2.0, "duration": 0.25, "amplitude": 1.0, field: wrong})
         if field != "duration" or wrong is not None:
-            with pytest.raises(UserError, match=f"{field} .*expected a finite number in (s|Hz)"):
+            with pytest.raises(UserError, match=f"{field} .*expected a finite number"):
                 Stimulus({"V1": np.ones(3)}, **{"onset": 2.0, field: wrong})
 
 

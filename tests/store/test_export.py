@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tracemalloc
+from importlib.metadata import version
 from pathlib import Path
 
 import netCDF4
@@ -40,7 +41,7 @@ def finished(tmp_path_factory, macaque, pulse):
         },
         connectome=None,
         derived={"omegaEI": lambda muEE, feedback: 20 + 0.1 * (muEE - 30) + 0.1 * len(feedback)},
-        measures=[Peak(window=(1.75, 5.0)), Trace(window=(2.0, 2.1), every=100), SpectralAbscissa()],
+        measures=[Peak(window=(1.75, 5.0)), Trace(window=(2.0, 2.1), every=0.02), SpectralAbscissa()],
         block_points=2,
     )
     path = runner.execute(study, tmp_path_factory.mktemp("finished")).path
@@ -71,13 +72,15 @@ def identical(found, expected):
         assert found[name].dtype == expected[name].dtype
     for key in ("title", "Conventions", "gbaexplore_recipe", "created", "software"):
         assert found.attrs[key] == expected.attrs[key]
-    assert found.attrs["source"] == "gbaexplore 0.1.0: ThresholdLinear with macaque29, macaque29, without feedback"
+    made_by = f"gbaexplore {version('gbaexplore')}"
+    assert found.attrs["source"] == f"{made_by}: ThresholdLinear with macaque29, macaque29, without feedback"
     assert "Neuron 98:222-234" in found.attrs["references"]
     first, last = found.attrs["history"].splitlines()
     assert first.endswith("gbaexplore run")
     assert "gbaexplore export small.zarr out" in last
 
 
+@pytest.mark.slow
 def test_netcdf(finished, tmp_path):
     out = tmp_path / "out.nc"
     export(finished, out)
@@ -208,6 +211,7 @@ def test_a_long_recipe_and_nothing_computed(make_study, tmp_path, ending):
             assert found.spectral_abscissa.isnull().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_one_point_and_no_areas(make_study, tmp_path, ending):
     """What has no dimension is one row or a number; labels of areas that nothing has values for are left out."""
@@ -225,6 +229,7 @@ def test_one_point_and_no_areas(make_study, tmp_path, ending):
             assert not found.sizes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_memory_does_not_grow_with_the_store(make_study, tmp_path, ending, monkeypatch):
     monkeypatch.setattr(exports, "_ROWS", 4096)
@@ -357,7 +362,7 @@ def test_a_store_that_is_replaced_meanwhile(store, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 def test_variables_that_do_not_fit_into_one_table(make_study, tmp_path, ending):
-    trace = Trace(window=(2.0, 2.1), every=100, areas=("V1", "24c"))
+    trace = Trace(window=(2.0, 2.1), every=0.02, areas=("V1", "24c"))
     path = tmp_path / "small.zarr"
     making.create(path, make_study(axes={"muEE": [28.0]}, measures=[Peak(), trace]).template())
     with pytest.raises(UserError, match=r"peak_rate has values along area, rate_change along time/trace_area; .*\.nc"):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from gbaexplore import Peak
+from gbaexplore import BOLD, FC, Peak
 from gbaexplore.cli import main
 from gbaexplore.running import runner
 from gbaexplore.store.history import Log, history
@@ -27,6 +27,13 @@ def test_the_page_tells_the_history(extended):
     assert "1 points in 1 blocks in " in page
     assert "failed: ZeroDivisionError: too strong" in page
     assert "revisions   engine=1" in page
+
+
+def test_a_signal_that_is_measured_is_said_with_what_it_is_made_of(make_study, tmp_path):
+    measures = [FC(of=BOLD("E"), every=0.01, window=(0.02, 0.1))]
+    report = runner.execute(make_study(axes={"muEE": [28.0]}, measures=measures, stimulus=None, duration=0.1), tmp_path)
+    page = describe(report.path)
+    assert "FC window=[0.02, 0.1] of=BOLD(of=E parameters=friston2003 linear=False) fisher_z=False every=0.01" in page
 
 
 def test_a_failure_that_was_mended_is_not_shown(extended):

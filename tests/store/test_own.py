@@ -140,6 +140,7 @@ def changed(data, at, value):
     return data
 
 
+@pytest.mark.slow
 def test_whatever_the_recipe_says(store, made, study, tmp_path):
     """Each reader gives a result or one line."""
     metadata, rng, lines = json.loads((store / "zarr.json").read_text()), random.Random(1), []

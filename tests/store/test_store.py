@@ -167,7 +167,7 @@ def test_labels_can_be_drawn_along(make_study, tmp_path, macaque):
 
 
 def test_all_coordinates_are_there_whatever_the_variables_have(make_study, tmp_path):
-    traces = Trace(window=(1.75, 2.3), every=100, areas=["V1"])
+    traces = Trace(window=(1.75, 2.3), every=0.02, areas=["V1"])
     ds = run(make_study(axes={"muEE": [30.0]}, measures=[traces]), store=tmp_path)
     assert ds.sizes["area"] == 29
     assert "hierarchy" in ds.coords

@@ -147,7 +147,7 @@ def test_what_a_derived_parameter_returns_is_a_number(make_study, returned):
             dict(duration=1e7),
             "duration = 1e.07 s is 50,000,000,000 steps of dt = 0.0002 s; expected 1 to 2,147,483,647",
         ),
-        (dict(ceiling="500"), "ceiling = '500'; expected a finite number in Hz"),
+        (dict(ceiling="500"), "ceiling = '500'; expected a finite number"),
         (dict(precision=["float32"]), r"precision = \['float32'\]"),
         (dict(block_points=1.5), "block_points = 1.5; expected a whole number of at least 1"),
         (dict(fixed={"muIE": None}), r'fixed\["muIE"\] = None'),
@@ -232,18 +232,18 @@ NUMBERS = {
     "axis": (28.0, lambda v, _: small(axes={"muEE": [v]})),
     "fixed": (28.0, lambda v, _: small(axes={}, fixed={"muEE": v})),
     "onset": (0.01, lambda v, _: small(stimulus=Pulse("A", v, 0.01, 20.0))),
-    "every of Trace": (5, lambda v, _: small(measures=[Trace(every=v)]).compute()),
+    "every of Trace": (0.001, lambda v, _: small(measures=[Trace(every=v)]).compute()),
     "window of Peak": (0.01, lambda v, _: small(measures=[Peak(window=(v, 0.03))]).compute()),
     "simulate(muEE)": (28.0, lambda v, _: single(muEE=v)),
     "simulate(amplitude)": (20.0, lambda v, _: single(amplitude=v)),
     "simulate(dt)": (2e-4, lambda v, _: single(dt=v)),
     "simulate(duration)": (0.04, lambda v, _: single(duration=v)),
     "simulate(seed)": (1, lambda v, _: single(noise=0.1, seed=v)),
-    "simulate(every)": (5, lambda v, _: single(every=v)),
+    "simulate(every)": (0.001, lambda v, _: single(every=v)),
     "simulate(window)": (0.03, lambda v, _: single(window=(0.01, v))),
     "simulate(at)": (28.0, lambda v, _: single(noise=0.1, at={"muEE": v})),
     "replay(muEE)": (28.0, lambda v, stored: replay(stored, muEE=v)),
-    "replay(every)": (5, lambda v, stored: replay(stored, muEE=28.0, every=v)),
+    "replay(every)": (0.001, lambda v, stored: replay(stored, muEE=28.0, every=v)),
     "replay(window)": (0.01, lambda v, stored: replay(stored, muEE=28.0, window=(v, 0.03))),
 }
 
@@ -256,6 +256,8 @@ def test_a_number_is_the_same_at_every_door(stored, door):
     for value in REFUSED:
         if door == "simulate(at)" and isinstance(value, str):
             continue  # a label
+        if "every" in door and value is None:
+            continue  # each step
         with pytest.raises(UserError) as error:
             enter(value, stored)
         assert str(error.value).isprintable(), value

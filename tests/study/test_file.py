@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gbaexplore import UserError, cli, load_study
+from gbaexplore import UserError, cli, load_connectome, load_study
 
 STUDY = """\
 import gbaexplore as gba
@@ -71,8 +71,9 @@ def test_what_is_no_file_is_told(tmp_path, kind):
         os.mkfifo(path)
     elif kind == "README.md":
         path.write_text("# Mine")
-    with pytest.raises(UserError, match=f"no study file {path}; expected a Python file that defines"):
+    with pytest.raises(UserError, match=f"no study file {path}; expected a Python file that defines") as told:
         load_study(path)
+    assert ("this is no Python file" in str(told.value)) == (kind == "README.md")
 
 
 def test_a_copy_has_a_name_of_its_own_whatever_the_file_is_called_and_written_in(tmp_path):
@@ -102,3 +103,23 @@ def test_threads_of_a_worker_load_a_study_at_the_same_time(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         studies = list(pool.map(load_study, [file] * 4))
     assert [study.size for study in studies] == [2] * 4
+
+
+def test_a_connectome_is_looked_up_beside_its_study_file_then_in_the_working_folder(tmp_path, monkeypatch):
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+    monkeypatch.chdir(here)
+    (there / "mine.py").write_text(
+        STUDY.replace(
+            'gba.Connectome("small", ("A1", "B2"), ', 'gba.load_connectome("net.csv", labels=["A1", "B2"])\n#'
+        )
+    )
+    with pytest.raises(UserError, match=f"net.csv can't be read: No such file.*; looked in {there} and {here}; expect"):
+        load_study(there / "mine.py")
+    (here / "net.csv").write_text("0,1\n2,0\n")
+    assert load_study(there / "mine.py").connectome.weights[1, 0] == 2
+    (there / "net.csv").write_text("0,1\n3,0\n")
+    assert load_study(there / "mine.py").connectome.weights[1, 0] == 3
+    with pytest.raises(UserError, match=f"other.csv can't be read: No such file.*; looked in {here}; expected a file"):
+        load_connectome("other.csv")  # no study file: here only

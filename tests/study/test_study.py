@@ -6,6 +6,7 @@ import pytest
 
 from gbaexplore import Connectome, Peak, Pulse, SpectralAbscissa, ThresholdLinear, Trace, UserError, load_study
 from gbaexplore.basics.names import canonical
+from gbaexplore.engine import queue
 
 
 def test_blocks_cover_the_grid_once_and_own_whole_chunks(make_study, macaque):
@@ -41,6 +42,24 @@ def test_the_size_of_blocks_can_be_set(make_study):
         make_study(block_points=0)
 
 
+def test_a_small_grid_has_the_program_of_another(make_study):
+    """Some more values compile nothing anew."""
+    short = dict(stimulus=Pulse("V1", onset=0.02, duration=0.05, amplitude=40.0), measures=[Peak()], duration=0.12)
+    few = make_study(axes={"muEE": [28.0, 30.0]}, **short).compute()
+    before = queue._program.cache_info().misses
+    many = make_study(axes={"muEE": np.linspace(28, 30, 31)}, **short).compute()
+    assert queue._program.cache_info().misses == before
+    np.testing.assert_array_equal(many.peak_rate[[0, -1]], few.peak_rate)
+
+
+def test_a_queue_holds_a_block_of_any_size(make_study):
+    axes = {"muEE": np.linspace(28, 30, 1000), "omegaEI": np.linspace(20, 22, 1000)}
+    for block_points in (None, 3, 9000, 100_000):
+        study = make_study(axes=axes, block_points=block_points)
+        assert study.queue_points >= math.prod(study.block_shape)
+        assert study.in_queues(256).queue_points == 256
+
+
 def test_linspace_and_arange_mean_the_same_points(make_study):
     a = make_study(axes={"muEE": np.linspace(31, 53, 221)})
     b = make_study(axes={"muEE": 31 + 0.1 * np.arange(221)})
@@ -57,6 +76,7 @@ def test_canonical_numbers_are_what_twelve_digits_say():
     np.testing.assert_array_equal(canonical(values).view(np.int64), said.view(np.int64))
 
 
+@pytest.mark.slow
 def test_any_object_can_be_an_axis(make_study, run_all, macaque):
     pulses = {area: Pulse(area=area, onset=2.0, duration=0.25, amplitude=20.0) for area in ("V1", "MT")}
     models = {order: ThresholdLinear(update=order) for order in ("sequential", "simultaneous")}
@@ -81,6 +101,7 @@ def test_amplitude_is_a_parameter_and_the_response_scales_with_it(make_study, ru
     np.testing.assert_allclose(found[1], 2 * found[0], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_derived_parameters(make_study, run_all):
     study = make_study(
         axes={"muEE": [34.0, 36.0], "muIE": [24.0, 25.3]},
@@ -201,6 +222,7 @@ def test_unknown_update_order():
         ThresholdLinear(update="parallel")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 5, 60])
 def test_any_number_of_areas(make_study, run_all, n):
     """Points agree whatever the batch, for networks small and large."""
@@ -214,6 +236,7 @@ def test_any_number_of_areas(make_study, run_all, n):
     np.testing.assert_array_equal(many["peak_rate"][117], one["peak_rate"][0])
 
 
+@pytest.mark.slow
 def test_a_label_may_stand_for_several_objects(make_study, run_all):
     """Regimes: a model and its calibrated pulse; parameters given by label reach derived functions too."""
     regimes = {

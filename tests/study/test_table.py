@@ -95,6 +95,7 @@ def test_parameters_are_coordinates_along_the_table(make):
     assert ds.set_index(point=["muEE", "omegaEI"]).sel(muEE=30, omegaEI=19.7).status.dims == ("feedback",)
 
 
+@pytest.mark.slow
 def test_tables_and_axes_make_a_product(make_study, run_all):
     one = pd.DataFrame({"muEE": [28.0, 33.7]})
     other = pd.DataFrame({"omegaEI": [19.7, 22.0, 25.2]}, index=[7, 3, 5])
@@ -206,6 +207,7 @@ def test_values_within_the_tolerance_change_nothing(make, tmp_path):
     assert (report.computed, report.carried) == (0, None)
 
 
+@pytest.mark.slow
 def test_a_dry_run_counts_the_parameters_once(make_study, tmp_path, macaque):
     rows = pd.DataFrame(np.random.default_rng(0).uniform(1, 2, (30_000, 3)), columns=["wEE", "wEI", "wIE"])
     study = make_study(
@@ -240,10 +242,11 @@ def test_an_interrupted_table_goes_on(make, tmp_path):
     identical(open_study(path).load(), run(make(), store=tmp_path / "fresh").load())
 
 
+@pytest.mark.slow
 def test_a_point_is_replayed_by_its_row(stored):
     path, rows = stored
     ds = open_study(path)
-    again = replay(path, point=3, feedback="off", window=(1.75, 2.3), every=1)
+    again = replay(path, point=3, feedback="off", window=(1.75, 2.3))
     peak = (again.E.isel(time=slice(1, None)) - 10.0).max("time")
     np.testing.assert_allclose(peak, ds.peak_rate.sel(point=3, feedback="off"), rtol=1e-5, atol=1e-12)
     assert again.attrs["muEE"] == canonical(rows.muEE.to_numpy())[3]
@@ -289,6 +292,7 @@ def test_a_table_is_exported_with_its_parameters(stored, tmp_path, ending):
     np.testing.assert_array_equal(muEE.first(), rows.muEE.round(9))
 
 
+@pytest.mark.slow
 def test_a_row_has_the_noise_of_its_parameters_and_its_seed(make_study, tmp_path, run_all):
     noisy = dict(measures=[Peak(window=(0.0, 0.3))], duration=0.3, stimulus=None, fixed={"noise": 0.1})
     grid = run_all(make_study(axes={"muEE": [28.0, 33.7], "seed": [0, 5]}, **noisy))["peak_rate"]
@@ -296,7 +300,7 @@ def test_a_row_has_the_noise_of_its_parameters_and_its_seed(make_study, tmp_path
     stored = run(make_study(axes={"point": rows}, **noisy), store=tmp_path)
     np.testing.assert_array_equal(stored.peak_rate, grid[[0, 1, 1], [1, 0, 1]])
     assert stored.seed.values.tolist() == [5, 0, 5]
-    again = replay(tmp_path / "small.zarr", point=2, every=1).E
+    again = replay(tmp_path / "small.zarr", point=2).E
     np.testing.assert_allclose((again - again[0]).max("time"), stored.peak_rate[2], rtol=1e-4)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gbaexplore.basics.names import AREA, BOUNDED, STATUS
 from gbaexplore.basics.points import SEED
 from gbaexplore.plots.explorer import views
+from gbaexplore.plots.explorer.courses import MOST_SEEDS
 from gbaexplore.plots.explorer.shapes import Plane, Scatter, Shown
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class View(NamedTuple):
     source: str  # area
     points: dict[str, dict[str, Any]]  # name -> labels
     window: tuple[float, float]  # s
-    observable: str
+    observable: str | None
     areas: list[str]
 
 
@@ -37,9 +38,20 @@ def python(view: View) -> str:
     lines = ["import gbaexplore as gba", "", f"ds = gba.open_study({str(view.path)!r})"]
     if view.shown is not None:
         lines += _of_picture(view, view.shown)
-    for name, labels in view.points.items():
-        lines.append(f"{name} = gba.replay({str(view.path)!r}, window={view.window}, {_arguments(labels)})")
+    several = view.at.get(SEED, 0) < 0
+    # Without an observable the model is not at hand, and nothing can be replayed.
+    points = view.points if view.observable is not None else {}
+    for name, labels in points.items():
+        if several:
+            rest = _arguments({axis: label for axis, label in labels.items() if axis != SEED})
+            replayed = f"gba.replay({str(view.path)!r}, window={view.window}, {f'{rest}, ' if rest else ''}seed=seed)"
+            lines.append(f"seeds = ds.seed[:{MOST_SEEDS}]")
+            lines.append(f"{name} = xr.concat([{replayed} for seed in seeds.values.tolist()], seeds).mean('seed')")
+        else:
+            lines.append(f"{name} = gba.replay({str(view.path)!r}, window={view.window}, {_arguments(labels)})")
         lines.append(f"{name}[{view.observable!r}].sel(area={view.areas!r}).plot(x='time', hue='area')")
+    if several and points:
+        lines.insert(0, "import xarray as xr")
     return "\n".join(lines)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bokeh.layouts import column
 from bokeh.models import (
     BasicTicker,
     ColorBar,
@@ -26,7 +25,6 @@ from bokeh.plotting import figure
 
 from gbaexplore.basics.names import STATUS_MEANINGS, thinned
 from gbaexplore.plots.explorer import looks
-from gbaexplore.plots.explorer.courses import Course
 from gbaexplore.plots.explorer.shapes import Curves, Plane, Scale, Scatter
 from gbaexplore.plots.explorer.text import literal
 from gbaexplore.plots.style import STATE_COLOURS
@@ -39,6 +37,7 @@ BOUNDARIES = {"boundary of divergence": "solid", "boundary of linear stability":
 _FIELD = ""  # stands for the entry of a legend whose words come with the data
 _GREY = "#7c828a"  # of words that no style sheet reaches, on light and dark pages
 _LONGEST = 24  # characters of an area's name below an axis
+_WIDTH = 30  # characters of a title's line beside a figure on a phone
 _TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
 _LABEL = "const i = Math.round((value - start) / step); return labels[Math.min(Math.max(i, 0), labels.length - 1)]"
 _VALUE = "return Number.isFinite(value) ? value.toPrecision(4) : 'none'"
@@ -48,7 +47,7 @@ _TICKS = Path(__file__).with_name("ticks.js").read_text(encoding="utf-8")
 Clicked = Callable[[float, float], None]
 
 
-def _figure(name: str, width: int, height: int, sizing_mode: str = "stretch_width", **how: Any) -> Any:
+def new_figure(name: str, width: int, height: int, sizing_mode: str = "stretch_width", **how: Any) -> Any:
     """Return a figure that is as wide as there is room."""
     chart = figure(
         width=width, height=height, sizing_mode=sizing_mode, min_width=200, max_width=width, tools=_TOOLS, name=name,
@@ -64,10 +63,11 @@ def short_ticks(axis: Any, log: bool = False) -> None:
     axis.formatter = CustomJSTickFormatter(args={"log": log}, code=code)
 
 
-def _entitle(axis: Any, words: str) -> None:
+def entitle(axis: Any, words: str) -> None:
     """Label an axis; the same words again would have the browser lay the figure out anew."""
-    if getattr(axis.axis_label, "text", None) != literal(words).text:
-        axis.axis_label = literal(words)
+    wanted = literal(words, _WIDTH)
+    if getattr(axis.axis_label, "text", None) != wanted.text:
+        axis.axis_label = wanted
 
 
 class _Picture:
@@ -75,7 +75,7 @@ class _Picture:
 
     def __init__(self, name: str, clicked: Clicked | None, **how: Any) -> None:
         self.points = ColumnDataSource({name: [] for name in ("x", "y", "name", "colour")})
-        self.figure = _figure(name, 610, 560, "scale_width", toolbar_location="above", **how)
+        self.figure = new_figure(name, 610, 560, "scale_width", toolbar_location="above", **how)
         look = {"border_line_color": None, "background_fill_color": None, "padding": 4, "spacing": 2}
         self.figure.add_layout(Legend(ncols=2, location="left", stylesheets=[looks.LEGEND], **look), "below")
         if clicked is not None:
@@ -85,8 +85,9 @@ class _Picture:
         given = {"line_color": "white", "fill_color": "colour", "size": 13}
         self.figure.scatter("x", "y", source=self.points, marker="circle", **given)
         self.figure.text(
-            "x", "y", text="name", source=self.points, x_offset=8, y_offset=-6, text_color="colour",
-            text_font_style="bold", text_outline_color="white",
+            "x", "y", text="name", source=self.points, x_offset=8, y_offset=-5, text_color="colour",
+            text_font_size="13px", text_font_style="bold", background_fill_color="white", background_fill_alpha=0.75,
+            padding=2,
         )  # fmt: skip
 
     def _name_states(self) -> None:
@@ -130,12 +131,12 @@ class _Coloured(_Picture):
         self.mapper.update(low=float(low), high=float(high))
         self.ticker.args = {"log": log}
         self.bar.formatter.args = {"log": log}
-        self.bar.title = literal(title)
+        self.bar.title = literal(title, _WIDTH)
 
     def _range(self, axis: Any, span: Any, ends: tuple[float, float], title: str) -> None:
         start, end = ends
         span.update(start=start, end=end, reset_start=start, reset_end=end)
-        _entitle(axis, title)
+        entitle(axis, title)
 
 
 class Map(_Coloured):
@@ -196,7 +197,7 @@ class Map(_Coloured):
         _label(self.figure.yaxis[0], plane.y)
         self.figure.yaxis[0].major_label_orientation = "horizontal"
         self.hover.tooltips = [
-            (plane.x.title, "$x{custom}"), (plane.y.title, "$y{custom}"), (plane.title, "@value{custom}"),
+            (plane.x.title, "$x{custom}"), (plane.y.title, "$y{custom}"), ("value", "@value{custom}"),
             ("state", "@state{custom}"),
         ]  # fmt: skip
         self.hover.formatters = {
@@ -271,7 +272,7 @@ class Dots(_Coloured):
                 short_ticks(axis)
             self.hover.tooltips = [
                 (scatter.axis, "@row"), (scatter.titles[0], "@x"), (scatter.titles[1], "@y"),
-                (scatter.title, "@value"), ("state", "@state"),
+                ("value", "@value"), ("state", "@state"),
             ]  # fmt: skip
 
 
@@ -332,13 +333,13 @@ class Lines(_Picture):
             "state": [str(word) for *_, k in parts for word in states[k]],
         }  # fmt: skip
         self._show_states(curves.cover, [_FIELD] if names != [""] else [])
-        _entitle(self.figure.yaxis[0], curves.title)
+        entitle(self.figure.yaxis[0], curves.title)
         if self._along != curves.x:
             self._along = curves.x
             start, end = _ends(curves.xs)
             self.figure.x_range.update(start=start, end=end, reset_start=start, reset_end=end)
             axis = self.figure.xaxis[0]
-            _entitle(axis, curves.x.title)
+            entitle(axis, curves.x.title)
             if curves.x.numbers:
                 axis.ticker, axis.major_label_overrides = BasicTicker(), {}
                 short_ticks(axis)
@@ -351,78 +352,6 @@ class Lines(_Picture):
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.empty(0), *parts])
-
-
-class Courses:
-    """Time courses of chosen points, a figure for each area, and their profile over the areas."""
-
-    def __init__(self, areas: list[str]) -> None:
-        self.areas = areas
-        self.layout = column(sizing_mode="stretch_width", max_width=560)
-        self.sources: dict[str, ColumnDataSource] = {}
-        self.left: dict[str, ColumnDataSource] = {}
-        self.profiles = ColumnDataSource({name: [] for name in ("xs", "ys", "colour", "name")})
-        self._shown: tuple[list[str], bool] | None = None
-        self._profile = self._profile_figure()
-
-    def show(self, courses: dict[str, Course], areas: list[str], log: bool, source: str) -> None:
-        """Show points by name, in some areas."""
-        if self._shown != (areas, log):
-            self._shown = (areas, log)
-            self._build(areas, log)
-        colours = [COLOURS[name] for name in courses]
-        for area in areas:
-            changes = [course.change[:, course.areas.index(area)] for course in courses.values()]
-            self.sources[area].data = {
-                "xs": [course.time for course in courses.values()],
-                "ys": [np.where(change > 0, change, np.nan) if log else change for change in changes],
-                "colour": colours, "name": list(courses),
-            }  # fmt: skip
-            ends = [(c, np.flatnonzero(np.isfinite(y))[-1], y) for c, y in zip(courses.items(), changes) if c[1].left]
-            self.left[area].data = {
-                "x": [course.time[i] for (_, course), i, _ in ends], "y": [y[i] for _, i, y in ends],
-                "colour": [COLOURS[name] for (name, _), *_ in ends],
-            }  # fmt: skip
-            _entitle(self._charts[area].yaxis[0], area + next((c.unit for c in courses.values()), ""))
-        self.profiles.data = {
-            "xs": [np.arange(len(self.areas)) for _ in courses],
-            "ys": [course.share(source) for course in courses.values()],
-            "colour": colours, "name": list(courses),
-        }  # fmt: skip
-        _entitle(self._profile.yaxis[0], f"largest change (% of {source})")
-
-    def _build(self, areas: list[str], log: bool) -> None:
-        self._charts: dict[str, Any] = {}
-        for area in areas:
-            self.sources[area] = ColumnDataSource({name: [] for name in ("xs", "ys", "colour", "name")})
-            self.left[area] = ColumnDataSource({name: [] for name in ("x", "y", "colour")})
-            shared = {"x_range": next(iter(self._charts.values())).x_range} if self._charts else {}
-            last = area == areas[-1]
-            chart = _figure(
-                f"course {area}", 540, 175 if last else 145, toolbar_location=None,
-                y_axis_type="log" if log else "linear", **shared,
-            )  # fmt: skip
-            chart.multi_line("xs", "ys", source=self.sources[area], line_color="colour", line_width=2)
-            mark = {"marker": "x", "size": 11, "line_color": "colour", "line_width": 3}
-            chart.scatter("x", "y", source=self.left[area], legend_label="leaves the range", **mark)
-            chart.legend.visible = False
-            chart.xaxis.visible = last
-            chart.xaxis.axis_label = "time (s)"
-            short_ticks(chart.yaxis[0])
-            self._charts[area] = chart
-        several = [self._profile] if len(self.areas) > 1 else []
-        self.layout.children = [*self._charts.values(), *several]
-
-    def _profile_figure(self) -> Any:
-        chart = _figure(
-            "profile", 540, 250, toolbar_location=None, y_axis_type="log",
-            x_range=Range1d(-0.5, len(self.areas) - 0.5),
-        )  # fmt: skip
-        chart.multi_line("xs", "ys", source=self.profiles, line_color="colour", line_width=2)
-        name_ticks(chart.xaxis[0], self.areas)
-        short_ticks(chart.yaxis[0])
-        chart.xaxis.axis_label = "area"
-        return chart
 
 
 def name_ticks(axis: Any, areas: list[str]) -> None:

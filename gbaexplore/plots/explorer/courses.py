@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import AREA, unit
+from gbaexplore.basics.points import SEED
 from gbaexplore.plots.explorer.shapes import short
 from gbaexplore.running.replay import Replay
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from gbaexplore.study.study import Study
 
+MOST_SEEDS = 10  # that a mean is over: each is a simulation
 _SAMPLES = 1600  # of a time course: as many as a screen can show
 
 
@@ -35,11 +38,13 @@ class Course:
     unit: str  # of the observable, in brackets; "" if it has none
     left: tuple[float, str] | None  # when, and in which area first, it rose by more than the ceiling
     ceiling: str  # with its unit
+    spread: np.ndarray | None = None  # (time, area) standard deviation over seeds, if it is a mean over several
+    peaks: np.ndarray | None = None  # (seed, area) the largest change with each of them
 
     @property
     def peak(self) -> np.ndarray:
-        """The largest change in each area, (area,)."""
-        return np.nanmax(self.change, axis=0)
+        """The largest change in each area, (area,); of several seeds, the mean."""
+        return np.nanmax(self.change, axis=0) if self.peaks is None else self.peaks.mean(axis=0)
 
     def share(self, source: str) -> np.ndarray:
         """The peak in each area, in % of that in `source`, (area,); NaN where there is none."""
@@ -53,8 +58,18 @@ class Course:
             time, area = self.left
             return f"{name}: {at}: diverges, {self.ceiling} above rest in {area} at {time:.3f} s"
         units = self.unit.strip(" ()")
-        peaks = ", ".join(f"{area} {self.peak[self.areas.index(area)]:.3g} {units}".strip() for area in areas)
-        return f"{name}: {at}: peaks {peaks}"
+        peaks = ", ".join(f"{area} {self._peak_in(area)} {units}".strip() for area in areas)
+        return f"{name}: {at}{self.seeds}: peaks {peaks}"
+
+    def _peak_in(self, area: str) -> str:
+        at = self.areas.index(area)
+        spread = "" if self.peaks is None else f" \u00b1 {self.peaks[:, at].std(ddof=1):.2g}"
+        return f"{self.peak[at]:.3g}{spread}"
+
+    @property
+    def seeds(self) -> str:
+        """What is said of the seeds that it is a mean over; "" if it is of one."""
+        return "" if self.peaks is None else f", mean over {len(self.peaks)} seeds"
 
 
 class Courses:
@@ -74,7 +89,7 @@ class Courses:
         whole = (0.0, recipe["duration_s"])
         self.window = (min(w[0] for w in windows), max(w[1] for w in windows)) if windows else whole
         samples = (self.window[1] - self.window[0]) / recipe["dt_s"]
-        self.every = max(1, int(samples / _SAMPLES))
+        self.every = max(1, int(samples / _SAMPLES)) * recipe["dt_s"]
 
     @functools.cached_property
     def observables(self) -> list[str]:
@@ -92,13 +107,31 @@ class Courses:
         """
         return {axis: self.replay.axes[axis][i] for axis, i in self.replay.position(labels).items()}
 
-    def course(self, labels: dict[str, Any], observable: str) -> Course:
+    def course(self, labels: dict[str, Any], observable: str, over_seeds: bool = False) -> Course:
         """Return the time courses of a point.
+
+        Args:
+            over_seeds: whether they are means over the first ten of the store's seeds that do not diverge.
 
         Raises:
             UserError: no such point; a model that needs its study.
         """
         labels = self.point(labels)
+        seeds = self.replay.axes.get(SEED, [])[:MOST_SEEDS] if over_seeds else []
+        each = [self._single({**labels, SEED: seed}, observable) for seed in seeds]
+        fine = [course for course in each if course.left is None]
+        if len(fine) < 2:
+            return next(iter([*fine, *each]), None) or self._single(labels, observable)
+        changes = np.stack([course.change for course in fine])
+        return dataclasses.replace(
+            fine[0],
+            labels={axis: label for axis, label in labels.items() if axis != SEED},
+            change=changes.mean(axis=0),
+            spread=changes.std(axis=0, ddof=1),
+            peaks=np.stack([course.peak for course in fine]),
+        )
+
+    def _single(self, labels: dict[str, Any], observable: str) -> Course:
         ds = self._simulated(json.dumps(labels))
         change = (ds[observable] - ds[observable].isel(time=0)).values
         first = ds[self.observables[0]]
@@ -112,7 +145,7 @@ class Courses:
         ceiling = f"{self.ceiling:g}{unit(first.attrs, ' {}')}"
         return Course(labels, time, change, self.areas, unit(ds[observable].attrs), left, ceiling)
 
-    @functools.lru_cache(maxsize=64)  # noqa: B019 - it lives as long as its page
+    @functools.lru_cache(maxsize=128)  # noqa: B019 - it lives as long as its page
     def _simulated(self, labels: str) -> xr.Dataset:
         return self.replay.simulate(json.loads(labels), self.window, self.every)
 

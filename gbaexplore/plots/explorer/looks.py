@@ -30,6 +30,19 @@ WIDGET = """
   .bk-input { background-color: #262b32; color: #e4e7ea; }
 }
 """
+CODE = """
+@media (prefers-color-scheme: dark) {
+  .ace_editor, .ace_gutter { background: #1b1f24 !important; color: #e4e7ea !important; }
+  .ace_gutter-active-line { background: none !important; }
+  .ace_marker-layer .ace_active-line { display: none; }
+  .ace_gutter { color: #9aa2ab !important; }
+  .ace_keyword, .ace_operator { color: #ff8f87 !important; }
+  .ace_string { color: #a5d6ff !important; }
+  .ace_constant, .ace_numeric { color: #79c0ff !important; }
+  .ace_identifier, .ace_text-layer, .ace_paren { color: #e4e7ea !important; }
+  .ace_support, .ace_function { color: #d2a8ff !important; }
+}
+"""
 LEGEND = """
 @media (prefers-color-scheme: dark) { .bk-item .bk-label { color: #e4e7ea !important; } }
 """

@@ -32,7 +32,6 @@ const recolour = (values) => {
   ticker.args = {log: log.active}
   bar.formatter.args = {log: log.active}
   bar.title = titles[variable.value]
-  hover.tooltips = hover.tooltips.map(([label, what]) => [what.startsWith('@value') ? bar.title.text : label, what])
 }
 
 const draw_cells = (values, state, cover) => {

@@ -62,8 +62,16 @@ def write(store: str | Path, out: str | Path) -> Path:
     with writing(out, "choose another place"):
         out.parent.mkdir(parents=True, exist_ok=True)
         html = file_html(page.drawn(path.stem), INLINE, title=printable(path.stem), template=_TEMPLATE)
-        out.write_text(html, encoding="utf-8")
+        out.write_text(_alone(html), encoding="utf-8")
     return out
+
+
+def _alone(html: str) -> str:
+    """Return a page without the files of Panel's widgets, which Bokeh asks for in any page once Panel is imported."""
+    for url in (*INLINE.js_files, *INLINE.css_files):
+        html = html.replace(f'<script src="{url}"></script>', "")
+        html = html.replace(f'<link rel="stylesheet" href="{url}">', "")
+    return html
 
 
 class _Page:
@@ -140,7 +148,7 @@ class _Page:
 
     def _figures(self) -> tuple[list[Any], dict[str, Any]]:
         """Return the figures, of curves one for each scale, and what the script changes of them."""
-        parts: dict[str, Any] = dict.fromkeys(("cells", "mapper", "ticker", "bar", "hover", "lines", "dots", "rest"))
+        parts: dict[str, Any] = dict.fromkeys(("cells", "mapper", "ticker", "bar", "lines", "dots", "rest"))
         if self.y is None:
             both = [charts.Lines(None, log) for log in (False, True)]
             for chart in both:
@@ -152,7 +160,7 @@ class _Page:
         shown = self._shown(self.log)
         one: Any = charts.Map() if isinstance(shown, shapes.Plane) else charts.Dots()
         one.show(shown, self.log)
-        parts |= {"mapper": one.mapper, "ticker": one.ticker, "bar": one.bar, "hover": one.hover}
+        parts |= {"mapper": one.mapper, "ticker": one.ticker, "bar": one.bar}
         parts |= {"marks": [one.points], "value_axes": []}
         own = {"cells": one.cells, "lines": one.lines} if isinstance(one, charts.Map) else {
             "dots": one.dots, "rest": one.others

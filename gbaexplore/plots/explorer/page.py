@@ -19,7 +19,8 @@ from gbaexplore.basics.names import AREA, DIVERGED, STATUS, STATUS_MEANINGS, uni
 from gbaexplore.basics.places import place
 from gbaexplore.basics.points import SEED
 from gbaexplore.plots import maps
-from gbaexplore.plots.explorer import as_python, charts, links, looks, pictures, views
+from gbaexplore.plots.explorer import as_python, charts, links, looks, pictures, point_charts, views
+from gbaexplore.plots.explorer.controls import controls_of
 from gbaexplore.plots.explorer.courses import Course, Courses
 from gbaexplore.plots.explorer.shapes import Curves, Plane, Scatter, Shown
 from gbaexplore.plots.explorer.text import escaped
@@ -67,22 +68,26 @@ class Explorer(pn.viewable.Viewer):
         self._about = pn.pane.HTML("", margin=(0, 5), sizing_mode="stretch_width")
         self._heading = pn.pane.HTML("", margin=(0, 5), sizing_mode="stretch_width")
         self._code = pn.widgets.CodeEditor(
-            language="python", readonly=True, height=190, sizing_mode="stretch_width", label="the same in Python"
-        )
+            language="python", readonly=True, height=190, sizing_mode="stretch_width", label="the same in Python",
+            stylesheets=[looks.CODE],
+        )  # fmt: skip
         self._map, self._dots = charts.Map(self._clicked), charts.Dots(self._clicked)
         self._lines = {log: charts.Lines(self._clicked, log) for log in (False, True)}
         self.tab = TextInput(visible=False, name="tab")
         self._picture = pn.Column(margin=0, sizing_mode="stretch_width")
-        self._charts = charts.Courses(self.courses.areas)
+        self._charts = point_charts.Courses(self.courses.areas)
+        self._stored = point_charts.Stored()
         self._choices = pn.Column(margin=0, stylesheets=[looks.CHOICES])
         self._widgets: dict[str, Any] = {}
         self._state: tuple[Any, ...] = ()
         self._shown: Shown | None = None
         self._due: list[Callable[[], None]] = []
         self._settling = False
+        self._refused: list[str] = []  # a link that did not fit; it is said until something is chosen
         self._choose()
         self._draw_map()
         self._draw_points()
+        self.param.watch(lambda *_: self._refused.clear(), list(links.NAMES))
         self.param.watch(self._variable_changed, ["variable"])
         self.param.watch(self._axes_changed, ["x", "y"])
         self.param.watch(self._at_changed, ["at"])
@@ -272,6 +277,7 @@ class Explorer(pn.viewable.Viewer):
 
     def _draw_points(self) -> None:
         try:
+            self._stored.show(self._of_point())  # first: it needs no model
             found = self._found()
         except _UNREADABLE as error:  # or a model that needs its study, or a point that is not in the store
             self._say(str(error))
@@ -285,6 +291,7 @@ class Explorer(pn.viewable.Viewer):
         units = next((course.unit for course in found.values()), "")
         self._heading.object = escaped(
             f"Time courses: change of {self.observable} since {self.courses.window[0]:g} s{units}"
+            + ("; bands: one standard deviation over seeds" if any(c.seeds for c in found.values()) else "")
         )
         self._about.object = escaped(self._kind(units)) if self._shown is not None else ""
         self._code.value = self.python()
@@ -305,15 +312,21 @@ class Explorer(pn.viewable.Viewer):
         return found
 
     def _found(self) -> dict[str, Course]:
-        return {name: self.courses.course(labels, self.observable) for name, labels in self._named().items()}
+        mean = self.at.get(SEED, 0) < 0
+        return {name: self.courses.course(labels, self.observable, mean) for name, labels in self._named().items()}
+
+    def _of_point(self) -> dict[str, Shown]:
+        if self.point is None:
+            return {}
+        return views.of_point(self.ds, self.courses.point(self.point), self.at.get(SEED, 0) < 0, self.areas)
 
     def _on_this_map(self, course: Course) -> bool:
         """Return whether a point's other labels are the picture's; any seed is in what is shown of all."""
         at = {dim: i for dim, i in self.at.items() if dim in self.ds[STATUS].dims and i >= 0}
-        return all(course.labels[dim] == views.labels(self.ds, dim)[i] for dim, i in at.items())
+        return all(course.labels.get(dim) == views.labels(self.ds, dim)[i] for dim, i in at.items())
 
     def _say(self, *lines: str) -> None:
-        self._message.object = escaped(*lines)
+        self._message.object = escaped(*self._refused, *lines)
 
     def refresh(self) -> None:
         """Redraw if the store has changed."""
@@ -332,7 +345,7 @@ class Explorer(pn.viewable.Viewer):
                 self._widgets = {}
                 self._settle()
             else:
-                self._draw(self._draw_map)
+                self._draw(self._draw_map, self._draw_points)
 
     # The view as text: Python, a link.
 
@@ -360,7 +373,8 @@ class Explorer(pn.viewable.Viewer):
                 variable, x, y = (view.get(name, getattr(self, name)) for name in ("variable", "x", "y"))
                 views.check_axes(self.ds, variable, x, y or None)
         except UserError as error:
-            self._say(f"The link does not fit this store: {error}")
+            self._refused[:] = [f"The link does not fit this store: {error}"]
+            self._say()
             return
         if self.variable is None:
             view = {name: value for name, value in view.items() if name not in ("variable", "x", "y", "log", "at")}
@@ -371,40 +385,13 @@ class Explorer(pn.viewable.Viewer):
     # The page.
 
     def __panel__(self) -> Any:
-        select, box = pn.widgets.Select.from_param, pn.widgets.Checkbox.from_param
-        pictured = [] if self.variable is None else [
-            select(self.param["variable"], label="variable", **looks.WIDE),
-            self._choices,
-            select(self.param["x"], label="across", **looks.WIDE),
-            select(self.param["y"], label="up", **looks.WIDE),
-            box(self.param["log"], label="logarithmic values"),
-        ]  # fmt: skip
-        controls = pn.Column(
-            *pictured,
-            pn.widgets.MultiChoice.from_param(
-                self.param["areas"], label="time courses of", max_items=links.MOST_AREAS, **looks.WIDE
-            ),
-            pn.widgets.RadioButtonGroup.from_param(self.param["observable"], label="observable", **looks.WIDE),
-            box(self.param["log_courses"], label="logarithmic time courses"),
-            pn.Row(
-                pn.widgets.Button(label="Pin this point", on_click=self.pin, color="primary", **looks.WIDE),
-                pn.widgets.Button(label="Clear", on_click=self.clear, **looks.WIDE),
-                margin=0,
-            ),
-            pn.Row(self._download("png"), self._download("svg"), margin=0),
-            stylesheets=[looks.CONTROLS],
-        )
+        controls = controls_of(self, self._choices, self._file)
         middle = pn.Column(self._about, self._picture, self._message, stylesheets=[looks.PART])
-        right = pn.Column(self._heading, self._charts.layout, stylesheets=[looks.PART, looks.COURSES])
+        found = (self._heading, self._charts.layout, self._stored.layout)
+        right = pn.Column(*found, stylesheets=[looks.PART, looks.COURSES])
         body = pn.Column(controls, middle, right, stylesheets=[looks.BODY])
         code = pn.Column(pn.pane.HTML("The same in Python:"), self._code, sizing_mode="stretch_width")
         return pn.Column(self._header, body, code, sizing_mode="stretch_width", stylesheets=[looks.PAGE])
-
-    def _download(self, ending: str) -> Any:
-        return pn.widgets.FileDownload(
-            callback=functools.partial(self._file, ending), filename=f"{self.path.stem}.{ending}",
-            label=ending.upper(), **looks.WIDE,
-        )  # fmt: skip
 
     def _file(self, ending: str) -> Any:
         shown = {name: course for name, course in self._found().items() if self._on_this_map(course)}

@@ -130,7 +130,11 @@ def _label(axis: Any, scale: Scale) -> None:
 
 def _draw_courses(ax: Axes, courses: dict[str, Course], area: str) -> None:
     for name, course in courses.items():
-        ax.plot(course.time, course.change[:, course.areas.index(area)], color=COLOURS[name], label=name)
+        at = course.areas.index(area)
+        ax.plot(course.time, course.change[:, at], color=COLOURS[name], label=name)
+        if course.spread is not None:
+            ends = course.change[:, at] - course.spread[:, at], course.change[:, at] + course.spread[:, at]
+            ax.fill_between(course.time, *ends, color=COLOURS[name], alpha=0.2, lw=0)
     ax.set_ylabel(plain(area + next(iter(courses.values())).unit))
 
 

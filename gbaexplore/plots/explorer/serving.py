@@ -61,7 +61,9 @@ def serve(store: str, study: Study | None, address: str, port: int, show: bool) 
         raise UserError(
             f"port {port} of {address} can't be had ({reason(error)}); choose another --port or --address"
         ) from None
-    logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # which warns of visitors who leave
+    # These warn of visitors who leave, and of links that the page itself refuses.
+    for name in ("bokeh.server.views.ws", "panel.util"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     url = f"http://{address}:{server.port}/"
     say(f"{store} is shown at {url} until Ctrl-C is pressed")
     if show:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import html
+import textwrap
 
 from bokeh.models import PlainText
 
 from gbaexplore.basics.errors import printable
 
 
-def literal(text: object) -> PlainText:
-    """Return text for a figure; Bokeh typesets formulas between dollars in a plain string."""
-    return PlainText(text=printable(text))
+def literal(text: object, width: int = 0) -> PlainText:
+    """Return text for a figure, in lines of up to `width` characters; Bokeh typesets formulas in a plain string."""
+    words = printable(text)
+    return PlainText(text="\n".join(textwrap.wrap(words, width)) if width else words)
 
 
 def escaped(*lines: object) -> str:

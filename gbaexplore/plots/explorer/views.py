@@ -8,7 +8,7 @@ import numpy as np
 
 from gbaexplore.analysis.areas import source_and_target
 from gbaexplore.analysis.boundaries import divergence_boundary, linear_boundary
-from gbaexplore.analysis.ratios import propagation_ratio
+from gbaexplore.analysis.ratios import peaks_of, propagation_ratio
 from gbaexplore.basics.errors import UserError, listing
 from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, OK, STATUS, STATUS_MEANINGS, unit
 from gbaexplore.basics.points import SEED
@@ -23,6 +23,7 @@ RATIO = "propagation_ratio"
 SEEDS = {-1: "mean", -2: "spread (5th to 95th percentile)"}
 """What is shown of all seeds, by the position that stands for it; a single seed has its position on the axis."""
 
+MOST_OF_A_POINT = 4  # pictures
 _BAND = (0.05, 0.95)
 
 
@@ -34,13 +35,14 @@ def variables(ds: xr.Dataset) -> list[str]:
     grid = set(ds[STATUS].dims)
     found = [str(name) for name, array in ds.data_vars.items() if name != STATUS and grid <= set(array.dims)]
     found = sorted((name for name in found if ds[name].dtype.kind in "biuf"), key=lambda n: (AREA not in ds[n].dims, n))
-    peaks = "peak_rate" in found and AREA in ds.peak_rate.dims and ds.sizes[AREA] > 1
-    return ([RATIO] if peaks else []) + found
+    peaks = peaks_of(ds)
+    ratio = peaks in found and AREA in ds[peaks].dims and ds.sizes[AREA] > 1
+    return ([RATIO] if ratio else []) + found
 
 
 def dims_of(ds: xr.Dataset, variable: str) -> list[str]:
     """Return the dimensions of a variable; of the ratio, those of the peaks."""
-    return [str(dim) for dim in ds["peak_rate" if variable == RATIO else variable].dims]
+    return [str(dim) for dim in ds[peaks_of(ds) if variable == RATIO else variable].dims]
 
 
 def title_of(ds: xr.Dataset, variable: str) -> str:
@@ -198,6 +200,29 @@ def shown(
     if y is None:
         return curves(ds, variable, x, at, areas, log)
     return scatter(ds, variable, x, y, at, log) if x in columns(ds) else plane(ds, variable, x, y, at, log)
+
+
+def of_point(ds: xr.Dataset, point: dict[str, Any], mean: bool, areas: list[str]) -> dict[str, Shown]:
+    """Return pictures of what a store has of one point over dimensions of its own: matrices, and curves along numbers.
+
+    Args:
+        point: its label along every axis.
+        mean: whether to show the mean over seeds.
+        areas: whose curves are drawn.
+    """
+    at = {dim: labels(ds, dim).index(label) for dim, label in point.items()}
+    at |= {SEED: -1} if mean and SEED in at else {}
+    found: dict[str, Shown] = {}
+    for variable in (name for name in variables(ds) if name != RATIO):
+        own = [dim for dim in dims_of(ds, variable) if dim not in ds[STATUS].dims and ds.sizes[dim] > 1]
+        numbers = [dim for dim in own if not isinstance(label(ds, dim), str)]
+        if not own or own == [AREA]:
+            continue
+        x, y = (numbers[0], None) if numbers else (own[-1], own[-2] if len(own) > 1 else None)
+        rest = {dim: 0 for dim in dims_of(ds, variable) if dim not in (x, y, AREA, *at)}
+        if (one := shown(ds, variable, x, y, at | rest, areas, log=False)) is not None:
+            found[variable] = one
+    return dict(list(found.items())[:MOST_OF_A_POINT])
 
 
 def check_axes(ds: xr.Dataset, variable: str, x: str | None, y: str | None) -> None:
