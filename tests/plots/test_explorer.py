@@ -41,9 +41,6 @@ DRAWN = """() => (window.Bokeh?.documents ?? []).some((d) => {
   return found.some((one) => Bokeh.index.find_one(one)?.has_finished())
 })"""
 
-# Whether the editor has all its parts: the server may stop only then.
-EDITOR = "() => window.ace?.require('ace/snippets/python') != null"
-
 # A box is ticked and the point pinned, one directly after the other.
 CHOOSE_AND_PIN = """(ticked) => {
   const models = Bokeh.documents.flatMap((d) => [...d._all_models.values()])
@@ -128,8 +125,17 @@ def browser():
 
 
 @pytest.fixture
-def visit(browser):
-    """Open pages; at the end none may have said an error."""
+def serve():
+    """A function that serves a store and returns the address."""
+    with contextlib.ExitStack() as servers:
+        yield lambda store: servers.enter_context(served(store))
+
+
+@pytest.fixture
+def visit(browser, serve):
+    """Open pages; at the end none may have said an error. They are closed before their servers stop: the editor goes
+    on loading its parts for a while.
+    """
     errors, contexts = [], []
 
     def visit(url, offline=False, width=1500, **how):
@@ -377,27 +383,27 @@ def kinds(make, tmp_path_factory):
     ("kind", "figure", "words"),
     [("table", "scatter", ""), ("axis", "curves", "here: muEE 28: peaks V1"), ("single", "curves", "here: muEE 24: ")],
 )
-def test_stores_of_every_kind_are_shown(visit, kinds, tmp_path, kind, figure, words):
+def test_stores_of_every_kind_are_shown(visit, serve, kinds, tmp_path, kind, figure, words):
     path, point = kinds(kind), None
-    with served(path) as url:
-        page = visit(url, width=WIDTHS[0])
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 1000})
-            if width == WIDTHS[-1]:  # as on a phone, where it was never wider
-                page = visit(url, width=width)
-            until(page, lambda page=page: len(lines(page, "V1")["ys"]) == 1)
-            until(page, lambda page=page: page.evaluate(BEYOND) == [])
-            assert data(page, figure)
-        ds = open_study(path)
-        if kind == "axis":  # on the curve
-            peak = ds.peak_rate.sel(muEE=28.0)
-            point = 28.0, float(peak.sel(area="24c") / peak.sel(area="V1"))
-        if kind == "table":
-            far = int(ds.muEE.argmax())
-            point, words = (float(ds.muEE[far]), float(ds.omegaEI[far])), f"here: row {far}: peaks V1"
-        if point is not None:
-            click(page, *point, figure=figure)
-        until(page, lambda: says(page, words))
+    url = serve(path)
+    page = visit(url, width=WIDTHS[0])
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 1000})
+        if width == WIDTHS[-1]:  # as on a phone, where it was never wider
+            page = visit(url, width=width)
+        until(page, lambda page=page: len(lines(page, "V1")["ys"]) == 1)
+        until(page, lambda page=page: page.evaluate(BEYOND) == [])
+        assert data(page, figure)
+    ds = open_study(path)
+    if kind == "axis":  # on the curve
+        peak = ds.peak_rate.sel(muEE=28.0)
+        point = 28.0, float(peak.sel(area="24c") / peak.sel(area="V1"))
+    if kind == "table":
+        far = int(ds.muEE.argmax())
+        point, words = (float(ds.muEE[far]), float(ds.omegaEI[far])), f"here: row {far}: peaks V1"
+    if point is not None:
+        click(page, *point, figure=figure)
+    until(page, lambda: says(page, words))
     file = tmp_path / "page.html"
     subprocess.run([COMMAND, "explore", path, "--html", file], check=True)
     page = visit(file.as_uri(), offline=True, width=390, is_mobile=True)
@@ -494,29 +500,29 @@ def test_the_view_as_a_picture(visit, address, tmp_path, ending, head):
     assert file.read_bytes().startswith(head)
 
 
-def test_it_fills_while_a_run_goes_on(visit, make, tmp_path):
+def test_it_fills_while_a_run_goes_on(visit, serve, make, tmp_path):
     study = make(block_points=24)
     path = runner.execute(study, tmp_path, only=[0]).path
-    with served(path) as url:
-        page = visit(url)
-        assert (numbers(data(page, "map")[0]["state"][0]) == 0).any()
-        assert says(page, "pending")
-        runner.execute(study, tmp_path)
-        until(page, lambda: (numbers(data(page, "map")[0]["state"][0]) != 0).all())
-        until(page, lambda: not says(page, "pending"))
+    url = serve(path)
+    page = visit(url)
+    assert (numbers(data(page, "map")[0]["state"][0]) == 0).any()
+    assert says(page, "pending")
+    runner.execute(study, tmp_path)
+    until(page, lambda: (numbers(data(page, "map")[0]["state"][0]) != 0).all())
+    until(page, lambda: not says(page, "pending"))
 
 
-def test_a_store_that_is_damaged_or_goes_away_is_told_on_the_page(visit, make, tmp_path, browser):
+def test_a_store_that_is_damaged_or_goes_away_is_told_on_the_page(visit, serve, make, tmp_path, browser):
     path = runner.execute(make(), tmp_path).path
-    with served(path) as url:
-        page = visit(url)
-        shutil.rmtree(path)
-        until(page, lambda: says(page, "The store can't be read"))
-        late = browser.new_page()
-        late.set_default_timeout(1000 * LONG_S)
-        late.goto(url)
-        late.wait_for_selector("text=is not a gbaexplore store")
-        late.close()
+    url = serve(path)
+    page = visit(url)
+    shutil.rmtree(path)
+    until(page, lambda: says(page, "The store can't be read"))
+    late = browser.new_page()
+    late.set_default_timeout(1000 * LONG_S)
+    late.goto(url)
+    late.wait_for_selector("text=is not a gbaexplore store")
+    late.close()
 
 
 def test_one_page_without_a_server(visit, store, tmp_path):
@@ -694,25 +700,25 @@ def acted(page):
     )
 
 
-def test_labels_are_text_on_the_page(visit, hostile):
-    with served(hostile) as url:
-        for label in WORDS.values():
-            view = {"point": {"muEE": 5, "omegaEI": 20, "feedback": label}, "areas": list(WORDS.values())[:4]}
-            page = visit(f"{url}?{urlencode({'view': json.dumps(view)})}")
-            until(page, lambda page=page, label=label: says(page, f"feedback {printable(label)}: peaks"))
-            page.get_by_label("variable").select_option(label="final_rate")
-            until(page, lambda page=page: len(data(page, "profile")[0]["ys"]) == 1)
-            click(page, 6.0, 20.0)
-            page.get_by_label("up").select_option(label="feedback")
-            until(page, lambda page=page: data(page, "map")[0]["dh"] == [5.0])
-            assert not acted(page)
-        for x, figure in (("muEE", "curves"), ("area", "map")):
-            y = "" if figure == "curves" else "feedback"
-            view = {"variable": "final_rate", "x": x, "y": y, "areas": list(WORDS.values())[:4]}
-            page = visit(f"{url}?{urlencode({'view': json.dumps(view)})}")
-            until(page, lambda page=page, figure=figure: data(page, figure)[0])
-            page.wait_for_timeout(1000)
-            assert not acted(page)
+def test_labels_are_text_on_the_page(visit, serve, hostile):
+    url = serve(hostile)
+    for label in WORDS.values():
+        view = {"point": {"muEE": 5, "omegaEI": 20, "feedback": label}, "areas": list(WORDS.values())[:4]}
+        page = visit(f"{url}?{urlencode({'view': json.dumps(view)})}")
+        until(page, lambda page=page, label=label: says(page, f"feedback {printable(label)}: peaks"))
+        page.get_by_label("variable").select_option(label="final_rate")
+        until(page, lambda page=page: len(data(page, "profile")[0]["ys"]) == 1)
+        click(page, 6.0, 20.0)
+        page.get_by_label("up").select_option(label="feedback")
+        until(page, lambda page=page: data(page, "map")[0]["dh"] == [5.0])
+        assert not acted(page)
+    for x, figure in (("muEE", "curves"), ("area", "map")):
+        y = "" if figure == "curves" else "feedback"
+        view = {"variable": "final_rate", "x": x, "y": y, "areas": list(WORDS.values())[:4]}
+        page = visit(f"{url}?{urlencode({'view': json.dumps(view)})}")
+        until(page, lambda page=page, figure=figure: data(page, figure)[0])
+        page.wait_for_timeout(1000)
+        assert not acted(page)
 
 
 def test_labels_are_text_in_one_page(visit, hostile, tmp_path):
@@ -727,11 +733,10 @@ def test_labels_are_text_in_one_page(visit, hostile, tmp_path):
         assert not acted(page)
 
 
-def test_a_link_is_text(visit, hostile):
+def test_a_link_is_text(visit, serve, hostile):
     """What is wrong with a link is said in a line of text, whoever wrote it."""
-    with served(hostile) as url:
-        for link in (json.dumps({"point": {"feedback": ACTS + " ", "muEE": 5, "omegaEI": 20}}), ACTS, "[" * 9000):
-            page = visit(f"{url}?{urlencode({'view': link})}")
-            until(page, lambda page=page: says(page, "The link does not fit this store: "))
-            assert not acted(page)
-            page.wait_for_function(EDITOR)
+    url = serve(hostile)
+    for link in (json.dumps({"point": {"feedback": ACTS + " ", "muEE": 5, "omegaEI": 20}}), ACTS, "[" * 9000):
+        page = visit(f"{url}?{urlencode({'view': link})}")
+        until(page, lambda page=page: says(page, "The link does not fit this store: "))
+        assert not acted(page)
