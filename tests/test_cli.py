@@ -234,13 +234,14 @@ def test_streams_that_are_full_closed_or_have_few_letters(tmp_path, shell, code,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("args", ["", "--workers 1"])
 @pytest.mark.parametrize(
-    ("streams", "code"),
-    [(">&-", 0), ("2>&-", 0), ("2> /dev/full", 0), ("> /dev/full", 2), ("| true", 0), ("2>&1 | true", 0),
-     ("<&- >&- 2>&-", 0), ("> /dev/full 2>&1", 2)],
+    ("args", "streams", "code"),
+    [("", ">&-", 0), ("", "2>&-", 0), ("", "2> /dev/full", 0), ("", "> /dev/full", 2), ("", "| true", 0),
+     ("", "2>&1 | true", 0), ("", "<&- >&- 2>&-", 0), ("", "> /dev/full 2>&1", 2),
+     # A worker process has the streams of the run.
+     ("--workers 1", "2> /dev/full", 0), ("--workers 1", "2>&1 | true", 0), ("--workers 1", "<&- >&- 2>&-", 0)],
 )  # fmt: skip
-def test_a_run_goes_on_whatever_becomes_of_its_streams(folder, streams, code, args):
+def test_a_run_goes_on_whatever_becomes_of_its_streams(folder, args, streams, code):
     shell = f"set -o pipefail; {COMMAND[0]} run tiny.py {args} {streams}"
     done = subprocess.run(["bash", "-c", shell], cwd=folder, capture_output=True, timeout=LONG_S)
     assert done.returncode == code
@@ -276,6 +277,16 @@ def test_a_study_file_sees_its_own_folder_and_not_main(folder):
     assert "2 points: 2 ok" in done.stdout
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The store of a run of the same study that nobody interrupts."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "held.py").write_text(HELD)
+    done = command("run", "held.py", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "store" / "held.zarr"
+
+
 @pytest.fixture
 def held(tmp_path):
     """A folder with a study of which, until its file `hold` is removed, only the first half is computed."""
@@ -306,28 +317,26 @@ def started(folder, *args):
     return process
 
 
-def finished_like_an_uninterrupted_run(folder):
+def finished_like_an_uninterrupted_run(folder, whole):
     (folder / "hold").unlink(missing_ok=True)
     resumed = command("run", "held.py", cwd=folder)
     assert resumed.returncode == 0, resumed.stderr
     computed = int(resumed.stdout.split(" computed in")[0].split("\n")[-1].replace(",", ""))
     assert 0 < computed < HELD_POINTS, "only what was missing"
-    whole = command("run", "held.py", "--store", "whole", cwd=folder)
-    assert whole.returncode == 0
     resumed_files, whole_files = (
         # A write that was cut off leaves a temporary file, which nothing reads.
         {p.relative_to(root): p.read_bytes() for p in root.rglob("c/**/*") if p.is_file() and p.suffix != ".partial"}
-        for root in (folder / "store" / "held.zarr", folder / "whole" / "held.zarr")
+        for root in (folder / "store" / "held.zarr", whole)
     )
     assert resumed_files == whole_files, "byte-identical"
 
 
 @pytest.mark.slow
-def test_killed_it_resumes(held):
+def test_killed_it_resumes(held, whole):
     process = started(held)
     process.kill()
     process.communicate(timeout=LONG_S)
-    finished_like_an_uninterrupted_run(held)
+    finished_like_an_uninterrupted_run(held, whole)
 
 
 @pytest.mark.slow
@@ -335,14 +344,14 @@ def test_killed_it_resumes(held):
     ("number", "args"),
     [(signal.SIGINT, ()), (signal.SIGINT, ("--workers", "2")), (signal.SIGTERM, ()), (signal.SIGHUP, ())],
 )
-def test_interrupted_it_says_how_to_resume(held, number, args):
+def test_interrupted_it_says_how_to_resume(held, whole, number, args):
     process = started(held, *args)
     os.killpg(process.pid, number)  # as a terminal does: to the workers' processes too
     _, stderr = process.communicate(timeout=LONG_S)
     assert process.returncode == 130
     assert "the same command goes on from there" in stderr
     assert "Traceback" not in stderr
-    finished_like_an_uninterrupted_run(held)
+    finished_like_an_uninterrupted_run(held, whole)
 
 
 @pytest.mark.slow

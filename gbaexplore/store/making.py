@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gbaexplore.basics.names import STATUS
 from gbaexplore.basics.places import exists, real, remote, writing
 from gbaexplore.store import lock
+from gbaexplore.store.inputs import stacked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,7 +64,7 @@ def staged(path: Path, template: xr.Dataset, inputs: Mapping[str, xr.Dataset] | 
     with beside(path) as new:
         write = _Writer(new)
         write(template, _encoding(template), compute=False)
-        for name, ds in (inputs or {}).items():
+        for name, ds in stacked(inputs or {}).items():
             write(ds, _coordinates_encoding(ds), group=name)
         (new / CHECKSUMS).write_text(json.dumps(_checksums(new), indent=1))
         yield new

@@ -23,7 +23,7 @@ from gbaexplore.basics.errors import UserError, text_of
 from gbaexplore.basics.names import FAILED, PENDING, STATUS
 from gbaexplore.basics.places import place, remote
 from gbaexplore.basics.points import INDEPENDENT, SHARED
-from gbaexplore.store import earlier, lock
+from gbaexplore.store import earlier, inputs, lock
 from gbaexplore.store.making import CHECKSUMS, made
 from gbaexplore.store.own import own_file, own_text
 from gbaexplore.store.recipe import RECIPE, course_hash, explained, is_recipe, upgraded, with_noise
@@ -45,23 +45,15 @@ def zarr_store(path: Path) -> Any:
     return Files(path)
 
 
-def input_name(kind: str, identity: Any) -> str:
-    """Return the zarr group that holds a connectome or stimulus, given its recipe entry."""
-    return f"{kind}/{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]}"
-
-
 def read_input(path: Path, kind: str, label: str) -> xr.Dataset:
     """Return the connectome (kind "connectomes") or stimulus ("stimuli") that a variant of a store was made with.
 
     Raises:
         UserError: it is not there, or damaged.
     """
-    import xarray as xr
-
     made = json.loads(attributes(path)[RECIPE])["variants"][label]
-    group = input_name(kind, made[_INPUTS[kind]])
     try:
-        found = xr.open_zarr(zarr_store(path), group=group, consolidated=False, chunks=None).load()
+        found = inputs.read(zarr_store(path), inputs.input_name(kind, made[_INPUTS[kind]]))
     except Exception as error:  # of zarr, in many ways
         raise UserError(
             f'{path} is damaged: the {_INPUTS[kind]} of "{label}" can\'t be read ({text_of(error, 100)}); expected it '

@@ -15,8 +15,8 @@ from gbaexplore.identity.revisions import FORMAT, REVISIONS
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import pieces_of
 from gbaexplore.stimuli.recorded import dataset_of
+from gbaexplore.store.inputs import input_name
 from gbaexplore.store.recipe import course_hash, variant_name
-from gbaexplore.store.stores import input_name
 from gbaexplore.study.grid import is_object
 from gbaexplore.study.made import made
 from gbaexplore.study.settings import Settings

@@ -276,7 +276,7 @@ def assert_sound(path):
 
 # 1. The process that writes is killed.
 
-KILLS = 25  # in each of two chains
+KILLS = 16  # in each of two chains
 
 
 def seen(store):
