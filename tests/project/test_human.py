@@ -1,4 +1,4 @@
-"""The page on human data: its study, on the files of cuBNM, which are fetched."""
+"""The page on human data and the fits to them, on the files of cuBNM, which are fetched."""
 
 import dataclasses
 import inspect
@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 
-from gbaexplore import load_study_file
+from gbaexplore import CMAES, load_fit, load_study_file
 from tests.support.published import fetched
 
-PAGE = Path(__file__).parents[2] / "docs" / "human.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "human.md"
 
 mpl.use("agg")
 
@@ -32,4 +34,19 @@ def test_the_study_of_the_page_runs_and_is_drawn(tmp_path, monkeypatch):
     ds = dataclasses.replace(file.study, axes=few, measures=short, duration=end).compute()
     file.draw(ds).savefig(io.BytesIO())
     assert (ds.mean_rate.mean("area") < 4).all(), "each area's steady state is 3 Hz"
+    assert "cubnm" not in sys.modules, "nothing of the package is run"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "free"), [("", 3), ("_maps", 7), ("_groups", 15)])
+def test_an_example_of_a_fit_runs(tmp_path, monkeypatch, name, free):
+    monkeypatch.syspath_prepend(fetched("cubnm").parent)
+    monkeypatch.setenv("SECONDS", "70")  # room for two of FCD's windows
+    fit = load_fit(DOCS / "examples" / f"fit_schaefer{name}.py")
+    short = dataclasses.replace(fit, optimiser=CMAES(population=4), budget=4, seeds=1)
+    found = short.run(tmp_path)
+    assert len(fit.ranges) == free
+    assert np.isfinite(found.dataset.loss).all()
+    assert np.isfinite(list(found.held_out.values())).all()
+    assert np.isfinite(list(found.held_out.values())).all()
     assert "cubnm" not in sys.modules, "nothing of the package is run"
