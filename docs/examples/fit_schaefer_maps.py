@@ -14,6 +14,7 @@ from gbaexplore import CMAES, feedback_inhibition
 
 
 def read_map(name):
+    """Return a map of the package's, (area,), as z-scores."""
     return np.loadtxt(HCP.parent / "maps" / f"ctx_parc-schaefer-100_desc-{name}_zscore.txt")
 
 
@@ -21,10 +22,12 @@ MYELIN, GRADIENT = read_map("myelinmap"), read_map("fcgradient01")
 
 
 def w(w0, w_by_myelin, w_by_gradient):
+    """Return the recurrence of each area."""
     return w0 * np.exp(w_by_myelin * MYELIN + w_by_gradient * GRADIENT)
 
 
 def J_N(J_N0, J_N_by_myelin, J_N_by_gradient):
+    """Return the NMDA current of each area, nA."""
     return J_N0 * np.exp(J_N_by_myelin * MYELIN + J_N_by_gradient * GRADIENT)
 
 
