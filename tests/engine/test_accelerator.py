@@ -14,6 +14,7 @@ def study(make_study):
     return make_study(model=model, stimulus=early, measures=[Peak(), Mean()], duration=0.02)
 
 
+@pytest.mark.slow
 def test_the_lanes_of_an_accelerator_give_the_same_to_rounding(study, run_all, monkeypatch):
     expected = run_all(study)
     assert study.plan(next(iter(study.variants()))).batch.lanes == 64

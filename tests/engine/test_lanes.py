@@ -58,6 +58,7 @@ def test_bits_are_the_same_with_any_number_of_lanes(areas, precision, run_all, m
             np.testing.assert_array_equal(values[name], expected)
 
 
+@pytest.mark.slow
 def test_a_queue_takes_the_lanes_that_it_fills(run_all, lanes_taken, monkeypatch):
     monkeypatch.setattr(plan, "alike", lambda *of: True)
     for points, lanes in ((16, 16), (64, 64), (80, 48), (256, 64)):

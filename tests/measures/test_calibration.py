@@ -49,6 +49,7 @@ def test_homogeneity_and_bracketing_agree(make_study, run_all, precision, rtol):
     np.testing.assert_array_equal(scaled["calibrated_peak"], np.where(found, 100.0, 0.0))
 
 
+@pytest.mark.slow
 def test_without_homogeneity_the_amplitude_gives_the_target(make_study, run_all, macaque):
     rest = {"restE": 12.0, "restI": 40.0}
     found = calibrated(make_study, run_all, fixed=rest, axes={"muEE": [33.7, 51.5], "omegaEI": [25.2]})

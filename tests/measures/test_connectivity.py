@@ -154,6 +154,7 @@ def test_spectral_peaks_and_memory():
     np.testing.assert_allclose(found[:3], [1.0, 3.0, 10.0], rtol=0.3)
 
 
+@pytest.mark.slow
 def test_a_study_of_oscillators():
     """All of them in the loop of a simulation, from one coupling to a stronger one."""
     rng = np.random.default_rng(5)

@@ -106,6 +106,7 @@ def test_seeds_take_no_more_memory_than_they_need(macaque, run_all, monkeypatch)
     assert sizes == [3 * made.queue_points]
 
 
+@pytest.mark.slow
 def test_averages_over_seeds_are_missing_where_one_of_them_diverged(macaque, run_all):
     parts = dict(model=Noisy(), axes={"k": [-1.0, 2.0]}, stimulus=None, ceiling=300.0)
     found = run_all(study(macaque, [gba.AcrossSeeds(gba.Peak(), seeds=4, quantiles=(0.5,))], **parts))

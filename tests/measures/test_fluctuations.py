@@ -87,6 +87,7 @@ def test_spectrum(found):
     assert found["template"].rate_spectrum.attrs["units"] == "Hz2 Hz-1"
 
 
+@pytest.mark.slow
 def test_without_noise_the_rest_before_a_stimulus_counts(make_study, run_all):
     study = make_study(
         axes={"muEE": [28.0]},

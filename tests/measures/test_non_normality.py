@@ -54,6 +54,7 @@ def test_bad_matrices(function):
         function(np.zeros((2, 3)))
 
 
+@pytest.mark.slow
 def test_along_the_axes_of_a_study(make_study):
     """The map's weak and strong gain: stronger balanced amplification is less normal, with larger transients."""
     axes = {"muEE": [WEAK["muEE"], STRONG["muEE"]], "omegaEI": [WEAK["omegaEI"], STRONG["omegaEI"]]}

@@ -75,6 +75,7 @@ def noisy():
     return found
 
 
+@pytest.mark.slow
 def test_what_looks_seldom_sees_the_samples_of_every_step(noisy):
     ds = noisy["all"]
     whole = ds.rate_change.isel(time=slice(151, 1437)).astype(float)

@@ -71,6 +71,7 @@ def test_it_is_the_independent_integration_step_by_step(three, velocity):
     np.testing.assert_allclose(ds.E - 10, expected, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_pathways_of_many_lengths_are_the_independent_integration():
     """Of 16 areas: some dozen pathways are short at one velocity, most at another; pieces of a ring that wraps."""
     rng = np.random.default_rng(3)
@@ -87,6 +88,7 @@ def test_pathways_of_many_lengths_are_the_independent_integration():
         np.testing.assert_allclose(run.E - 10, expected, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_it_converges_at_first_order(three):
     """Delays of 10.5, 4.75 and 16.65 ms are no whole steps of any of these."""
     at = {}
@@ -146,6 +148,7 @@ def test_fast_enough_it_is_the_network_without_delays(three, run_all):
     np.testing.assert_allclose(late["time_to_peak"][0], now["time_to_peak"], atol=DT / 2)
 
 
+@pytest.mark.slow
 def test_a_point_has_the_same_bits_whatever_velocities_are_beside_it(three, run_all, run_in_full):
     """More velocities make other queues, and slower ones keep more of the past."""
     both = [Peak(), Final()]

@@ -107,6 +107,7 @@ def test_measures_keep_the_dimension(macaque):
     np.testing.assert_allclose(one.rate_change, SIGN[:, None] * s[::10][..., at], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_its_sensitivity_is_a_difference_quotient(macaque, run_all):
     found = run_all(study(macaque, [Sensitivity(Final(of="s"), ("w",))], precision="float64", axes={"w": [2.0]}))
     ends = [expected(macaque, 2.0 + step)[-1, 1:] for step in (1e-6, -1e-6)]
@@ -165,7 +166,7 @@ class Still(Layers):
 PARTS = dict(dt=1e-3, duration=0.05, precision="float64", seed=3)
 
 
-@pytest.mark.parametrize("velocity", [None, 5.0])
+@pytest.mark.parametrize("velocity", [pytest.param(None, marks=pytest.mark.slow), 5.0])
 def test_it_starts_at_random_and_what_is_sent_has_the_dimension(macaque, velocity):
     """Every kind travels by its own, at once and late."""
     speed = {} if velocity is None else {"velocity": velocity}
@@ -227,6 +228,7 @@ def test_a_step_of_ones_own_takes_it(macaque):
     assert (found.s.sel(area="V2") == 1).all()
 
 
+@pytest.mark.slow
 def test_it_is_linearised(macaque, run_all):
     """As the same equations with three variables of one number for each area."""
 

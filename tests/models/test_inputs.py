@@ -103,6 +103,7 @@ def test_points_have_the_same_bits_in_any_batch_and_may_end_early(macaque, run_a
     np.testing.assert_array_equal(whole["peak_rate"][-1], alone["peak_rate"][0])
 
 
+@pytest.mark.slow
 def test_labels_may_give_some_of_them(macaque, run_all):
     """Along two axes of labels, and as a study of one."""
     later = Pulse(area="V4", onset=0.1, duration=0.1, amplitude=50.0)
@@ -123,6 +124,7 @@ def test_an_input_that_nothing_drives_is_silent(macaque):
     np.testing.assert_allclose(silent.r, integrated(macaque, 2.0, drive=0.0)[:, 0], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_amplitudes_are_parameters(macaque, run_all):
     """One for each area, a function of others, a sensitivity; "amplitude" multiplies all."""
     per_area = study(macaque, [Peak()], fixed={"amplitude_I": {"V1": 300.0, ...: 7.0}})

@@ -180,6 +180,7 @@ def diffused(macaque):
     return {method: found(method) for method in ("euler", "heun")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "drift"), [("euler", -0.5), ("heun", 0.0)])
 def test_noise_in_the_sense_of_the_method(diffused, method, drift):
     """Additive noise is the same in both; multiplied, log(1 + y) drifts by -sigma^2 t / 2 in Ito's sense only."""

@@ -62,7 +62,7 @@ def integrated(net, z, own, velocity):
         yield z
 
 
-@pytest.mark.parametrize("velocity", [None, 8.0])
+@pytest.mark.parametrize("velocity", [pytest.param(None, marks=pytest.mark.slow), 8.0])
 def test_kuramoto_is_the_independent_integration(brain, velocity):
     def own(z, received):  # on the unit circle
         rate = 2 * np.pi * brain.values["frequency"] + 20 * (received * z.conj()).imag
@@ -110,6 +110,7 @@ def test_phases_start_anywhere_on_the_circle(brain, run_all):
     assert scipy.stats.kstest(theta, "uniform", (-np.pi, 2 * np.pi)).pvalue > 0.01
 
 
+@pytest.mark.slow
 def test_a_random_start_is_averaged_and_seeds_need_one(brain, run_all):
     found = run_all(study(brain, Hopf(), axes={"G": [0.5]}, measures=[AcrossSeeds(Mean(), seeds=40)]))
     single = run_all(study(brain, Hopf(), axes={"seed": range(40), "G": [0.5]}, measures=[Mean()]))["mean_x"]

@@ -68,6 +68,7 @@ def test_an_output_is_the_function_of_the_state_of_its_step(macaque, run_all):
     np.testing.assert_allclose(one.rate, found["rate_change_r"][-1], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_it_has_the_same_bits_in_any_batch_and_at_rest(macaque, run_all, run_in_full):
     for bias in (0.0, 0.1):
         asked = study(macaque, [Peak(), Mean(of="S", suffix="_S")], fixed={"bias": bias})
@@ -94,12 +95,14 @@ def test_a_course_of_it_is_whole_where_the_state_rests(macaque, run_all):
     assert (found["rate_change"] >= 4).all()
 
 
+@pytest.mark.slow
 def test_the_ceiling_watches_an_output(macaque, run_all):
     highest = run_all(study(macaque, [Trace()]))["rate_change"].max(axis=(1, 2))
     found = run_all(study(macaque, [Final(of="S")], ceiling=float(np.sort(highest)[4:6].mean())))
     np.testing.assert_array_equal(found["status"] == 2, highest > np.median(highest))
 
 
+@pytest.mark.slow
 def test_its_sensitivity_is_a_difference_quotient(macaque, run_all):
     class Quiet(Gating):
         diffusion = ODEModel.diffusion

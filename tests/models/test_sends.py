@@ -96,7 +96,7 @@ def cycles(net, a=5.0, G=8.0):
 
 
 @pytest.mark.parametrize(("model", "equations"), [(Phases(), phases), (Cycles(), cycles)], ids=["phases", "cycles"])
-@pytest.mark.parametrize("velocity", [None, 8.0])
+@pytest.mark.parametrize("velocity", [pytest.param(None, marks=pytest.mark.slow), 8.0])
 def test_oscillators_are_the_independent_integration(brain, model, equations, velocity):
     expected = integrated(brain, *equations(brain), DT, STEPS, velocity=velocity)
     assert np.ptp(expected[-1][0]) > 0.5
@@ -147,6 +147,7 @@ def test_without_a_velocity_it_is_the_program_of_a_product(brain, run_all):
     np.testing.assert_array_equal(*[run_all(asked)["final_rate"] for asked in both])
 
 
+@pytest.mark.slow
 def test_a_model_that_is_written_by_its_step_receives_too(brain):
     class Stepped(Sending):
         hears_anew = False
@@ -162,6 +163,7 @@ def test_a_model_that_is_written_by_its_step_receives_too(brain):
         np.testing.assert_allclose(runs[0].r, runs[1].r, rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_points_of_each_velocity_are_what_they_are_alone(brain, run_all):
     axes = {"velocity": [2.0, 8.0, 30.0], "tau": [0.02, 0.03]}
     whole = run_all(study(brain, Sending(), axes=axes))["final_rate"]
@@ -227,6 +229,7 @@ class Told(Sending):
         return {"input": net.received.rate}
 
 
+@pytest.mark.slow
 def test_outputs_see_what_arrives(brain, run_all):
     given = dict(dt=DT, duration=0.1, precision="float64")
     ds = simulate(Told(), brain, Silence(), **given)

@@ -268,6 +268,7 @@ def test_noise_of_hopf_is_that_of_the_linear_theory(brain, run_all):
     np.testing.assert_allclose(found, expected, rtol=0.08)
 
 
+@pytest.mark.slow
 def test_shares_stay_from_0_to_1(brain):
     for model in (WongWang(sigma=5.0), ReducedWongWang(sigma=5.0)):
         ds = simulate(model, brain, dt=DT, duration=0.3)

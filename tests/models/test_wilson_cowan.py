@@ -46,6 +46,7 @@ def solved(duration, start, **parts):
     return found.sol
 
 
+@pytest.mark.slow
 def test_a_network_converges_to_solve_ivp():
     """To its limit, at the methods' orders, through the first cycle of both areas."""
     exact = solved(0.05, [0.0] * 4, net=TWO, muEE=2.0, muIE=0.5)

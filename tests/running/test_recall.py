@@ -36,6 +36,7 @@ def peaks(ds):
     return (ds.E.isel(time=slice(1, None)) - 10.0).max("time").values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "axes"),
     [(WilsonCowan(method="heun"), {"P": [0.0, 1.25]}), (DelayedThresholdLinear(muEE=33.7), {"velocity": [1.0, 3.5]})],
@@ -52,7 +53,7 @@ def test_the_other_shipped_models_are_known_too(model, axes, tmp_path):
         np.testing.assert_allclose(found, stored[f"peak_{what}"].sel({name: value}), rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_a_point_gives_what_the_store_has(make_study, tmp_path, macaque, precision):
     """Regimes, a derived parameter and an option of the model, all from the store alone."""
     regimes = {

@@ -71,6 +71,7 @@ def blocks(folder, kind):
     return re.findall(rf"```{kind}\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
 
 
+@pytest.mark.slow
 def test_it_opens_replays_and_runs_in_another_place_without_the_original(made, tmp_path, monkeypatch):
     before = open_study("store/mine.zarr").load()
     assert main(["share", "store/mine.zarr", "given"]) == 0

@@ -84,10 +84,10 @@ RANDOM = {"noise": lambda muEE: (0.05 if muEE < 29 else 0.0) if muEE <= 30 else 
 @pytest.mark.parametrize(
     ("model", "derived", "measure"),
     [
-        (DelayedThresholdLinear(), SLOW, Peak()),
-        (DelayedThresholdLinear(), SLOW, CalibratedAmplitude("V1", 5.0)),
+        pytest.param(DelayedThresholdLinear(), SLOW, Peak(), marks=pytest.mark.slow),
+        pytest.param(DelayedThresholdLinear(), SLOW, CalibratedAmplitude("V1", 5.0), marks=pytest.mark.slow),
         (DelayedThresholdLinear(), SLOW | RANDOM, AcrossSeeds(Mean(), 3)),
-        (ThresholdLinear(), RANDOM, Sensitivity(Peak(), ("muIE", "amplitude"))),
+        pytest.param(ThresholdLinear(), RANDOM, Sensitivity(Peak(), ("muIE", "amplitude")), marks=pytest.mark.slow),
         (ThresholdLinear(), {"restE": lambda muEE: 10.0 if muEE <= 30 else 12.0}, CalibratedAmplitude("V1", 5.0)),
     ],
 )
