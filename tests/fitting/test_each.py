@@ -46,6 +46,7 @@ def same(one, other):
     xr.testing.assert_identical(one.drop_attrs(deep=False).load(), other.drop_attrs(deep=False).load())
 
 
+@pytest.mark.slow
 def test_the_fit_of_each_beside_others_is_its_fit_alone(found, fit_each, tmp_path):
     assert list(found) == list(PEOPLE)
     for who, own in found.items():

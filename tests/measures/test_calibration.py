@@ -102,6 +102,7 @@ def test_another_area_variant_and_start(make_study, run_all, macaque):
     assert found[0, 0, 0, 0] == pytest.approx(11.54 * 1.9 / 951.788, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_target_above_the_ceiling_has_no_amplitude(make_study, run_all):
     axes = {name: [value] for name, value in WEAK.items()}
     for model in (ThresholdLinear(), NotDeclared()):

@@ -66,6 +66,7 @@ def test_a_point_that_stops_being_finite_has_diverged(macaque, run_all, amplitud
     )
 
 
+@pytest.mark.slow
 def test_when_and_where_it_diverged(macaque, run_all):
     measures = [gba.Divergence(), gba.Trace(areas=("V1", "V2"))]
     parts = dict(axes={"k": [0.0, 20.0]}, duration=0.6)
@@ -92,6 +93,7 @@ def test_a_value_that_is_not_finite_is_missing_and_its_point_undefined(macaque, 
     assert report.complete
 
 
+@pytest.mark.slow
 def test_seeds_take_no_more_memory_than_they_need(macaque, run_all, monkeypatch):
     sizes = []
 

@@ -37,6 +37,7 @@ def found(macaque):
     return {**found, "samples": found["rate_change"] + 20.0, "template": study.template()}
 
 
+@pytest.mark.slow
 def test_variance(found):
     np.testing.assert_allclose(found["rate_variance"], found["samples"].var(axis=1), rtol=1e-4)
     np.testing.assert_allclose(found["mean_rate"], found["samples"].mean(axis=1), rtol=1e-6)

@@ -73,6 +73,7 @@ def test_along_the_axes_of_a_study(make_study):
     assert (ds.transient_gain.attrs["units"], ds.transient_gain_time.attrs["units"]) == ("1", "s")
 
 
+@pytest.mark.slow
 def test_it_is_of_the_models_own_matrix(make_study):
     measures, model = [NonNormality(suffix="_linear")], ThresholdLinear(muEE=33.7)
     study = make_study(measures=measures, model=model, axes={"omegaEI": [19.7]}, precision="float64")

@@ -137,6 +137,7 @@ def test_small_fluctuations_on_top_of_a_large_mean():
     assert np.isnan(found[:, 3]).all()
 
 
+@pytest.mark.slow
 def test_measures_made_of_others_look_as_seldom():
     """The mean of S = size (1 + sin) over its samples, by its size; and over seeds, of which nothing depends."""
     mean = gba.Mean(every=0.7)

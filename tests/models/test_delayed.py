@@ -140,6 +140,7 @@ def test_the_response_is_the_method_of_steps(run_all):
     assert not (ds.E.sel(area="b").values[: round(d / dt)] - 1e4).any()
 
 
+@pytest.mark.slow
 def test_fast_enough_it_is_the_network_without_delays(three, run_all):
     plain = dict(axes={"muEE": [30.0, 40.0]}, model=ThresholdLinear(update="simultaneous"), precision="float64")
     late = run_all(study(three, [1e9], precision="float64"))
@@ -172,6 +173,7 @@ def test_what_is_under_way_is_not_over(run_all):
     assert (found["time_to_peak"][0, :, 1] > 0.5).all()
 
 
+@pytest.mark.slow
 def test_targeted_inhibition_arrives_late_too(three, run_all):
     more = dataclasses.replace(three, further_weights={"inhibitory": 2 * three.weights})
     as_parameter = run_all(study(three, [2.0], fixed={"muIE": 2 * 25.3}, precision="float64"))

@@ -84,6 +84,7 @@ def test_each_input_is_driven_by_its_own_stimulus(macaque, run_all):
     assert asked.template().amplitude_I.attrs == {"units": "pA", "long_name": "amplitude of the stimulus into I"}
 
 
+@pytest.mark.slow
 def test_time_courses_and_a_store_have_them_too(macaque, tmp_path):
     one = simulate(Driven(), macaque, BOTH, dt=1e-3, duration=0.4, precision="float64", amplitude_drive=2.0, w=2.0)
     np.testing.assert_allclose(one.s, integrated(macaque, 2.0, drive=2.0)[:, 1], rtol=1e-9, atol=1e-12)

@@ -87,7 +87,7 @@ MODELS = {
 OTHERS = [JansenRit(), MontbrioPazoRoxin(), ReducedWongWang()]
 
 
-FEW = ("threshold-linear, sequential", "equations, euler", "wilson-cowan")
+FEW = ("threshold-linear, sequential", "wilson-cowan")
 
 
 @pytest.fixture(params=[name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in MODELS])

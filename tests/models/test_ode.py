@@ -57,6 +57,7 @@ def test_a_method_converges_to_solve_ivp_at_its_order(two, method):
     assert fine < {1: 1e-2, 2: 1e-4, 3: 1e-6, 4: 1e-9}[order]
 
 
+@pytest.mark.slow
 def test_a_scheme_is_a_row(two, monkeypatch):
     """Ralston's scheme of order 2: k1 at the old state, k2 two thirds of a step on, weights 1/4 and 3/4."""
     monkeypatch.setitem(SCHEMES, "ralston", Scheme(2, False, ((3, (2,)), (4, (1, 3)))))

@@ -133,6 +133,7 @@ def test_hopf_is_linearised_at_rest(brain, run_all):
     np.testing.assert_allclose(found["spectral_abscissa"], expected, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whose", ["shared", "independent"])
 def test_a_point_of_a_store_is_replayed_from_its_own_start(brain, tmp_path, whose):
     parts = dict(axes={"seed": [0, 5], "velocity": [4.0, 9.0]}, fixed={}, measures=[Final(of="theta")], noise=whose)

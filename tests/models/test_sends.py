@@ -182,6 +182,7 @@ def test_a_velocity_is_every_senders(brain):
         study(nowhere, Sending(), fixed={"velocity": 3.0})
 
 
+@pytest.mark.slow
 def test_it_is_linearised_where_all_arrives_at_once(brain, run_all):
     def settled(net):
         return np.linalg.solve(np.eye(76) - 0.5 * net.weights, np.ones(76))

@@ -237,6 +237,7 @@ def test_a_jansen_rit_column_oscillates_in_the_alpha_band(brain):
         assert np.ptp(ds.potential.isel(area=0, time=slice(2500, None)).values) < 0.2
 
 
+@pytest.mark.slow
 def test_neurons_of_montbrio_have_their_two_stable_states(brain):
     """Fixed points in closed form: V = -Delta / (2 pi tau r), and a polynomial in r."""
     alone = brain.scaled(0)

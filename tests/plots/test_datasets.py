@@ -78,6 +78,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 def test_every_dataset_is_drawn(ds):
     for case, change in DRAWN.items():
         for name, draw in PLOTS.items():

@@ -134,6 +134,7 @@ def test_two_dimensions_of_names_are_a_matrix(stored):
     assert (explorer.y, explorer.log) == ("area", False), "derivatives are negative, too"
 
 
+@pytest.mark.slow
 def test_seeds_are_mean_and_spread_with_the_single_ones_on_request(stored):
     noisy = {"fixed": {"noise": 0.02, "restE": 20.0, "restI": 45.0}, "stimulus": None, "measures": [Mean()]}
     axes = {"seed": range(4), "muEE": [20.0, 24.0]}

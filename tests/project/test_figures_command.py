@@ -28,6 +28,7 @@ def command(*args, cwd):
     return subprocess.run([*COMMAND, *args], cwd=cwd, capture_output=True, text=True, timeout=600)
 
 
+@pytest.mark.slow
 def test_a_figure_of_a_study_file(tmp_path):
     (tmp_path / "mine.py").write_text(STUDY)
     done = command("figure", "mine.py", "--out", "pictures", cwd=tmp_path)

@@ -144,6 +144,7 @@ def as_written_before(connectome):
     return ds
 
 
+@pytest.mark.slow
 def test_a_store_of_earlier_connectomes_goes_on(make_study, tmp_path, macaque, monkeypatch):
     axes = {"muEE": [33.7], "pathways": {"all": macaque, "targeted": macaque.with_targeted_inhibition(0.5)}}
     with monkeypatch.context() as before:
