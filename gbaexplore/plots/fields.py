@@ -154,6 +154,14 @@ def area_dim(ds: xr.Dataset, name: str, measure: str) -> str:
     return dim
 
 
+def peaks_of_areas(ds: xr.Dataset) -> str:
+    """Return the name of what a Peak has measured; refuse a Dataset where it has no areas, or more than these."""
+    name = peaks_of(ds)
+    area_dim(ds, name, "Peak")
+    _only_dims(ds[name], (*axes_of(ds), AREA), name)
+    return name
+
+
 def known_area(ds: xr.Dataset, area: str, dim: str = AREA) -> str:
     """Return an area, or refuse one that is not there."""
     if ds[dim].dtype.kind in "biufc":
@@ -185,7 +193,7 @@ def field_of(
         return _variable(ds, variable, area).load()
     if area is not None:
         raise UserError(f'area="{area}" and no variable; expected variable="peak_rate" too, or target="{area}"')
-    area_dim(ds, peaks_of(ds), "Peak")
+    peaks_of_areas(ds)
     source, target = (known_area(ds, name) for name in ends(ds, source, target))
     return propagation_ratio(ds.sel({AREA: list({target: 0, source: 0})}), target, source).load()
 
@@ -202,10 +210,14 @@ def _variable(ds: xr.Dataset, name: str, area: str | None) -> xr.DataArray:
             raise UserError(f"{name} has areas; expected area=..., one of {listing(ds[dim].values)}")
         field = field.sel({dim: known_area(ds, area, dim)})
         field = field.assign_attrs(long_name=f"{field.attrs.get('long_name', name)}, in {area}")
-    more = [dim for dim in field.dims if dim not in axes_of(ds)]
+    _only_dims(field, axes_of(ds), name)
+    return field.where(ds[STATUS].isin(COMPUTED if name.startswith(_WHATEVER_HAPPENS) else BOUNDED))
+
+
+def _only_dims(field: xr.DataArray, dims: Iterable[str], name: str) -> None:
+    more = sorted({*map(str, field.dims)} - {*dims})
     if more:
         raise UserError(f"{name} is over {listing(more)} too; select one value first, with ds.sel(...)")
-    return field.where(ds[STATUS].isin(COMPUTED if name.startswith(_WHATEVER_HAPPENS) else BOUNDED))
 
 
 def norm_of(fields: Sequence[xr.DataArray], scale: str | None = None) -> Normalize:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gbaexplore.analysis.areas import source_and_target
-from gbaexplore.analysis.ratios import peaks_of
 from gbaexplore.basics.errors import UserError, listing
 from gbaexplore.basics.names import AREA, BOUNDED, DIVERGED, STATUS, STATUS_MEANINGS, unit
 from gbaexplore.plots.fields import (
@@ -24,6 +23,7 @@ from gbaexplore.plots.fields import (
     numbers_of,
     numeric_axes,
     only_axes,
+    peaks_of_areas,
     sizes_of,
     value_of,
 )
@@ -114,8 +114,7 @@ def profile(ds: xr.Dataset, source: str | None = None, ax: Axes | None = None, *
     Raises:
         UserError: no peaks in the Dataset, no such area, or more than 60 lines.
     """
-    name = peaks_of(checked_dataset(ds))
-    area_dim(ds, name, "Peak")
+    name = peaks_of_areas(checked_dataset(ds))
     source = known_area(ds, source or source_and_target(ds)[0])
     points = points_of(ds, name)
     target = axes_or_new(ax)
@@ -148,8 +147,7 @@ def sweep(
     Raises:
         UserError: other axes are left, no peaks in the Dataset, or no such area.
     """
-    name = peaks_of(checked_dataset(ds))
-    area_dim(ds, name, "Peak")
+    name = peaks_of_areas(checked_dataset(ds))
     x = x or next(iter([*numeric_axes(ds), *axes_of(ds)]), "of numbers")
     only_axes(ds, (x,), "a sweep")
     ax = axes_or_new(ax)

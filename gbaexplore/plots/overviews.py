@@ -208,8 +208,7 @@ def _kind(ds: xr.Dataset, numbers: list[str], labels: list[str]) -> tuple[Callab
         return _maps, numbers[:2]
     if not numbers and tables_of(ds):
         return _scatters, [max(tables_of(ds), key=lambda axis: ds.sizes[axis])]
-    peaks = peaks_of(ds)
-    if peaks in ds and areas_along(ds, peaks) is not None and SEED not in axes_of(ds):
+    if _has_peaks(ds) and SEED not in axes_of(ds):
         return (_sweeps, [*numbers, *labels]) if numbers else (_profiles, labels)
     if _has_courses(ds) and SEED not in axes_of(ds):
         return _courses, []
@@ -219,6 +218,12 @@ def _kind(ds: xr.Dataset, numbers: list[str], labels: list[str]) -> tuple[Callab
     if any(ds[dim].dtype.kind in "iuf" for dim in own if dim in ds.coords):
         return spectra, labels
     return (matrices, []) if own else (spreads, labels)
+
+
+def _has_peaks(ds: xr.Dataset) -> bool:
+    """Return whether a study has peaks of areas, without dimensions of their own."""
+    peaks = peaks_of(ds)
+    return peaks in ds and areas_along(ds, peaks) is not None and len(own_dims(ds, peaks)) == 1
 
 
 def _has_courses(ds: xr.Dataset) -> bool:
@@ -287,7 +292,8 @@ def _fields(part: xr.Dataset) -> tuple[xr.DataArray, ...]:
 
 def _what(ds: xr.Dataset) -> tuple[str | None, str | None, str | None, str | None] | None:
     """Return variable, area, target and source of a study's default map; None if variables have more dimensions."""
-    if (peaks := peaks_of(ds)) in ds and AREA in ds[peaks].dims:
+    peaks = peaks_of(ds)
+    if _has_peaks(ds) and AREA in ds[peaks].dims:
         source, target = source_and_target(ds)
         if source != target:
             return None, None, target, source

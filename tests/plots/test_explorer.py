@@ -1,19 +1,31 @@
 """The explorer in a real browser: what the page holds is what the store and the simulator give."""
 
 import contextlib
+import dataclasses
 import json
 import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import numpy as np
 import pytest
 
-from gbaexplore import Explorer, Peak, ThresholdLinear, open_study, replay, run
+from gbaexplore import (
+    Explorer,
+    ODEModel,
+    Peak,
+    Pulse,
+    ThresholdLinear,
+    load_connectome,
+    open_study,
+    parameter,
+    replay,
+    run,
+)
+from gbaexplore.analysis import propagation_ratio
 from gbaexplore.basics.errors import printable
 from gbaexplore.basics.names import OK, UNDEFINED
 from gbaexplore.measures.base import Variable
@@ -187,6 +199,12 @@ TICKS = """([values, log]) => {
     .find((m) => m.type === 'CustomJSTickFormatter').code)
   return found.map((_, index) => words(found, index, log))
 }"""
+
+
+# The values of each map and matrix.
+MAPS = """() => Bokeh.documents.flatMap((d) => [...d._all_models.values()])
+  .filter((m) => m.type === 'Figure' && m.name === 'map')
+  .map((m) => Array.from(m.renderers[0].data_source.data.value[0], (x) => Number.isFinite(x) ? x : null))"""
 
 
 def data(page, name):
@@ -541,6 +559,62 @@ def test_one_page_without_a_server(visit, store, tmp_path):
     np.testing.assert_allclose(numbers(data(page, "profile")[0]["y"]), stored.where(stored > 0), rtol=1e-6)
 
 
+@dataclasses.dataclass(frozen=True)
+class Receptors(ODEModel):
+    """What each of two receptors lets pass, a number without a unit."""
+
+    w: float = parameter(0.5, units="1", doc="coupling")
+    bias: float = parameter(0.1, units="1", doc="input")
+    observables = {"s": "1"}
+    dimensions = {"s": {"receptor": ("fast", "slow")}}
+
+    def derivative(self, x, p, net, stimulus):
+        tau = np.array([[0.005], [0.02]])
+        return {"s": (p.w * (x.s @ net.weights.T) + stimulus + p.bias - x.s) / tau}
+
+
+@pytest.fixture
+def receptors(make, tmp_path):
+    """The store of a study of such peaks: of another name, and with a dimension of their own."""
+    pulse, axes = Pulse("V1", 0.02, 0.05, 1.0), {"w": [0.2, 0.5, 0.8], "bias": [0.1, 0.2]}
+    given = dict(connectome=load_connectome("macaque29"), stimulus=pulse, measures=[Peak()], duration=0.1, dt=1e-3)
+    return runner.execute(make(name="receptors", model=Receptors(), axes=axes, **given), tmp_path).path
+
+
+def test_a_ratio_has_the_peaks_own_dimension(visit, serve, receptors, tmp_path):
+    path = receptors
+    ds = open_study(path)
+    assert ds.peak_s.dims == ("w", "bias", "receptor", "area")
+    ratio = propagation_ratio(ds, "24c", "V1").transpose("receptor", "bias", "w")
+    assert (ratio > 0).all()
+
+    def shows(page, receptor):
+        maps = [numbers(values) for values in page.evaluate(MAPS) if len(values) == 6]  # the point's matrices too
+        return len(maps) == 1 and np.allclose(maps[0].reshape(2, 3), ratio.sel(receptor=receptor), rtol=1e-6)
+
+    page = visit(serve(path))
+    until(page, lambda: shows(page, "fast"))
+    page.get_by_label("receptor").select_option(label="slow")
+    until(page, lambda: shows(page, "slow"))
+    file = tmp_path / "page.html"
+    subprocess.run([COMMAND, "explore", path, "--html", file], check=True)
+    page = visit(file.as_uri(), offline=True)
+    page.get_by_label("receptor").select_option(label="slow")
+    until(page, lambda: shows(page, "slow"))
+    click(page, 0.5, 0.2)
+    until(page, lambda: data(page, "profile")[0]["y"] != [])
+    peaks = ds.peak_s.sel(w=0.5, bias=0.2, receptor="slow")
+    np.testing.assert_allclose(numbers(data(page, "profile")[0]["y"]), peaks / peaks.sel(area="V1"), rtol=1e-6)
+
+
+def test_the_lines_of_python_of_such_a_ratio(receptors):
+    explorer = Explorer(receptors)
+    names = {}
+    exec(explorer.python().replace("values.plot", "None and values.plot"), names)
+    ratio = propagation_ratio(names["ds"], "24c", "V1").sel(receptor="fast")
+    np.testing.assert_array_equal(names["values"], ratio)
+
+
 def test_a_page_without_a_server_shows_values_of_undefined_points(visit, store, tmp_path):
     """The script covers only those points whose value is not known."""
     file = tmp_path / "page.html"
@@ -599,7 +673,7 @@ def test_the_lines_of_python_draw_the_view(store):
     assert stores.status(store).size == 192
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Own(ThresholdLinear):
     """A model that a store does not hold."""
 
@@ -657,7 +731,7 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Loud(Final):
     """A measure whose unit and long name would act."""
 

@@ -33,6 +33,7 @@ Y = {"omegaEI": [19.0, 22.0]}
 WORDS = {"feedback": ["on", "off"]}
 OWN = {
     "peak_rate": {"area": AREAS},
+    "peak_s": {"receptor": ["fast", "slow"], "area": AREAS},
     "abscissa": {},
     "mean_rate": {"area": AREAS},
     "spectrum": {"area": AREAS, "frequency": [10.0, 20.0, 30.0, 40.0]},
@@ -47,7 +48,7 @@ def made(name, axes):
     coords = axes | OWN[name]
     values = RNG.random([len(labels) for labels in coords.values()])
     state = np.ones([len(labels) for labels in axes.values()], np.uint8)
-    named = {"units": "Hz", "long_name": f"the {name}"}
+    named = {"units": "Hz", "long_name": "peak change of s" if name == "peak_s" else f"the {name}"}
     return xr.Dataset({name: (list(coords), values, named), "status": (list(axes), state)}, coords)
 
 
@@ -59,6 +60,14 @@ def test_every_shape_is_drawn(name, axes, seeds):
     drawn = [ax for ax in fig.axes if ax.lines or ax.collections or ax.images]
     assert drawn
     assert not any("seed" in ax.get_xlabel() + ax.get_ylabel() + ax.get_title() for ax in drawn if ax.get_xlabel())
+
+
+@pytest.mark.parametrize(("draw", "axes"), [(plots.map, X | Y), (plots.sweep, X), (plots.profile, {})])
+def test_peaks_with_a_dimension_of_their_own_are_drawn_at_one_of_its_labels(draw, axes):
+    ds = made("peak_s", axes)
+    with pytest.raises(UserError, match=r"^peak_s is over receptor too; select one value first, with ds\.sel"):
+        draw(ds)
+    draw(ds.sel(receptor="slow"))
 
 
 def test_curves_are_the_mean_with_a_band_of_one_standard_deviation():

@@ -1,5 +1,6 @@
 """What the explorer draws of each kind of store, without a browser."""
 
+import contextlib
 import re
 from dataclasses import dataclass
 
@@ -233,3 +234,22 @@ def test_one_page_asks_for_no_other_file_though_panel_is_imported(stored, tmp_pa
     html = one_file.write(path, tmp_path / "page.html").read_text()
     assert "static/extensions" not in html
     assert not re.search(r"^<(script src|link rel)=", html, re.MULTILINE)
+
+
+def test_a_picture_that_can_not_be_drawn_is_told_whatever_else_is(stored, monkeypatch):
+    _, path = stored("map", {"muEE": [26.0, 28.0], "omegaEI": [19.7, 22.0]})
+    explorer = Explorer(path)
+    assert "can&#x27;t be" not in explorer._message.object
+    with monkeypatch.context() as patch:
+        for error, told in [
+            (ValueError("odd"), "The picture can&#x27;t be read: odd"),
+            (KeyError("odd"), "drawn: KeyError"),
+        ]:
+            patch.setattr(views, "shown", lambda *_, error=error: (_ for _ in ()).throw(error))
+            with contextlib.suppress(KeyError):
+                explorer.log = not explorer.log
+            explorer.point = {"muEE": 28.0, "omegaEI": 22.0}
+            assert told in explorer._message.object
+            assert "muEE 28" in explorer._message.object, "and the point"
+    explorer.log = not explorer.log
+    assert "odd" not in explorer._message.object

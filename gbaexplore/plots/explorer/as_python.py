@@ -71,9 +71,10 @@ def _of_picture(view: View, shown: Shown) -> list[str]:
         return [*lines, f"{draw}(one, {over}, variable={view.variable!r}, area={area!r})"]
     if view.variable == views.RATIO:
         lines.append(f"values = gba.analysis.propagation_ratio(one, {area!r}, {view.source!r})")
+        own.pop(AREA, None)
     else:
         lines.append(f"values = one[{view.variable!r}].where(one.status.isin({list(BOUNDED)}))")
-        lines += [f"values = values.sel({_arguments(own)})"] if own else []
+    lines += [f"values = values.sel({_arguments(own)})"] if own else []
     if seeds == -1:
         lines.append(f"values = values.mean({SEED!r})")
     elif seeds == -2:

@@ -14,8 +14,8 @@ const plane = (name, at) => {
 const chosen = (dim) => Number(choices[dim].value)
 const shown = (name) => {
   if (name !== 'propagation_ratio') return plane(name, chosen)
-  const low = plane('peak_rate', (dim) => dim === 'area' ? source : chosen(dim))
-  return plane('peak_rate', chosen).map((value, i) => value / low[i])
+  const low = plane(peaks, (dim) => dim === 'area' ? source : chosen(dim))
+  return plane(peaks, chosen).map((value, i) => low[i] > 0 ? value / low[i] : NaN)
 }
 
 // Where a logarithm has none, a value is not shown.
@@ -133,7 +133,7 @@ const click = (x, y) => {
   said.text = `${where}: ${state_words[state]}; ${titles[name].text} ${said_value}`
   for (const mark of marks) mark.data = {x: [at[0]], y: [at[1]], name: ['here'], colour: ['#000000']}
   if (dims[name].includes('area')) {
-    const base = name === 'propagation_ratio' ? 'peak_rate' : name
+    const base = name === 'propagation_ratio' ? peaks : name
     const all = Array.from({length: sizes.area}, (_, k) => plane(base, (dim) => dim === 'area' ? k : chosen(dim))[i])
     const by = name === 'propagation_ratio' ? all[source] : 1
     profiles.data = {x: all.map((_, k) => k), y: all.map((value) => !profile_log || value > 0 ? value / by : NaN)}

@@ -14,6 +14,7 @@ from bokeh.plotting import figure
 from bokeh.resources import INLINE
 
 from gbaexplore.analysis.areas import source_and_target
+from gbaexplore.analysis.ratios import peaks_of
 from gbaexplore.basics.errors import UserError, printable
 from gbaexplore.basics.names import AREA, BOUNDED, OK, STATUS, STATUS_MEANINGS
 from gbaexplore.basics.places import check_writable, local, place, writing
@@ -183,7 +184,7 @@ class _Page:
             "kind": type(shown).__name__, "n": int(np.prod([ds.sizes[dim] for dim in self.along])),
             "data": {name: self._cube(name, order) for name in [*self.names, STATUS] if name != views.RATIO},
             "dims": self.dims | {STATUS: self.grid}, "sizes": sizes,
-            "source": views.labels(ds, AREA).index(source_and_target(ds)[0]),
+            "source": views.labels(ds, AREA).index(source_and_target(ds)[0]), "peaks": peaks_of(ds),
             "boundaries": self._boundaries() if plane else {}, "nx": ds.sizes[self.x] if plane else 0,
             "xs": [] if plane else shown.xs, "ys": shown.ys if isinstance(shown, shapes.Scatter) else [],
             "bounded": list(BOUNDED), "ok": OK,

@@ -14,7 +14,7 @@ import param
 from bokeh.models import TextInput
 
 from gbaexplore.analysis.areas import source_and_target
-from gbaexplore.basics.errors import UserError, printable
+from gbaexplore.basics.errors import UserError, one_line, printable
 from gbaexplore.basics.names import AREA, DIVERGED, STATUS, STATUS_MEANINGS, unit
 from gbaexplore.basics.places import place
 from gbaexplore.basics.points import SEED
@@ -64,6 +64,8 @@ class Explorer(pn.viewable.Viewer):
         self.courses = Courses(self.path, study)
         super().__init__(**{**self._offer(), **params})
         self._header = pn.pane.HTML("", stylesheets=[looks.HEADER], margin=(5, 5), sizing_mode="stretch_width")
+        self._problems: dict[str, str] = {}  # what of the page can't be drawn, by the part
+        self._said: tuple[str, ...] = ()
         self._message = pn.pane.HTML("", stylesheets=[looks.MESSAGE], margin=(0, 5), sizing_mode="stretch_width")
         self._about = pn.pane.HTML("", margin=(0, 5), sizing_mode="stretch_width")
         self._heading = pn.pane.HTML("", margin=(0, 5), sizing_mode="stretch_width")
@@ -244,13 +246,20 @@ class Explorer(pn.viewable.Viewer):
 
     def _drawn(self, part: Callable[[], None]) -> None:
         self._due.remove(part)
-        part()
+        self._problems.pop(part.__name__, None)
+        try:
+            part()
+        except Exception as error:  # Panel keeps it to itself
+            self._problems[part.__name__] = f"This can't be drawn: {one_line(error)}; choose something else"
+            self._say(*self._said)
+            raise
 
     def _draw_map(self) -> None:
         try:
             self._shown = self._picture_now()
         except _UNREADABLE as error:
-            self._say(f"The picture can't be read: {error}")
+            self._problems[self._draw_map.__name__] = f"The picture can't be read: {error}"
+            self._say(*self._said)
             return
         chart = self._chart()
         if isinstance(self._shown, Curves):
@@ -326,7 +335,8 @@ class Explorer(pn.viewable.Viewer):
         return all(course.labels.get(dim) == views.labels(self.ds, dim)[i] for dim, i in at.items())
 
     def _say(self, *lines: str) -> None:
-        self._message.object = escaped(*self._refused, *lines)
+        self._said = lines  # of the point; a problem of the picture stays beside it
+        self._message.object = escaped(*self._refused, *self._problems.values(), *lines)
 
     def refresh(self) -> None:
         """Redraw if the store has changed."""

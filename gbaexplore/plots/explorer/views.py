@@ -275,7 +275,7 @@ def _single_seeds(ds: xr.Dataset, variable: str, at: dict[str, int]) -> tuple[xr
     grid = {dim: i for dim, i in at.items() if dim in ds[STATUS].dims and i >= 0}
     one = ds.isel(grid)
     own = {dim: i for dim, i in at.items() if dim not in ds[STATUS].dims}
-    array = _ratio(one, at) if variable == RATIO else one[variable].isel(own)
+    array = _ratio(one, own) if variable == RATIO else one[variable].isel(own)
     return array.where(one[STATUS].isin(BOUNDED)).load(), one[STATUS].load()
 
 
@@ -285,7 +285,8 @@ def _quantile(array: xr.DataArray, end: int) -> xr.DataArray:
 
 def _ratio(one: xr.Dataset, at: dict[str, int]) -> xr.DataArray:
     target = str(one[AREA].values[at[AREA]])
-    return propagation_ratio(one, target, source_and_target(one)[0])
+    others = {dim: i for dim, i in at.items() if dim != AREA}
+    return propagation_ratio(one, target, source_and_target(one)[0]).isel(others)
 
 
 def plane(ds: xr.Dataset, variable: str, x: str, y: str, at: dict[str, int], log: bool) -> Plane:
