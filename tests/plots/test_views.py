@@ -1,6 +1,7 @@
 """What the explorer draws of each kind of store, without a browser."""
 
 import contextlib
+import dataclasses
 import re
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from gbaexplore import (
     SpectralAbscissa,
     Study,
     ThresholdLinear,
+    load_study,
     open_study,
     parameter,
     replay,
@@ -253,3 +255,37 @@ def test_a_picture_that_can_not_be_drawn_is_told_whatever_else_is(stored, monkey
             assert "muEE 28" in explorer._message.object, "and the point"
     explorer.log = not explorer.log
     assert "odd" not in explorer._message.object
+
+
+MINE = """
+from dataclasses import dataclass
+from gbaexplore import Connectome, Peak, Pulse, Study, ThresholdLinear
+
+
+@dataclass(frozen=True)
+class Mine(ThresholdLinear):
+    pass
+
+
+two = Connectome("two", ("a", "b"), [[0, 0.1], [0.1, 0]], values={"hierarchy": [0.0, 1.0]})
+study = Study(
+    "mine", model=Mine(), connectome=two, axes={"muEE": [26.0, 28.0]}, stimulus=Pulse("a", 0.01, 0.02, 10.0),
+    measures=[Peak()], duration=0.05, dt=1e-3,
+)
+"""
+
+
+def test_lines_of_python_have_the_study_that_a_replay_needs(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(MINE)
+    study = load_study(tmp_path / "mine.py")
+    path = runner.execute(study, tmp_path).path
+    monkeypatch.chdir(tmp_path.parent)  # another folder
+    names = {}
+    exec(Explorer(path, study, point={"muEE": 28.0}).python(), names)
+    assert float(names["here"].E.sel(area="a").max() - names["here"].E.sel(area="a")[0]) > 0
+    assert "replay" not in Explorer(path, point={"muEE": 28.0}).python(), "the model is not at hand"
+    names["study"] = dataclasses.replace(study)
+    object.__setattr__(names["study"], "source", None)  # as one that is made in a notebook
+    lines = Explorer(path, names["study"], point={"muEE": 28.0}).python()
+    assert "load_study" not in lines
+    exec(lines, names)

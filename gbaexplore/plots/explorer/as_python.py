@@ -15,6 +15,8 @@ from gbaexplore.plots.explorer.shapes import Plane, Scatter, Shown
 if TYPE_CHECKING:
     import xarray as xr
 
+    from gbaexplore.study.study import Study
+
 
 class View(NamedTuple):
     """A view of a store: its picture and the points whose time courses are shown."""
@@ -31,6 +33,7 @@ class View(NamedTuple):
     window: tuple[float, float]  # s
     observable: str | None
     areas: list[str]
+    study: Study | None  # with which points are replayed
 
 
 def python(view: View) -> str:
@@ -41,14 +44,21 @@ def python(view: View) -> str:
     several = view.at.get(SEED, 0) < 0
     # Without an observable the model is not at hand, and nothing can be replayed.
     points = view.points if view.observable is not None else {}
+    given = ""
+    if points and view.study is not None:  # of a file, or an object that the reader has
+        given = ", study=study"
+        if view.study.source is not None:
+            lines.append(f"study = gba.load_study({view.study.source[0]!r})")
     for name, labels in points.items():
         if several:
             rest = _arguments({axis: label for axis, label in labels.items() if axis != SEED})
-            replayed = f"gba.replay({str(view.path)!r}, window={view.window}, {f'{rest}, ' if rest else ''}seed=seed)"
+            rest = f"{f'{rest}, ' if rest else ''}seed=seed{given}"
+            replayed = f"gba.replay({str(view.path)!r}, window={view.window}, {rest})"
             lines.append(f"seeds = ds.seed[:{MOST_SEEDS}]")
             lines.append(f"{name} = xr.concat([{replayed} for seed in seeds.values.tolist()], seeds).mean('seed')")
         else:
-            lines.append(f"{name} = gba.replay({str(view.path)!r}, window={view.window}, {_arguments(labels)})")
+            rest = f"{_arguments(labels)}{given}"
+            lines.append(f"{name} = gba.replay({str(view.path)!r}, window={view.window}, {rest})")
         lines.append(f"{name}[{view.observable!r}].sel(area={view.areas!r}).plot(x='time', hue='area')")
     if several and points:
         lines.insert(0, "import xarray as xr")

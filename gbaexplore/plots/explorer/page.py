@@ -363,7 +363,7 @@ class Explorer(pn.viewable.Viewer):
         """Return the lines of Python that draw this view."""
         view = as_python.View(
             self.path, self.ds, self._shown, self.variable, self.x, self.y, self.at, self.courses.source, self._named(),
-            self.courses.window, self.observable, self.areas,
+            self.courses.window, self.observable, self.areas, self._study,
         )  # fmt: skip
         return as_python.python(view)
 
