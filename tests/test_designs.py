@@ -174,6 +174,12 @@ def test_rows_in_another_order_are_the_same_table(ishigami):
     assert indices_of(shuffled, "final_y", resamples=5).identical(indices_of(ds, "final_y", resamples=5))
 
 
+def test_without_a_name_they_are_those_of_the_peaks(ishigami):
+    ds = ishigami(64).load()
+    named = ds.assign(peak_y=ds.final_y.assign_attrs(long_name="peak change of y"))
+    assert indices_of(named, resamples=5).equals(indices_of(ds, "final_y", resamples=5))
+
+
 def test_what_is_no_number_is_refused_or_given_one(ishigami):
     ds = ishigami(64).load()
     with pytest.raises(UserError, match='no variable "final_yy"; did you mean "final_y"'):

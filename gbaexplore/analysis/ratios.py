@@ -46,12 +46,12 @@ def propagation_ratio(ds: xr.Dataset, target: str | None = None, source: str | N
     return ratio.rename("propagation_ratio").assign_attrs(long_name=f"peak({target}) / peak({source})", units="1")
 
 
-def elasticity(ds: xr.Dataset, of: str = "peak_rate", parameters: str = "parameter") -> xr.DataArray:
+def elasticity(ds: xr.Dataset, of: str | None = None, parameters: str = "parameter") -> xr.DataArray:
     """Return relative sensitivities, (p / y) dy/dp: the change of y in per cent for 1 per cent of a parameter p.
 
     Args:
         ds: of a study that measures y and its `Sensitivity`.
-        of: the variable y.
+        of: the variable y; the peaks if None.
         parameters: the dimension of the parameters in `d_` y.
 
     Returns:
@@ -63,6 +63,8 @@ def elasticity(ds: xr.Dataset, of: str = "peak_rate", parameters: str = "paramet
     """
     import xarray as xr
 
+    check_dataset(ds)
+    of = of if of is not None else peaks_of(ds)
     check_dataset(ds, "both the measure and its Sensitivity(...)", of, f"d_{of}")
     slopes = ds[f"d_{of}"]
     values = [_parameter_values(ds, str(name)) for name in slopes[parameters].values]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gbaexplore.analysis.given import check_dataset
+from gbaexplore.analysis.ratios import peaks_of
 from gbaexplore.basics.errors import UserError, unknown
 from gbaexplore.basics.names import DIVERGED, FAILED, PENDING, STATUS
 from gbaexplore.store.recipe import tables_of
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def sobol_indices(
     ds: xr.Dataset,
-    values: str | xr.DataArray = "peak_rate",
+    values: str | xr.DataArray | None = None,
     *,
     diverged: float | None = None,
     confidence: float = 0.95,
@@ -31,7 +32,7 @@ def sobol_indices(
 
     Args:
         ds: of a study with the table as an axis.
-        values: a variable of it, or values computed from one, such as `np.log10(ds.peak_rate)`.
+        values: a variable of it, the peaks if None, or values computed from one, such as `np.log10(ds.peak_rate)`.
         diverged: the value of points that diverged. If None, they are refused.
         confidence: of the intervals.
         resamples: how often the table's groups are drawn anew, with replacement, for the intervals (percentiles).
@@ -52,7 +53,7 @@ def sobol_indices(
 
     check_dataset(ds)
     axis, parameters, order = _saltelli(ds)
-    field = _computed(ds, values, axis, diverged)
+    field = _computed(ds, peaks_of(ds) if values is None else values, axis, diverged)
     along = [str(dim) for dim in field.dims if dim != axis]
     array = field.isel({axis: order}).transpose(*along, axis).values.astype(np.float64)
     n, shape = len(order) // (len(parameters) + 2), array.shape[:-1]

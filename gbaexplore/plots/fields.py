@@ -192,7 +192,7 @@ def field_of(
     if variable is not None:
         return _variable(ds, variable, area).load()
     if area is not None:
-        raise UserError(f'area="{area}" and no variable; expected variable="peak_rate" too, or target="{area}"')
+        raise UserError(f'area="{area}" and no variable; expected variable="{peaks_of(ds)}" too, or target="{area}"')
     peaks_of_areas(ds)
     source, target = (known_area(ds, name) for name in ends(ds, source, target))
     return propagation_ratio(ds.sel({AREA: list({target: 0, source: 0})}), target, source).load()

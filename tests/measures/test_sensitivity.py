@@ -128,6 +128,8 @@ def test_elasticities_do_not_depend_on_units(exact, make_study):
     one = elasticity(at).sel(parameter="muEE")
     assert one.isnull().any()  # a point that has diverged
     np.testing.assert_allclose(one[0, 0], (at.muEE * at.d_peak_rate.sel(parameter="muEE") / at.peak_rate)[0, 0])
+    other = elasticity(at.rename(peak_rate="peak_v", d_peak_rate="d_peak_v"))  # as of a model without rates
+    np.testing.assert_array_equal(other, elasticity(at, "peak_rate"))
     for missing, message in (("d_peak_rate", "no d_peak_rate among"), ("peak_rate", "no peak_rate among")):
         with pytest.raises(UserError, match=message):
             elasticity(ds.drop_vars(missing))
