@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from gbaexplore import Connectome, Peak, Pulse, replay, run
 from gbaexplore.store import inputs, making, stores
@@ -58,3 +59,10 @@ def test_a_point_of_many_networks_is_replayed_with_its_own(labelled, tmp_path, m
     whole = replay(tmp_path / "small.zarr", network="known", pulse="long", muEE=28.0)
     assert np.ptp(lesion.E.sel(area="V2").values) == 0
     assert np.ptp(whole.E.sel(area="V2").values) > 0
+
+
+def test_nothing_can_be_stacked_too(labelled, tmp_path):
+    """Stimuli without a piece, which have no levels."""
+    empty = {f"stimuli/{name}": xr.Dataset({"level": (("piece", "area"), np.zeros((0, 2)))}) for name in "ab"}
+    making.create(tmp_path / "small.zarr", labelled.template(), empty)
+    assert inputs.read(stores.zarr_store(tmp_path / "small.zarr"), "stimuli/b").identical(empty["stimuli/b"])
