@@ -89,5 +89,5 @@ fit = Fit(
     held_out={"group of the other 303": loss_of("test")},
     seeds=1,
     optimiser=CMAES(population=16),
-    budget=112,
+    budget=224,
 )

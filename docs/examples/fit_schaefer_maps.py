@@ -39,6 +39,6 @@ fit = dataclasses.replace(
     derived={"w": w, "J_N": J_N, "J": feedback_inhibition},
     optimiser=CMAES(population=24),
     seeds=2,
-    budget=720,
+    budget=1200,
     name=None,
 )
