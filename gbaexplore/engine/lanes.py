@@ -12,7 +12,7 @@ from jax.experimental.layout import Layout, with_layout_constraint
 
 from gbaexplore.basics.names import DIVERGED, OK
 from gbaexplore.basics.points import AMPLITUDE
-from gbaexplore.engine import delays, measuring
+from gbaexplore.engine import delays, measuring, products
 from gbaexplore.engine.delays import Late
 from gbaexplore.engine.mapped import each
 from gbaexplore.engine.noise import normals
@@ -43,25 +43,38 @@ class _Lanes(NamedTuple):
     slices: Any  # () how many have been run
 
 
+class Queued(NamedTuple):
+    """The points of a queue; arrays are padded to its size."""
+
+    values: Any  # name -> (point,) or (point, area)
+    noise: Any  # (point, 2) the generator's keys, or None
+    starts: Any  # (point, number, area) random numbers that points start with, or None
+    network: Any  # (point,) which of the networks is a point's, or None if there is one
+    count: Any  # () how many there are
+
+
+class Own(NamedTuple):
+    """What lanes have of their own."""
+
+    values: dict[str, Any]  # of parameters: (lanes,), or (area, lanes) of what is given per area
+    by_area: Any = None  # name -> (area, lanes) values of areas, if lanes have networks of their own
+    matrices: Any = None  # and their `Matrices`, lanes last
+
+
 class Sweep:
     """A queue of points through a batch's lanes; its methods are traced once per program."""
 
     def __init__(
-        self,
-        batch: Batch,
-        size: int,
-        n_slices: int,
-        points: Any,
-        noise: Any,
-        starts: Any,
-        count: Any,
-        network: Network,
-        tables: Any,
+        self, batch: Batch, size: int, n_slices: int, sums: int | None, queued: Queued, network: Network, tables: Any
     ) -> None:
         self.batch, self.size, self.n_slices = batch, size, n_slices
-        self.points, self.noise, self.starts, self.count = points, noise, starts, count
-        self.network, self.tables = network, tables
+        self.points, self.noise, self.starts, self.which, self.count = queued
+        self.network, self.tables = network, tables  # of several networks, these are last in each array
         self.areas = len(batch.runs[0].areas)
+        self.sums = sums  # of products, if lanes have networks of their own
+        if sums is not None:
+            weights = {"weights": network.weights, "by_pathway": network.by_pathway}
+            self.matrices = products.with_strength(weights)
 
     def run(self) -> Any:
         """Return (values of each measure, status, slices run)."""
@@ -72,9 +85,9 @@ class Sweep:
         lanes = self.batch.lanes
         point = jnp.minimum(jnp.arange(lanes, dtype=jnp.int32), self.size)
         x = self.start(point)
-        arriving, swept = self.arriving_at_first(x, point), self.swept(point)
-        look = self.looking_at(jax.tree.map(jnp.zeros_like, x), swept, arriving)
-        rest = measuring.resting(self, swept)
+        arriving, own = self.arriving_at_first(x, point), self.own(point)
+        look = self.looking_at(jax.tree.map(jnp.zeros_like, x), own, arriving)
+        rest = measuring.resting(self, own)
         accs = measuring.opened(self, look, rest)
         seldom = measuring.first_seldom(self, look, rest)
         return _Lanes(
@@ -85,11 +98,11 @@ class Sweep:
             lines=self.lines(x, point),
             arriving=arriving,
             tick=jnp.asarray(0, jnp.int32),
-            top=jax.tree.map(jnp.zeros_like, (self.batch.model.distance_from_rest(x), self.sent(x, self.swept(point)))),
+            top=jax.tree.map(jnp.zeros_like, (self.batch.model.distance_from_rest(x), self.sent(x, self.own(point)))),
             accs=accs,
             seldom=seldom,
             queued=jnp.asarray(lanes, jnp.int32),
-            out=[jax.tree.map(self.nothing_finished, acc) for acc in self.made(accs, seldom, swept)],
+            out=[jax.tree.map(self.nothing_finished, acc) for acc in self.made(accs, seldom, own)],
             status=jnp.zeros(self.size + 1, jnp.uint8),
             slices=jnp.asarray(0, jnp.int32),
         )
@@ -97,11 +110,11 @@ class Sweep:
     def nothing_finished(self, acc: Any) -> Any:
         return jnp.zeros((self.size + 1, *acc.shape[1:]), acc.dtype)
 
-    def made(self, accs: list[Any], seldom: measuring.Seldom, swept: dict[str, Any]) -> list[Any]:
+    def made(self, accs: list[Any], seldom: measuring.Seldom, own: Own) -> list[Any]:
         """What is kept of the points that are finished, lanes first: accumulators, or results where these are made."""
         first = functools.partial(jnp.moveaxis, source=-1, destination=0)
         return [
-            measuring.results(self, i, seldom.accs[i], swept) if looks_seldom else jax.tree.map(first, acc)
+            measuring.results(self, i, seldom.accs[i], own) if looks_seldom else jax.tree.map(first, acc)
             for i, (looks_seldom, acc) in enumerate(zip(self.batch.seldom, accs))
         ]
 
@@ -111,21 +124,48 @@ class Sweep:
         """Per lane (lanes,), per area (area, 1), both or one number -> (area, lanes); XLA fuses it into its use."""
         return jnp.broadcast_to(jnp.asarray(values), (self.areas, self.batch.lanes))
 
-    def swept(self, point: Any) -> dict[str, Any]:
-        """Values of the points that lanes work on: (lanes,), or (area, lanes) of what is given per area."""
-        own = {name: v[jnp.minimum(point, self.size - 1)] for name, v in self.points.items()}
-        return {name: v if v.ndim == 1 else _batch_last(v.T) for name, v in own.items()}
+    def own(self, point: Any) -> Own:
+        """Return what lanes have of their own that work on these points."""
+        at = jnp.minimum(point, self.size - 1)
+        own = {name: v[at] for name, v in self.points.items()}
+        values = {name: v if v.ndim == 1 else _batch_last(v.T) for name, v in own.items()}
+        if self.which is None:
+            return Own(values)
+        taken = jax.tree.map(lambda a: _batch_last(a[..., self.which[at]]), (self.network.by_area, self.matrices))
+        return Own(values, *taken)
 
-    def parameters(self, swept: dict[str, Any]) -> Parameters:
+    def parameters(self, own: Own) -> Parameters:
         fixed = {name: jnp.asarray(value, self.batch.dtype) for name, value in self.batch.fixed}
-        return Parameters({name: self.spread(v) for name, v in {**fixed, **swept}.items()})
+        return Parameters({name: self.spread(v) for name, v in {**fixed, **own.values}.items()})
 
-    def with_network(self, function: Any, **arriving: Any) -> Any:
+    def with_network(self, function: Any, own: Own, **arriving: Any) -> Any:
         """Return function(*args, network) for a point as one for all lanes; `arriving` are (area, lanes)."""
-        own = {"by_area": {name: self.spread(v[:, None]) for name, v in self.network.by_area.items()}, **arriving}
         # Without noise JAX's own map keeps the layout of the shipped models, and the bits of stores that there are.
-        mapped = (each if self.batch.draws else _each)(lambda own, *args: function(*args, self.network._replace(**own)))
-        return functools.partial(mapped, own)
+        mapped = each if self.batch.draws else _each
+        if own.matrices is None:
+            by_area = {name: self.spread(v[:, None]) for name, v in self.network.by_area.items()}
+            parts = {"by_area": by_area, **arriving}
+            return functools.partial(mapped(lambda p, *args: function(*args, self.network._replace(**p))), parts)
+        changed = products.with_own_products(
+            lambda weights, p, *args: function(*args, self.network._replace(**weights, **p)),
+            self.sums,
+            jnp.minimum(self.count, 0).astype(self.batch.dtype),
+        )
+        return functools.partial(mapped(changed), own.matrices, {"by_area": own.by_area, **arriving})
+
+    def rest(self, values: dict[str, Any], by_area: Any) -> Any:
+        """Return the rest of one point of these parameters; `by_area` is the network's, or None if all have one."""
+        values = {name: jnp.asarray(value, self.batch.dtype) for name, value in self.batch.fixed} | values
+        p = Parameters({name: jnp.broadcast_to(v, (self.areas,)) for name, v in values.items()})
+        if by_area is None:
+            return self.batch.model.rest(p, self.network)
+        weights = jax.tree.map(lambda w: w[..., 0], self.matrices.weights)
+
+        def rest(weights: Any) -> Any:
+            return dict(self.batch.model.rest(p, self.network._replace(by_area=by_area, **weights)))
+
+        products.check_unused(rest, weights)
+        return rest(weights)
 
     def start(self, point: Any) -> Any:
         model = self.batch.model
@@ -137,7 +177,8 @@ class Sweep:
         numbers = []
         if model.random_start:
             numbers = [jnp.moveaxis(self.starts[jnp.minimum(point, self.size - 1)], 0, -1)]
-        return self.with_network(one)(self.parameters(self.swept(point)), *numbers)
+        own = self.own(point)
+        return self.with_network(one, own)(self.parameters(own), *numbers)
 
     def key(self, point: Any) -> Any:
         """Return the generator's key of each lane, (2, lanes)."""
@@ -147,23 +188,23 @@ class Sweep:
 
     def lines(self, x: Any, point: Any) -> list[Any]:
         late = self.batch.late
-        return [] if late is None else [delays.first_line(late, s) for s in self.sent(x, self.swept(point)).values()]
+        return [] if late is None else [delays.first_line(late, s) for s in self.sent(x, self.own(point)).values()]
 
-    def sent(self, x: Any, swept: dict[str, Any]) -> Mapping[str, Any]:
+    def sent(self, x: Any, own: Own) -> Mapping[str, Any]:
         """Return what leaves now and arrives late, (area, lanes), by its names."""
         if self.batch.late is None:
             return {}
-        return _each(lambda x, p: apart(self.batch.model.sends(x, p)))(x, self.parameters(swept))
+        return _each(lambda x, p: apart(self.batch.model.sends(x, p)))(x, self.parameters(own))
 
     def arriving_at_first(self, x: Any, point: Any) -> dict[str, Any]:
         """Return what arrives at the start, as before it the network was as it is there."""
         if self.batch.late is None or not self.batch.model.has_outputs:
             return {}
-        heard = self.network.hearing(self.sent(x, self.swept(point)))
+        heard = self.network.hearing(self.sent(x, self.own(point)))
         return {"arrived": heard.arrived, "arrived_by": heard.arrived_by}
 
     def step(
-        self, x: Any, swept: dict[str, Any], stimulus: Any, normal: tuple[Any, ...], arriving: dict[str, Any]
+        self, x: Any, own: Own, stimulus: Any, normal: tuple[Any, ...], arriving: dict[str, Any]
     ) -> Any:
         def one(x: Any, p: Any, stimulus: Any, *rest: Any) -> Any:
             *normal, network = rest
@@ -172,7 +213,7 @@ class Sweep:
 
         # Without this, one constant array in a model's step makes XLA turn the state's layout round: 2.6 x slower.
         return jax.tree.map(
-            _batch_last, self.with_network(one, **arriving)(x, self.parameters(swept), stimulus, *normal)
+            _batch_last, self.with_network(one, own, **arriving)(x, self.parameters(own), stimulus, *normal)
         )
 
     def normal(self, key: Any, common: Any, i: Any, step: Any) -> tuple[Any, ...]:
@@ -209,12 +250,12 @@ class Sweep:
         numbers = jax.lax.cond(alike, made, lambda: jnp.zeros(shape, jnp.float32))
         return alike, jnp.moveaxis(numbers, -1, 0)
 
-    def looking_at(self, x: Any, swept: dict[str, Any], arriving: dict[str, Any]) -> Callable[[str], Any]:
+    def looking_at(self, x: Any, own: Own, arriving: dict[str, Any]) -> Callable[[str], Any]:
         """Return a function of an observable's name: its change, (area, lanes), in a state."""
         outputs: Mapping[str, Any] = {}
         if self.batch.model.has_outputs:
             computed = functools.partial(looks, self.batch.model)
-            outputs = self.with_network(computed, **arriving)(x, self.parameters(swept))
+            outputs = self.with_network(computed, own, **arriving)(x, self.parameters(own))
         return lambda name: outputs[name] if name in outputs else getattr(x, name)
 
     # A slice.
@@ -223,19 +264,19 @@ class Sweep:
         """Every lane through its next slice; those that are finished then take the next points."""
         x, (lines, arriving), tick, accs, seldom = self.through_slice(c)
         clock = c.clock + 1
-        swept = self.swept(c.point)
-        away = self.batch.model.distance_from_rest(x), self.sent(x, swept)
+        own = self.own(c.point)
+        away = self.batch.model.distance_from_rest(x), self.sent(x, own)
         top = jax.tree.map(lambda t, a: jnp.maximum(t, jnp.abs(a)), c.top, away)
         small = jax.tree.map(lambda t, a: (jnp.abs(a) <= SETTLED * t).reshape(-1, a.shape[-1]).all(0), top, away)
         for line, largest in zip(lines, top[1].values()):
             small = small, (jnp.abs(line) <= SETTLED * largest[:, None]).all((0, 1))
         settled = jnp.stack(jax.tree.leaves(small)).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
-        look = self.looking_at(x, swept, arriving)
+        look = self.looking_at(x, own, arriving)
         ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling) | ~self.finite(look)
         over = clock >= self.n_slices
         done = (over | settled | ended if self.batch.refill else over) & (c.point < self.count)
 
-        out, status = self.written(c, lambda: self.made(accs, seldom, swept), done, ended)
+        out, status = self.written(c, lambda: self.made(accs, seldom, own), done, ended)
         taken = jnp.cumsum(done, dtype=jnp.int32)
         point = jnp.where(done, jnp.minimum(c.queued + taken - 1, self.size), c.point)
         start = self.start(point)
@@ -262,8 +303,8 @@ class Sweep:
         at = jnp.minimum(c.clock, self.n_slices - 1)
         # A lane's new point must not see its last one's accumulators: the watched ceiling would end it at once.
         fresh = c.clock == 0
-        swept = self.swept(c.point)
-        look, rest = self.looking_at(c.x, swept, c.arriving), measuring.resting(self, swept)
+        own = self.own(c.point)
+        look, rest = self.looking_at(c.x, own, c.arriving), measuring.resting(self, own)
         before = [
             _select(tables.opens[i][at] | fresh, new, acc)
             for i, (new, acc) in enumerate(zip(measuring.opened(self, look, rest), c.accs))
@@ -272,7 +313,7 @@ class Sweep:
         length = tables.first[at + 1] - first
         # Without refilling all clocks are one clock; a scalar lets a Trace write rows instead of scattering.
         common = first if batch.refill else first[0]
-        amplitude = swept[AMPLITUDE][None, :]
+        amplitude = own.values[AMPLITUDE][None, :]
         key = self.key(c.point) if batch.draws else None
         numbers = self.common_noise(c, key, common)
         constant = None if batch.stepwise else amplitude * tables.levels[..., tables.piece[at]]
@@ -282,8 +323,8 @@ class Sweep:
             stimulus = constant
             if batch.stepwise:
                 stimulus = amplitude * tables.levels[..., tables.piece[first + i - tables.first[0]]]
-            new = self.step(x, swept, stimulus, self.normal(key, numbers, i, common + i), arriving)
-            look = self.looking_at(new, swept, arriving)
+            new = self.step(x, own, stimulus, self.normal(key, numbers, i, common + i), arriving)
+            look = self.looking_at(new, own, arriving)
             seen = new, measuring.updated(self, accs, look, rest, common + i), measuring.summed(self, totals, look)
             return _select(i < length, seen, carry) if batch.ragged and batch.refill else seen
 
@@ -311,15 +352,15 @@ class Sweep:
         self, late: Late, one_step: Any, begin: Any, steps: Any, c: _Lanes, under_way: Any, carry: Any
     ) -> tuple[Any, Any]:
         """Advance all lanes by some steps of a slice, block by block, where what was sent arrives late."""
-        swept = self.swept(c.point)
+        own = self.own(c.point)
 
         def one_block(b: Any, carry: Any) -> Any:
             start = c.tick + begin + b * delays.BLOCK
             heard = [delays.heard_in_block(late, self.tables.delays, line, start) for line in carry[0][0]]
 
             def late_step(s: Any, carry: Any) -> Any:
-                (lines, last), own = carry
-                sent = self.sent(own[0], swept)
+                (lines, last), state = carry
+                sent = self.sent(state[0], own)
                 lines = [delays.leaving(late, line, s_, start + s) for line, s_ in zip(lines, sent.values())]
                 found = [
                     delays.arriving(late, self.tables.delays, line, far, s, start + s)
@@ -327,8 +368,8 @@ class Sweep:
                 ]
                 arrived, *further = (dict(zip(sent, kind)) for kind in zip(*found))
                 named = {"arrived": arrived, "arrived_by": dict(zip(self.network.by_pathway, further))}
-                own = one_step(begin + b * delays.BLOCK + s, own, named)
-                return (lines, named if last else last), own
+                state = one_step(begin + b * delays.BLOCK + s, state, named)
+                return (lines, named if last else last), state
 
             return jax.lax.fori_loop(0, jnp.minimum(delays.BLOCK, steps - b * delays.BLOCK), late_step, carry)
 
@@ -364,16 +405,18 @@ class Sweep:
         """The measures' results, (point, ...)."""
         batch = self.batch
 
-        def one(swept: dict[str, Any], out: Any) -> list[dict[str, Any]]:
-            values = {name: jnp.asarray(value, batch.dtype) for name, value in batch.fixed} | swept
-            p = Parameters({name: jnp.broadcast_to(v, (self.areas,)) for name, v in values.items()})
-            rest = batch.model.rest(p, self.network)
+        def one(values: dict[str, Any], by_area: Any, out: Any) -> list[dict[str, Any]]:
+            rest = self.rest(values, by_area)
             return [
                 made if seldom else measure.finish(made, measuring.rest_of(measure, batch.model, rest), run)
                 for measure, run, seldom, made in zip(batch.measures, batch.runs, batch.seldom, out)
             ]
 
-        return jax.vmap(one, axis_size=self.size)(self.points, jax.tree.map(lambda o: o[: self.size], out))
+        by_area = None
+        if self.which is not None:
+            by_area = {name: v[:, self.which].T for name, v in self.network.by_area.items()}
+        out = jax.tree.map(lambda o: o[: self.size], out)
+        return jax.vmap(one, axis_size=self.size)(self.points, by_area, out)
 
 
 def _each(function: Any) -> Any:

@@ -20,11 +20,11 @@ Sweep = Any
 """That of `lanes`, which needs this module."""
 
 
-def resting(sweep: Sweep, swept: dict[str, Any]) -> Callable[[str], Any]:
+def resting(sweep: Sweep, own: Any) -> Callable[[str], Any]:
     """Return a function of an observable's name: its rest, (area, lanes)."""
     if not sweep.batch.needs_rest:
         return lambda name: None
-    found = sweep.with_network(lambda p, net: dict(sweep.batch.model.rest(p, net)))(sweep.parameters(swept))
+    found = sweep.with_network(lambda p, net: dict(sweep.batch.model.rest(p, net)), own)(sweep.parameters(own))
     return lambda name: found[name]
 
 
@@ -103,8 +103,8 @@ def through_parts(
     Returns:
         What is under way, the state, `accs`, and what is carried of all that looks seldom.
     """
-    swept = sweep.swept(c.point)
-    look = sweep.looking_at(c.x, swept, c.arriving)
+    own = sweep.own(c.point)
+    look = sweep.looking_at(c.x, own, c.arriving)
     seldom = _if(c.clock[0] == 0, lambda _: first_seldom(sweep, look, rest), c.seldom)
 
     def to_signals(end: Any, carry: Any) -> Any:
@@ -112,7 +112,7 @@ def through_parts(
         done, under_way, x, accs, signals, totals = carry
         more = until_due(first + done, first + end, [(steps_ - 1, steps_) for steps_ in own_steps])
         under_way, (x, accs, totals) = advanced(done, more, under_way, (x, accs, totals))
-        look = sweep.looking_at(x, swept, under_way[1])
+        look = sweep.looking_at(x, own, under_way[1])
         signals, totals = signals_advanced(sweep, first + done + more - 1, signals, totals, look, rest)
         return done + more, under_way, x, accs, signals, totals
 
@@ -124,7 +124,7 @@ def through_parts(
         moving = done, under_way, x, accs, seldom.signals, seldom.totals
         moved = jax.lax.while_loop(lambda c: c[0] < end, functools.partial(to_signals, end), moving)
         done, under_way, x, accs, signals, totals = moved
-        look = sweep.looking_at(x, swept, under_way[1])
+        look = sweep.looking_at(x, own, under_way[1])
         seen = measures_looked(sweep, first + done - 1, seldom.accs, signals, look, rest)
         return done, under_way, x, accs, Seldom(seen, signals, totals)
 
@@ -187,20 +187,20 @@ def measures_looked(
     return accs
 
 
-def results(sweep: Sweep, i: int, acc: Any, swept: dict[str, Any]) -> dict[str, Any]:
+def results(sweep: Sweep, i: int, acc: Any, own: Any) -> dict[str, Any]:
     """Return the results of the measure i in all lanes that get points, these first."""
     batch = sweep.batch
     measure, run = batch.measures[i], batch.runs[i]
 
     def one(given: Any) -> dict[str, Any]:
-        swept, acc = given
-        values = {name: jnp.asarray(value, batch.dtype) for name, value in batch.fixed} | swept
-        p = Parameters({name: jnp.broadcast_to(v, (sweep.areas,)) for name, v in values.items()})
-        return measure.finish(acc, rest_of(measure, batch.model, batch.model.rest(p, sweep.network)), run)
+        values, by_area, acc = given
+        return measure.finish(acc, rest_of(measure, batch.model, sweep.rest(values, by_area)), run)
 
     used = min(sweep.size, batch.lanes)
+    first = functools.partial(jax.tree.map, lambda v: jnp.moveaxis(v, -1, 0)[:used])
+    by_area = None if own.by_area is None else first(own.by_area)
     # Lane by lane, since what is computed at the end may be much larger than what is kept.
-    return jax.lax.map(one, ({name: jnp.moveaxis(v, -1, 0)[:used] for name, v in swept.items()}, acc))
+    return jax.lax.map(one, (first(own.values), by_area, acc))
 
 
 def rest_of(measure: Any, model: Any, rest: Any) -> Any:

@@ -168,6 +168,7 @@ class Programs:
 
     def __init__(self) -> None:
         self._found: dict[Any, tuple[Batch, dict[str, Any]]] = {}
+        self.alone: set[str] = set()  # keys of those whose lanes can't have networks of their own
 
     def __reduce__(self) -> tuple[type[Programs], tuple[()]]:
         return Programs, ()  # objects have other addresses in another process

@@ -15,7 +15,7 @@ How it is made fast, and kept exact:
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -26,10 +26,11 @@ from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.points import NOISE, VELOCITY
 from gbaexplore.engine import programs
 from gbaexplore.engine.delays import delays_of, late_at
-from gbaexplore.engine.lanes import Sweep
+from gbaexplore.engine.lanes import Queued, Sweep
 from gbaexplore.engine.noise import START, keys, normals
 from gbaexplore.engine.plan import Plan, Tables, lanes_for
 from gbaexplore.engine.platform import compiler_options
+from gbaexplore.engine.products import OneNetwork, sums
 from gbaexplore.networks.seen import Network
 
 
@@ -45,28 +46,38 @@ class Results(NamedTuple):
 
 
 def simulate_batch(
-    plan: Plan, network: Network, points: Mapping[str, np.ndarray], count: int, size: int, key: str | None = None
+    plan: Plan,
+    network: Network,
+    points: Mapping[str, np.ndarray],
+    count: int,
+    size: int,
+    key: str | None = None,
+    which: np.ndarray | None = None,
 ) -> Results:
-    """Return the measures of a queue of points that share one network.
+    """Return the measures of a queue of points.
 
     Args:
         plan: from `plan`, for these parameters.
-        network: its numbers, as a model's step sees them.
+        network: its numbers, as a model's step sees them; of several networks, these first: (network, area, ...).
         points: (point,) or (point, area) values of each swept parameter, (point,) of the stimulus' "amplitude"; with
             noise, also the points' hashes.
         count: how many points; 0 only compiles.
         size: how many points the arrays are padded to, so that a short queue compiles nothing anew.
         key: from `programs.key`, if it is known already: what is compiled has to be that.
+        which: (point,) each point's network, of several; not with delays.
 
     Raises:
         UserError: the model or a measure has changed since `key` was taken.
+        OneNetwork: there are several, and the points of a queue have to share one.
     """
     seen = network._replace(lengths_mm=None)
     key = key or programs.key(programs.program(plan.batch))
     if plan.batch.late is None:
-        return _queue(plan, key, seen, points, count, size)
+        return _queue(plan, key, seen, points, count, size, which)
+    if which is not None:
+        raise OneNetwork
     # Points of one velocity share their delays: a queue for each, with one of few programs.
-    own = {name: _rows(values, max(count, 1)) for name, values in points.items()}
+    own = {name: rows(values, max(count, 1)) for name, values in points.items()}
     velocity = own.get(VELOCITY, np.full(max(count, 1), dict(plan.batch.fixed).get(VELOCITY)))
     groups = [np.flatnonzero(velocity == v) for v in np.unique(velocity)] if count else [np.arange(1)]
     parts = []
@@ -81,6 +92,39 @@ def simulate_batch(
     ]
     status = np.concatenate([part.status for part in parts])[back]
     return Results(values, status, sum(part.slices for part in parts))
+
+
+def in_queues(count: int, *, points: Mapping[str, np.ndarray], size: int, **parts: Any) -> Results:
+    """Return the measures of any number of points, in queues of at most `size`; see `simulate_batch`.
+
+    Args:
+        count: 0 only compiles.
+        parts: the other arguments; `which` as the points.
+    """
+    if count <= size:
+        return simulate_batch(points=points, count=count, size=size, **parts)
+    found, which = [], parts.pop("which", None)
+    for first in range(0, count, size):
+        own = slice(first, min(first + size, count))
+        chosen = {name: rows(values, count)[own] for name, values in points.items()}
+        of = None if which is None else which[own]
+        found.append(simulate_batch(points=chosen, count=own.stop - first, size=size, which=of, **parts))
+    values = [
+        {name: np.concatenate([part.values[i][name] for part in found]) for name in one}
+        for i, one in enumerate(found[0].values)
+    ]
+    return Results(values, np.concatenate([part.status for part in found]), sum(part.slices for part in found))
+
+
+def split(results: Results, counts: Sequence[int]) -> list[Results]:
+    """Return the results of so many points, one after another; the slices of all belong to the first."""
+    ends = np.cumsum(counts)[:-1]
+    status = np.split(results.status, ends)
+    values = [{name: np.split(array, ends) for name, array in found.items()} for found in results.values]
+    return [
+        Results([{name: arrays[i] for name, arrays in v.items()} for v in values], status[i], results.slices * (not i))
+        for i in range(len(counts))
+    ]
 
 
 def _at_velocity(plan: Plan, network: Network, velocity: float) -> Plan:
@@ -112,15 +156,24 @@ def shapes(
     return [{name: array.shape[1:] for name, array in found.items()} for found in values]
 
 
-def _queue(plan: Plan, key: str, network: Network, points: Mapping[str, np.ndarray], count: int, size: int) -> Results:
+def _queue(
+    plan: Plan,
+    key: str,
+    network: Network,
+    points: Mapping[str, np.ndarray],
+    count: int,
+    size: int,
+    which: np.ndarray | None = None,
+) -> Results:
     """Return the measures of points that differ in nothing but numbers that lanes have of their own."""
     batch = plan.batch
     order = np.arange(count)
     if batch.shared and count:  # lanes of one seed side by side
         order = np.argsort(points[NOISE][:count], kind="stable")
-        points = {name: _rows(values, count)[order] for name, values in points.items()}
+        points = {name: rows(values, count)[order] for name, values in points.items()}
+        which = None if which is None else which[order]
     with jax.enable_x64(batch.dtype == "float64"):
-        program, arguments = _called(plan, key, network, points, count, size)
+        program, arguments = _called(plan, key, network, points, count, size, which)
         values, status, slices = jax.device_get(program(*arguments))
     back = np.argsort(order)
     made = [{name: array[back] for name, array in found.items()} for found in values]
@@ -128,18 +181,34 @@ def _queue(plan: Plan, key: str, network: Network, points: Mapping[str, np.ndarr
 
 
 def _called(
-    plan: Plan, key: str, network: Network, points: Mapping[str, np.ndarray], count: int, size: int
+    plan: Plan,
+    key: str,
+    network: Network,
+    points: Mapping[str, np.ndarray],
+    count: int,
+    size: int,
+    which: np.ndarray | None = None,
 ) -> tuple[Any, tuple[Any, ...]]:
     """Return the program of a queue, and what it is called with."""
     batch, tables = plan
-    batch = batch._replace(lanes=lanes_for(size, batch))
-    program = _program(programs.Kind.of(batch, key), size, len(tables.first) - 1, jax.default_backend())
-    padded = {name: _rows(v, size).astype(batch.dtype) for name, v in points.items() if name != NOISE}
+    areas = len(batch.runs[0].areas)
+    own_sums, lanes = None, lanes_for(size, batch)
+    if which is not None:
+        lanes = min(lanes, batch.lanes)  # more would only make the weights of all lanes larger
+        own_sums = sums(areas, batch.dtype, lanes)
+        if own_sums is None:
+            raise OneNetwork
+    batch = batch._replace(lanes=lanes)
+    program = _program(programs.Kind.of(batch, key), size, len(tables.first) - 1, own_sums, jax.default_backend())
+    padded = {name: rows(v, size).astype(batch.dtype) for name, v in points.items() if name != NOISE}
     noise = keys(np.resize(points[NOISE], size)) if batch.draws or batch.model.random_start else None
     numbers = batch.model.random_start
-    starts = _start_numbers(noise, numbers, len(network.weights), batch.dtype) if numbers else None
+    starts = _start_numbers(noise, numbers, areas, batch.dtype) if numbers else None
     net = jax.tree.map(lambda a: np.asarray(a, dtype=batch.dtype), network)
-    return program, (padded, noise, starts, np.int32(count), net, tables)
+    if which is not None:
+        net = jax.tree.map(lambda a: np.moveaxis(a, 0, -1), net)
+        which = np.resize(which, size).astype(np.int32)
+    return program, (Queued(padded, noise, starts, which, np.int32(count)), net, tables)
 
 
 @functools.partial(jax.jit, static_argnames=("numbers", "areas", "dtype"))
@@ -152,13 +221,13 @@ def _start_numbers(keys: Any, numbers: int, areas: int, dtype: str) -> Any:
     return jnp.moveaxis(normals(keys.T, jnp.int32(START), numbers, areas), -1, 0).astype(dtype)
 
 
-def _rows(values: np.ndarray, count: int) -> np.ndarray:
-    """Return values, the point first, of so many points; they are repeated, or cut."""
+def rows(values: np.ndarray, count: int) -> np.ndarray:
+    """Return values, the point first, of so many points: repeated, or cut."""
     return np.resize(values, (count, *values.shape[1:]))
 
 
 @functools.lru_cache(maxsize=32)
-def _program(kind: programs.Kind, size: int, n_slices: int, backend: str) -> Any:
+def _program(kind: programs.Kind, size: int, n_slices: int, own_sums: int | None, backend: str) -> Any:
     """Return the compiled-on-first-use program for one kind of batch, the same object every time.
 
     Raises:
@@ -171,7 +240,7 @@ def _program(kind: programs.Kind, size: int, n_slices: int, backend: str) -> Any
             "one that stays: run again after what it uses has changed, and draw random numbers by `normal` alone"
         )
 
-    def sweep(points: Any, noise: Any, starts: Any, count: Any, network: Network, tables: Tables) -> Any:
-        return Sweep(batch, size, n_slices, points, noise, starts, count, network, tables).run()
+    def sweep(queued: Queued, network: Network, tables: Tables) -> Any:
+        return Sweep(batch, size, n_slices, own_sums, queued, network, tables).run()
 
     return jax.jit(sweep, compiler_options=compiler_options(backend))

@@ -12,7 +12,7 @@ import numpy as np
 from gbaexplore.basics.errors import UserError, one_line
 from gbaexplore.fitting.losses import EVALUATION, Losses
 from gbaexplore.running.pool import Job, Pool
-from gbaexplore.study.recipe import inputs, recipe
+from gbaexplore.study.recipe import recipe
 from gbaexplore.study.simulation import Simulation
 from gbaexplore.study.study import Study
 from gbaexplore.study.template import template
@@ -66,7 +66,7 @@ class Evaluations:
 
     def inputs(self) -> dict[str, xr.Dataset]:
         """Return the connectomes and stimuli as Datasets; see `Study.inputs`."""
-        return inputs(self.study.simulation)
+        return self.study.inputs()
 
     def template(self, rows: np.ndarray, recipe: Mapping[str, Any]) -> xr.Dataset:
         """Return the empty Dataset of these rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,6 @@ def dataset_of(
     """
     import xarray as xr
 
-    labels = np.array(areas, dtype=object)
-    coordinates = {"area": labels, "target": labels, "source": labels}
     found: dict[str, Any] = {own: ("area", array.copy(), attributes(own)) for own, array in parts["values"].items()}
     for own in ("weights", "lengths_mm"):
         if parts[own] is not None:
@@ -39,8 +38,17 @@ def dataset_of(
             found[own] = (SIDES, array.copy(), {**attributes(own), ROLE: role})
     if parts["positions_mm"] is not None:
         found["positions_mm"] = (("area", "axis"), parts["positions_mm"].copy(), attributes("positions_mm"))
-        coordinates["axis"] = np.array(["x", "y", "z"], dtype=object)
-    return xr.Dataset(found, coordinates, {"name": name})
+    return xr.Dataset(found, _coordinates(areas, "positions_mm" in found), {"name": name})
+
+
+@functools.lru_cache(maxsize=8)
+def _coordinates(areas: tuple[str, ...], positions: bool) -> Any:
+    """Return the coordinates of a Dataset; making them takes most of the time that many of the same areas take."""
+    import xarray as xr
+
+    labels = np.array(areas, dtype=object)
+    found = {"area": labels, "target": labels, "source": labels}
+    return xr.Dataset(coords=found | ({"axis": np.array(["x", "y", "z"], dtype=object)} if positions else {})).coords
 
 
 def parts_of(ds: xr.Dataset) -> dict[str, Any]:

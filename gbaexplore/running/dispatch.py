@@ -60,9 +60,9 @@ def outcomes(
 
 def queues(study: Study, todo: list[int], threads: Callable[[], int]) -> Iterator[list[int]]:
     """Yield groups of blocks to compute as one queue: large first, small towards the end, so that all end together."""
-    groups: dict[tuple[str, ...], list[int]] = {}
+    groups: dict[tuple[int, ...], list[int]] = {}
     for index in todo:
-        groups.setdefault(tuple(study.variant_of(study.blocks()[index]).labels.values()), []).append(index)
+        groups.setdefault(study.group_of(study.blocks()[index]), []).append(index)
     left = len(todo)
     for group in groups.values():
         while group:

@@ -12,7 +12,6 @@ import numpy as np
 
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.names import BOUNDED, STATUS, STATUS_MEANINGS
-from gbaexplore.running.worker import simulated
 from gbaexplore.store import provenance, stores
 from gbaexplore.store.regrid import Extension, carried
 from gbaexplore.store.upgrade import renamed
@@ -58,7 +57,7 @@ def prove(study: Study, path: Path, change: Extension) -> Proof:
     names = renamed(path, study.simulation.outputs.earlier_names)
     for index, which in _sample(study, ~change.pending):
         block = study.blocks()[index]
-        (ours,) = simulated(study, [block], [which])
+        (ours,) = study.run_blocks([block], [which])
         theirs = {names.get(name, name): values for name, values in carried(path, block.slices, change, which).items()}
         count += int(which.sum())
         numbers = np.flatnonzero(which.ravel())
@@ -69,19 +68,17 @@ def prove(study: Study, path: Path, change: Extension) -> Proof:
 
 def _sample(study: Study, done: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Yield blocks with masks of points to compute: spread over the grid, some of each combination of labels."""
-    groups: dict[tuple[str, ...], list[int]] = {}
+    groups: dict[tuple[str, ...], list[tuple[int, np.ndarray]]] = {}
     for index, block in enumerate(study.blocks()):
-        if done[block.slices].any():
-            groups.setdefault(tuple(study.variant_of(block).labels.values()), []).append(index)
-    for indices in groups.values():
+        for labels, mask in study.labels_apart(block, done[block.slices]):
+            groups.setdefault(labels, []).append((index, mask))
+    for masks in groups.values():
         wanted = -(-POINTS // len(groups))
-        chosen = [indices[i] for i in spread(len(indices), wanted)]
-        for index in chosen:
-            part = done[study.blocks()[index].slices]
-            which = np.zeros(part.size, bool)
-            there = np.flatnonzero(part)
+        chosen = [masks[i] for i in spread(len(masks), wanted)]
+        for index, mask in chosen:
+            which, there = np.zeros(mask.size, bool), np.flatnonzero(mask)
             which[there[spread(len(there), -(-wanted // len(chosen)))]] = True
-            yield index, which.reshape(part.shape)
+            yield index, which.reshape(mask.shape)
 
 
 def spread(length: int, count: int) -> list[int]:

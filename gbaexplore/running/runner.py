@@ -21,7 +21,7 @@ from gbaexplore.basics.errors import UserError, one_line, printable, redacted
 from gbaexplore.basics.names import FAILED, PENDING, STATUS_MEANINGS
 from gbaexplore.basics.places import check_writable, names_store, place, writing
 from gbaexplore.running.cluster import client_of
-from gbaexplore.running.dispatch import outcomes
+from gbaexplore.running.dispatch import outcomes, queues
 from gbaexplore.running.interrupts import Interrupted, Interrupts
 from gbaexplore.running.progress import Progress
 from gbaexplore.running.proof import Proof, other_software, prove
@@ -281,12 +281,11 @@ def _compute(
     scheduler: str | None,
     progress: Callable[[int], Progress] | None,
 ) -> None:
-    started, study = time.monotonic(), todo.study
-    first = study.variant_of(study.blocks()[todo.blocks[0]])
+    started = time.monotonic()
     # Compiling takes as long as importing distributed and what makes the store, and they are independent. A model that
     # can't be traced is then known before anything is written.
     here = workers is None and scheduler is None  # other processes compile for themselves
-    prepare = functools.partial(study.shared_by(os.cpu_count() or 1).prepare if here else study.check, first)
+    prepare = functools.partial(_prepare, todo, here)
     # Started where Ctrl-C raises nothing: else its thread could be left to itself.
     with Interrupts() as interrupts, _InBackground(prepare) as prepared, client_of(workers, scheduler) as client:
         interrupts.check()
@@ -310,6 +309,17 @@ def _compute(
                 finally:
                     if shown:
                         shown.close()
+
+
+def _prepare(todo: Todo, compiled: bool) -> None:
+    """Check what is to be computed, and compile its programs."""
+    threads = os.cpu_count() or 1
+    study = todo.study.shared_by(threads)
+    first = [study.blocks()[index] for index in next(queues(study, todo.blocks, lambda: threads))]
+    if compiled:
+        study.prepare_queue(first)
+    else:
+        study.check(first[0])
 
 
 def _kept(path: Path) -> str:

@@ -21,7 +21,6 @@ from gbaexplore.basics.places import place
 from gbaexplore.identity.code import is_own
 from gbaexplore.store import making, provenance, stores
 from gbaexplore.store.recipe import identity
-from gbaexplore.study.blocks import Block
 from gbaexplore.study.study import Study
 
 
@@ -157,7 +156,7 @@ def _me() -> str:
 
 
 def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | None = None) -> list[Outcome]:
-    """Compute the missing points of blocks of one variant as one queue, and write them.
+    """Compute the missing points of blocks as one queue, and write them.
 
     Args:
         sent: the pickled study, for a worker that does not see its file.
@@ -169,33 +168,39 @@ def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | Non
     if not making.made(store):
         raise UserError(f"{_me()} does not see {path}; expected a store in a folder that all workers see")
     device = provenance.device()
-    blocks = [study.blocks()[index] for index in indices]
     # A worker may outlive its run, and must not write into a store of another grid then.
     with stores.bound(store, source.generation) as there:
-        todo = [stores.unfinished(there, block.slices) for block in blocks]
-    try:
-        found = simulated(study, blocks, todo)
-    except Exception as error:  # recorded with its message; other blocks go on
-        if len(indices) > 1:
-            return [outcome for index in indices for outcome in compute(source, path, [index], sent)]
+        todo = [stores.unfinished(there, study.blocks()[index].slices) for index in indices]
+    done = []
+    for index, which, found in _computed(study, dict(zip(indices, todo))):
+        block, error = study.blocks()[index].slices, one_line(found) if isinstance(found, Exception) else None
         with stores.bound(store, source.generation) as there:
-            # Another worker may have been quicker.
-            stores.mark_failed(there, blocks[0].slices, todo[0] & stores.unfinished(there, blocks[0].slices))
-        return [Outcome(indices[0], int(todo[0].sum()), time.perf_counter() - started, one_line(error), device)]
-    with stores.bound(store, source.generation) as there:
-        for block, which, arrays in zip(blocks, todo, found):
-            stores.write_block(there, block.slices, arrays, which)
-    counts = [int(which.sum()) for which in todo]
-    share = (time.perf_counter() - started) / max(1, sum(counts))
-    return [Outcome(index, count, count * share, None, device) for index, count in zip(indices, counts)]
+            if isinstance(found, Exception):  # another worker may have been quicker
+                stores.mark_failed(there, block, which & stores.unfinished(there, block))
+            else:
+                stores.write_block(there, block, found, which)
+        done.append((index, int(which.sum()), error))
+    share = (time.perf_counter() - started) / max(1, sum(count for _, count, _ in done))
+    return [Outcome(index, count, count * share, error, device) for index, count, error in done]
 
 
-def simulated(study: Study, blocks: list[Block], todo: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """Return, for each block, the variables of its missing points, (point, ...)."""
-    chosen = [which.ravel() for which in todo]
-    parts = [study.points(block) for block in blocks]
-    points = {name: np.concatenate([p[name][c] for p, c in zip(parts, chosen)]) for name in parts[0]}
-    ends = np.cumsum([c.sum() for c in chosen])
-    found = study.run_points(study.variant_of(blocks[0]), points, int(ends[-1]))
-    split = {name: np.split(array, ends[:-1]) for name, array in found.items()}
-    return [{name: pieces[i] for name, pieces in split.items()} for i in range(len(blocks))]
+def _computed(
+    study: Study, todo: dict[int, np.ndarray]
+) -> Iterator[tuple[int, np.ndarray, dict[str, np.ndarray] | Exception]]:
+    """Yield blocks by their numbers, masks of their points, and these points' variables or why there are none.
+
+    Where some of the points raise, blocks are computed one by one, and labels of a block.
+    """
+    try:
+        found = study.run_blocks([study.blocks()[index] for index in todo], list(todo.values()))
+    except Exception as error:  # recorded with its message; other points go on
+        smaller = [{index: which} for index, which in todo.items()]
+        if len(todo) == 1:
+            ((index, which),) = todo.items()
+            smaller = [{index: mask} for _, mask in study.labels_apart(study.blocks()[index], which)]
+        if len(smaller) == 1:
+            yield index, which, error
+        for part in smaller if len(smaller) > 1 else ():
+            yield from _computed(study, part)
+        return
+    yield from zip(todo, todo.values(), found)

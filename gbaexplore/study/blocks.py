@@ -1,4 +1,4 @@
-"""Blocks: the parts of the grid that are computed and written together."""
+"""Blocks: the parts of the grid that are written together, and queues of them, which are computed together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import math
 from dataclasses import dataclass
 
 from gbaexplore.engine.plan import padded
-from gbaexplore.study.grid import Grid
+from gbaexplore.networks.connectome import Connectome
+from gbaexplore.study.grid import Grid, is_object
 
 _MOST_POINTS = 8192  # in one queue: about a second of work on one core
 _MOST_BYTES = 64 * 2**20
@@ -17,7 +18,7 @@ _BLOCKS = 32  # enough blocks to share out evenly in a study that is not large
 
 @dataclass(frozen=True)
 class Block:
-    """A part of the grid that is computed and written together: a slice of every axis."""
+    """A part of the grid: a slice of every axis."""
 
     slices: tuple[slice, ...]
 
@@ -39,22 +40,27 @@ class Blocks:
     grid: Grid
     most_points: int  # points that may be computed at once
     lanes: int  # points side by side
+    joined: frozenset[str] = frozenset()  # axes of labels whose points may be in one queue: see `joined_axes`
     wanted_points: int | None = None  # in one block
     given_shape: tuple[int, ...] | None = None  # of an existing store
     given_queue: int | None = None
 
     @functools.cached_property
     def shape(self) -> tuple[int, ...]:
-        """Number of values of each axis in a block: one label, and enough numbers or rows for a good amount of work."""
+        """Number of values of each axis in a block: enough for a good amount of work.
+
+        There is one label, or several where their points may share lanes that those of one would not fill.
+        """
         if self.given_shape is not None:
             return self.given_shape
         chosen = min(self.most_points, -(-self.grid.size // (_BLOCKS * self.lanes)) * self.lanes)
         wanted = self.wanted_points or chosen
+        single = set(self.grid.categorical) - (self.joined if self.grid.numbers < self.lanes else set())
         shape = []
         lengths = dict(zip(self.grid.names, self.grid.shape))
-        inner = math.prod(length for name, length in lengths.items() if name not in self.grid.categorical)
+        inner = math.prod(length for name, length in lengths.items() if name not in single)
         for name, length in lengths.items():
-            if name in self.grid.categorical:
+            if name in single:
                 shape.append(1)
                 continue
             inner //= length
@@ -63,11 +69,15 @@ class Blocks:
         return tuple(shape)
 
     @property
+    def groups(self) -> int:
+        """Number of combinations of labels whose points are never in one queue."""
+        return math.prod(len(labels) for axis, labels in self.grid.categorical.items() if axis not in self.joined)
+
+    @property
     def queue_blocks(self) -> int:
-        """Largest number of blocks of one variant in a queue, which keeps the lanes busier than single blocks do."""
-        per_variant = len(self.all) // math.prod(len(labels) for labels in self.grid.categorical.values())
+        """Largest number of blocks in a queue, which keeps the lanes busier than single blocks do."""
         most = min(self.most_points, self.given_queue or self.most_points)
-        return max(1, min(per_variant, most // math.prod(self.shape)))
+        return max(1, min(len(self.all) // self.groups, most // math.prod(self.shape)))
 
     @property
     def fewest_blocks(self) -> int:
@@ -94,9 +104,46 @@ class Blocks:
         ]
 
     def labels_of(self, block: Block) -> dict[str, str]:
-        """Return the labels that all points of a block share."""
+        """Return the labels that all points of a block share, which has one of each axis."""
         at = dict(zip(self.grid.names, (s.start for s in block.slices)))
         return {axis: list(labels)[at[axis]] for axis, labels in self.grid.categorical.items()}
+
+    def parts_of(self, block: Block) -> list[tuple[Block, tuple[slice, ...]]]:
+        """Return the parts of a block that have one label of each axis, and their places in it."""
+        own = [
+            [slice(i, i + 1) for i in range(s.start, s.stop)] if name in self.grid.categorical else [s]
+            for name, s in zip(self.grid.names, block.slices)
+        ]
+        starts = [s.start for s in block.slices]
+        return [
+            (Block(part), tuple(slice(s.start - a, s.stop - a) for s, a in zip(part, starts)))
+            for part in itertools.product(*own)
+        ]
+
+    def group_of(self, block: Block) -> tuple[int, ...]:
+        """Return what tells blocks apart that are never in one queue."""
+        single = set(self.grid.categorical) - self.joined
+        return tuple(s.start for name, s in zip(self.grid.names, block.slices) if name in single)
+
+
+def joined_axes(grid: Grid, lanes: int, shared: bool) -> frozenset[str]:
+    """Return the axes of labels whose points may be in one queue.
+
+    Labels that stand for values of parameters may: their points differ as those along an axis of numbers do. So may
+    connectomes with fewer points than there are lanes, which would otherwise be empty.
+
+    Args:
+        shared: whether lanes may have networks of their own.
+    """
+    kinds = {
+        axis: {type(thing) if is_object(thing) else None for things in labels.values() for thing in things}
+        for axis, labels in grid.categorical.items()
+    }
+    values = {axis for axis, found in kinds.items() if found == {None}}
+    points = grid.numbers * math.prod(len(grid.categorical[axis]) for axis in values)
+    if not shared or points >= lanes:
+        return frozenset(values)
+    return frozenset(axis for axis, found in kinds.items() if found <= {None, Connectome})
 
 
 def most_points(bytes_per_point: int) -> int:

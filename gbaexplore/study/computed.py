@@ -33,7 +33,7 @@ def computed(simulation: Simulation, recipe: dict[str, Any]) -> xr.Dataset:
             f"the results take {like.nbytes / 2**30:,.1f} GiB, more than there is memory; expected a run that writes "
             "them to a store: gbaexplore.run(study)"
         ) from None
-    simulation.prepare(simulation.values.variants.first)
+    simulation.prepare_queue(blocks.all[:1])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for block, arrays in zip(blocks.all, pool.map(simulation.run_block, blocks.all)):
             for name, array in arrays.items():

@@ -57,6 +57,11 @@ class Grid:
         """Number of points."""
         return math.prod(self.shape)
 
+    @property
+    def numbers(self) -> int:
+        """Number of points of each combination of labels."""
+        return self.size // math.prod(len(labels) for labels in self.categorical.values())
+
     def labels(self, axis: str) -> np.ndarray:
         """Return the labels along an axis: numbers or words."""
         if axis in self.categorical:

@@ -115,9 +115,9 @@ def _solved(simulation: Simulation, variant: Variant, measure: Measure, revision
     if isinstance(measure, LinearMeasure):
         own |= _jacobian(variant.model, Network.of(variant.connectome), revisions)
     if isinstance(measure, SolvedMeasure):
-        block = next(block for block in simulation.blocks.all if simulation.variant_of(block).labels == variant.labels)
-        points = simulation.points(block)
-        plans = measure.simulates(simulation.trials(variant, points, block.size))
+        parts = (part for block in simulation.blocks.all for part, _ in simulation.blocks.parts_of(block))
+        part = next(part for part in parts if simulation.variant_of(part).labels == variant.labels)
+        plans = measure.simulates(simulation.trials(variant, simulation.points(part), part.size))
         own["programs"] = [programs.key(simulation.programs.of(plan.batch))[:16] for plan in plans]
         own["homogeneous"] = bool(variant.model.homogeneous(simulation.values.every(variant)))
     return own

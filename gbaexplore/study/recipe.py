@@ -105,15 +105,16 @@ def _stimulus(settings: Settings, variant: Variant) -> dict[str, Any]:
     return {**variant.stimulus.recipe(), "sha256": first}
 
 
-def inputs(simulation: Simulation) -> dict[str, xr.Dataset]:
+def inputs(simulation: Simulation, recipe: dict[str, Any]) -> dict[str, xr.Dataset]:
     """Return the connectomes and stimuli as Datasets, by the names of their groups in a store."""
     settings, found = simulation.settings, {}
     for variant in simulation.values.variants:
         connectome, stimulus = variant.connectome, variant.stimulus
-        network = input_name("connectomes", _described(connectome))
+        described = recipe["variants"][variant_name(variant.labels)]
+        network = input_name("connectomes", described["connectome"])
         if network not in found:
             found[network] = connectome.to_dataset()
-        course = input_name("stimuli", json.loads(json.dumps(_stimulus(settings, variant), default=_plain)))
+        course = input_name("stimuli", described["stimulus"])
         if course not in found:
             found[course] = dataset_of(stimulus, connectome, settings.dt, settings.n_steps)
     return found

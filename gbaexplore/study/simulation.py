@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType, SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from gbaexplore.basics.errors import UserError
@@ -16,8 +17,9 @@ from gbaexplore.basics.points import NOISE
 from gbaexplore.engine.first_step import try_first_step
 from gbaexplore.engine.plan import Plan, make_plan
 from gbaexplore.engine.platform import check_platform
-from gbaexplore.engine.programs import Programs, key
-from gbaexplore.engine.queue import Results, shapes, simulate_batch
+from gbaexplore.engine.products import OneNetwork
+from gbaexplore.engine.programs import Kind, Programs, key
+from gbaexplore.engine.queue import Results, in_queues, rows, shapes, split
 from gbaexplore.engine.trials import SimulatedTrials
 from gbaexplore.measures.base import StreamingMeasure
 from gbaexplore.measures.linear import LinearMeasure
@@ -31,6 +33,14 @@ from gbaexplore.study.values import Values
 from gbaexplore.study.variants import Variant
 
 
+class Part(NamedTuple):
+    """Points of one variant."""
+
+    variant: Variant
+    points: dict[str, np.ndarray]  # from `Simulation.points`, of some of a block's; or from `Values.points_at`
+    count: int  # of points (a study without numeric axes has one, and no values)
+
+
 @dataclass(frozen=True, eq=False)
 class Simulation:
     """Everything that simulating a study's points needs."""
@@ -42,12 +52,19 @@ class Simulation:
     programs: Programs  # programs of this run, or of this moment
 
     def variant_of(self, block: Block) -> Variant:
-        """Return the variant that all points of a block share."""
+        """Return the variant of a block that has one label of each axis."""
         return self.values.variants.of(self.blocks.labels_of(block))
 
     def points(self, block: Block) -> dict[str, np.ndarray]:
-        """Return the values of each parameter that varies in a block: see `Values.points`."""
+        """Return the values of each parameter that varies in such a block: see `Values.points`."""
         return self.values.points(self.variant_of(block), block)
+
+    def parts(self, block: Block, which: np.ndarray) -> Iterator[tuple[Part, tuple[slice, ...]]]:
+        """Yield the parts of a block that have points in a mask of it, with these, and their places in it."""
+        for own, place in self.blocks.parts_of(block):
+            if (chosen := which[place].ravel()).any():
+                points = {name: values[chosen] for name, values in self.points(own).items()}
+                yield Part(self.variant_of(own), points, int(chosen.sum())), place
 
     def plan(self, variant: Variant, points: Mapping[str, np.ndarray] = MappingProxyType({})) -> Plan:
         """Return the engine's plan for the points of a variant."""
@@ -80,7 +97,16 @@ class Simulation:
     def prepare(self, variant: Variant) -> None:
         """Compile the programs of `run_points` for a variant, after `check`."""
         self.check(variant)
-        self._simulate(variant, self.points(self.blocks.all[0]), count=0)
+        self._simulate([Part(variant, self._some_points(), 0)])
+
+    def prepare_queue(self, blocks: Sequence[Block]) -> None:
+        """Compile the programs of `run` for the blocks of a queue, after `check`."""
+        parts = [part for block in blocks for part, _ in self.parts(block, np.ones(block.shape, bool))]
+        self.check(parts[0].variant)
+        self._simulate([part._replace(count=0) for part in parts])
+
+    def _some_points(self) -> dict[str, np.ndarray]:
+        return self.points(next(b for b, _ in self.blocks.parts_of(self.blocks.all[0])))
 
     def check(self, variant: Variant) -> None:
         """Simulate one step of one point of each kind of model, and trace the programs of `run_points` for a variant.
@@ -89,7 +115,7 @@ class Simulation:
             UserError: a model's first step is invalid; a measure does not return what it declares.
         """
         self._try_models()
-        returned = shapes(**self._batch(variant, self.points(self.blocks.all[0])))
+        returned = shapes(**self._batch(Part(variant, self._some_points(), 0)), size=self.blocks.queue_points)
         lengths = {dim: len(values) for dim, (values, _) in self.outputs.coordinates().items()}
         for measure, found in zip(self._streaming, returned):
             declared = measure.variables(variant.model)
@@ -120,25 +146,66 @@ class Simulation:
                     except Exception:  # perhaps only at this point; its block will report it
                         continue
 
-    def _simulate(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> Results:
-        return simulate_batch(count=count, **self._batch(variant, points))
+    def _simulate(self, parts: Sequence[Part]) -> list[Results]:
+        """Return the results of each part; parts of one program are one queue, if they can be."""
+        asked = [self._batch(part) for part in parts]
+        groups: dict[Any, list[int]] = {}
+        for i, one in enumerate(asked):
+            tables = tuple((np.shape(a), np.asarray(a).tobytes()) for a in one["plan"].tables if a is not None)
+            groups.setdefault((Kind.of(one["plan"].batch, one["key"]), tables), []).append(i)
+        found: dict[int, Results] = {}
+        for group in groups.values():
+            counts = [parts[i].count for i in group]
+            found |= zip(group, self._together([asked[i] for i in group], counts))
+        return [found[i] for i in range(len(parts))]
 
-    def _batch(self, variant: Variant, points: dict[str, np.ndarray]) -> dict[str, Any]:
-        """Return what the engine gets of points of a variant."""
-        points = points | self._of_variant(self.values.base(variant))
+    def _together(self, asked: list[dict[str, Any]], counts: list[int]) -> list[Results]:
+        """Return the results of points of one program, of some networks."""
+        networks = {id(one["network"].weights): one["network"] for one in asked}
+        which = np.repeat([list(networks).index(id(one["network"].weights)) for one in asked], np.maximum(counts, 1))
+        points = {
+            name: np.concatenate([rows(one["points"][name], max(count, 1)) for one, count in zip(asked, counts)])
+            for name in asked[0]["points"]
+        }
+        shared = dict(plan=asked[0]["plan"], key=asked[0]["key"], size=self.blocks.queue_points)
+        if len(networks) > 1 and shared["key"] in self.programs.alone:
+            return [self._together([one], [count])[0] for one, count in zip(asked, counts)]
+        if len(networks) == 1:
+            whole = in_queues(sum(counts), network=asked[0]["network"], points=points, **shared)
+        else:
+            alone = list(networks.values())
+            # As many in each queue, so that one program is compiled.
+            most = min(self.values.variants.networks, self.blocks.queue_points)
+            filled = alone + alone[-1:] * (most - len(alone))
+            network = jax.tree.map(lambda *arrays: np.stack(arrays), *filled)
+            try:
+                whole = in_queues(sum(counts), network=network, points=points, which=which, **shared)
+            except OneNetwork:
+                self.programs.alone.add(shared["key"])
+                return self._together(asked, counts)
+        return split(whole, counts)
+
+    def _batch(self, part: Part) -> dict[str, Any]:
+        """Return what the engine gets of a part, besides its queue's size."""
+        variant = part.variant
+        points = part.points | self._of_variant(self.values.base(variant))
         plan = self.plan(variant, points)
         own = key(self.programs.of(plan.batch))
-        network = Network.of(variant.connectome)
-        return dict(plan=plan, network=network, points=points, size=self.blocks.queue_points, key=own)
+        return dict(plan=plan, network=Network.of(variant.connectome), points=points, key=own)
+
+    def run(self, parts: Sequence[Part]) -> list[dict[str, np.ndarray]]:
+        """Return every variable of the points of each part, (point, ...).
+
+        Parts share lanes where they can: bits do not depend on it.
+        """
+        return [self._variables(part, results) for part, results in zip(parts, self._simulate(parts))]
 
     def run_points(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-        """Return every variable of points of a variant, (point, ...).
+        """Return every variable of points of a variant; see `Part` and `run`."""
+        return self.run([Part(variant, points, count)])[0]
 
-        Args:
-            points: from `points`, of one block or of `queue_blocks` of them; or from `Values.points_at`.
-            count: number of points (a study without numeric axes has one, and no values).
-        """
-        results = self._simulate(variant, points, count)
+    def _variables(self, part: Part, results: Results) -> dict[str, np.ndarray]:
+        variant, points, count = part
         found: dict[str, np.ndarray] = {}
         for streaming, values in zip(self._streaming, results.values):
             found |= {name + streaming.suffix: array for name, array in values.items()}
@@ -170,6 +237,17 @@ class Simulation:
         )
 
     def run_block(self, block: Block) -> dict[str, np.ndarray]:
-        """Return every variable of a block, the grid's dimensions first; see `run_points`."""
-        found = self.run_points(self.variant_of(block), self.points(block), block.size)
+        """Return every variable of a block, the grid's dimensions first; see `run`."""
+        (found,) = self.run_blocks([block], [np.ones(block.shape, bool)])
         return {name: array.reshape(block.shape + array.shape[1:]) for name, array in found.items()}
+
+    def run_blocks(self, blocks: Sequence[Block], masks: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+        """Return, for each block, every variable of its points in a mask, (point, ...)."""
+        parts = [(i, *part) for i, block in enumerate(blocks) for part in self.parts(block, masks[i])]
+        found: list[dict[str, np.ndarray]] = [{} for _ in blocks]
+        for (i, _, place), arrays in zip(parts, self.run([part for _, part, _ in parts])):
+            for name, array in arrays.items():
+                shape, kept = blocks[i].shape + array.shape[1:], found[i]
+                whole = kept.setdefault(name, np.empty(shape, array.dtype))
+                whole[(*place, ...)][masks[i][place]] = array  # a view even without axes
+        return [{name: array[mask] for name, array in kept.items()} for kept, mask in zip(found, masks)]

@@ -18,6 +18,7 @@ import numpy as np
 from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.points import SEED, checked_seed
 from gbaexplore.engine.plan import Plan, lanes_of, share_of
+from gbaexplore.engine.products import may_differ
 from gbaexplore.engine.programs import Programs
 from gbaexplore.measures.across_seeds import AcrossSeeds
 from gbaexplore.measures.base import Measure, Variable
@@ -26,7 +27,7 @@ from gbaexplore.models.checks import checked_values
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import AbstractStimulus
 from gbaexplore.stimuli.inputs import Inputs, inputs_given, joined
-from gbaexplore.study.blocks import Block, Blocks, most_points
+from gbaexplore.study.blocks import Block, Blocks, joined_axes, most_points
 from gbaexplore.study.computed import computed
 from gbaexplore.study.grid import Grid, is_object
 from gbaexplore.study.outputs import Outputs, measures_of
@@ -94,6 +95,7 @@ class Study:
     values: Values = field(init=False, repr=False)
     _blocks: Blocks = field(init=False, repr=False)
     _programs: Programs | None = field(init=False, repr=False, default=None)
+    _recipe: Any = field(init=False, repr=False, default=None)  # of a pinned study
     source: tuple[str, str] | None = field(init=False, repr=False, default=None)
     """Path and SHA-256 of the file that the study was loaded from; None without a file."""
 
@@ -112,11 +114,11 @@ class Study:
                 measure.check(variant.model, values.every(variant))
         _check_seeds(values, measures)
         most = most_points(outputs.bytes_per_point(settings.precision))
-        lanes = lanes_of(len(variants.first.connectome.areas))
-        blocks = Blocks(grid, most, lanes, settings.block_points)
+        blocks = Blocks(grid, most, lanes_of(len(self.areas)), wanted_points=settings.block_points)
         vars(self).update(_blocks=blocks)
-        for variant in variants:
-            self.plan(variant)
+        late = any([self.plan(variant).batch.late for variant in variants])
+        joined = joined_axes(grid, blocks.lanes, shared=not late and may_differ(len(self.areas), settings.precision))
+        vars(self).update(_blocks=dataclasses.replace(blocks, joined=joined))
 
     # The grid.
 
@@ -192,7 +194,7 @@ class Study:
 
     @property
     def queue_blocks(self) -> int:
-        """Largest number of blocks of one variant in a queue."""
+        """Largest number of blocks in a queue."""
         return self._blocks.queue_blocks
 
     @property
@@ -215,19 +217,30 @@ class Study:
 
     def shared_by(self, threads: int) -> Study:
         """Return a copy whose queues keep so many threads busy, and their lanes full."""
-        variants = list(self.variants())
-        share = share_of(min(self.size // len(variants), -(-self.size // threads)))
+        share = share_of(min(self.size // self._blocks.groups, -(-self.size // threads)))
         if share is None or share < math.prod(self.block_shape):
             return self
-        batches = (self.plan(variant).batch for variant in variants)
+        batches = (self.plan(variant).batch for variant in self.variants())
         return self if any(batch.refill or batch.late for batch in batches) else self.in_queues(share)
 
     def blocks(self) -> list[Block]:
         """Return the blocks of the grid, in C order."""
         return self._blocks.all
 
+    def group_of(self, block: Block) -> tuple[int, ...]:
+        """Return what tells blocks apart that are never in one queue."""
+        return self._blocks.group_of(block)
+
+    def labels_apart(self, block: Block, which: np.ndarray) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
+        """Yield each combination of labels of which a block has points in a mask of it, and the mask of these."""
+        for own, place in self._blocks.parts_of(block):
+            if which[place].any():
+                mask = np.zeros_like(which)
+                mask[place] = which[place]
+                yield tuple(self._blocks.labels_of(own).values()), mask
+
     def variant_of(self, block: Block) -> Variant:
-        """Return the variant that all points of a block share."""
+        """Return the variant of a block that has one label of each axis."""
         return self.simulation.variant_of(block)
 
     # Running.
@@ -301,13 +314,22 @@ class Study:
         """Compile the programs of `run_points` for a variant; see `Simulation.prepare`."""
         self.simulation.prepare(variant)
 
-    def check(self, variant: Variant) -> None:
-        """Simulate a first step, and trace the programs of `run_points` for a variant; see `Simulation.check`."""
-        self.simulation.check(variant)
+    def prepare_queue(self, blocks: Sequence[Block]) -> None:
+        """Compile the programs of `run_blocks` for the blocks of a queue; see `Simulation.prepare_queue`."""
+        self.simulation.prepare_queue(blocks)
+
+    def check(self, block: Block) -> None:
+        """Simulate a first step, and trace the programs of a block's first label; see `Simulation.check`."""
+        first, _ = self._blocks.parts_of(block)[0]
+        self.simulation.check(self.variant_of(first))
 
     def run_block(self, block: Block) -> dict[str, np.ndarray]:
-        """Return every variable of a block, the grid's dimensions first; see `run_points`."""
+        """Return every variable of a block, the grid's dimensions first; see `run_blocks`."""
         return self.simulation.run_block(block)
+
+    def run_blocks(self, blocks: Sequence[Block], masks: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+        """Return, for each block, every variable of its points in a mask, (point, ...)."""
+        return self.simulation.run_blocks(blocks, masks)
 
     def run_points(self, variant: Variant, points: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         """Return every variable of points of a variant, (point, ...); see `Simulation.run_points`."""
@@ -346,11 +368,15 @@ class Study:
         Raises:
             UserError: a model or measure that can't be traced or identified.
         """
-        return recipe(self.simulation)
+        if self._programs is None:
+            return recipe(self.simulation)
+        if self._recipe is None:
+            vars(self).update(_recipe=recipe(self.simulation))
+        return self._recipe
 
     def inputs(self) -> dict[str, xr.Dataset]:
         """Return the connectomes and stimuli as Datasets, by the names of their groups in a store."""
-        return inputs(self.simulation)
+        return inputs(self.simulation, self.recipe())
 
 
 def _check_seeds(values: Values, measures: Sequence[Measure]) -> None:

@@ -100,6 +100,11 @@ class Variants:
         axes = self.grid.categorical
         return {labels: self._made(dict(zip(axes, labels))) for labels in itertools.product(*axes.values())}
 
+    @functools.cached_property
+    def networks(self) -> int:
+        """Number of different connectomes."""
+        return len({id(variant.connectome) for variant in self})
+
     def of(self, labels: dict[str, str]) -> Variant:
         """Return the variant of one label from each axis."""
         return self._all[tuple(labels[axis] for axis in self.grid.categorical)]

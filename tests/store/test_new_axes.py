@@ -19,8 +19,8 @@ OLD = {"muEE": [30.0, 32.0]}
 def counted(monkeypatch):
     """How many points are simulated."""
     found = []
-    simulate = Study.run_points
-    monkeypatch.setattr(Study, "run_points", lambda *a: (found.append(a[3]), simulate(*a))[1])
+    simulate = Study.run_blocks
+    monkeypatch.setattr(Study, "run_blocks", lambda *a: (found.append(sum(m.sum() for m in a[2])), simulate(*a))[1])
     return found
 
 
