@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 
 from gbaexplore.measures.base import Now, StreamingMeasure
-from gbaexplore.models.parameters import Parameters
 
 Sweep = Any
 """That of `lanes`, which needs this module."""

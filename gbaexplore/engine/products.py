@@ -82,9 +82,11 @@ _product_p.def_abstract_eval(lambda weights, x, zero, *, number: x)
 
 def _of_lanes(args: Sequence[Any], axes: Sequence[int | None], *, number: int) -> tuple[Any, int]:
     weights, x, zero = args
-    lanes = weights.shape[axes[0]]
-    x = jnp.moveaxis(x, axes[1], -1) if axes[1] is not None else jnp.broadcast_to(x[:, None], (*x.shape, lanes))
-    return _product(number, jnp.moveaxis(weights, axes[0], -1), x, zero), 1
+    own, others, _ = axes
+    assert own is not None
+    lanes = weights.shape[own]
+    x = jnp.moveaxis(x, others, -1) if others is not None else jnp.broadcast_to(x[:, None], (*x.shape, lanes))
+    return _product(number, jnp.moveaxis(weights, own, -1), x, zero), 1
 
 
 batching.primitive_batchers[_product_p] = _of_lanes
@@ -122,9 +124,7 @@ def with_own_products(function: Callable[..., Any], number: int, zero: Any) -> C
     return changed
 
 
-def _evaluated(
-    jaxpr: Any, consts: Sequence[Any], args: Sequence[tuple[Any, Any]], number: int, zero: Any
-) -> list[Any]:
+def _evaluated(jaxpr: Any, consts: Sequence[Any], args: Sequence[tuple[Any, Any]], number: int, zero: Any) -> list[Any]:
     """Return the outputs of a traced function of pairs: a value and None, or weights and their strength."""
     known = dict(zip(jaxpr.invars, args)) | {v: (c, None) for v, c in zip(jaxpr.constvars, consts)}
 

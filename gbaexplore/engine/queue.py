@@ -26,10 +26,11 @@ from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.points import NOISE, VELOCITY
 from gbaexplore.engine import programs
 from gbaexplore.engine.delays import delays_of, late_at
-from gbaexplore.engine.lanes import Queued, Sweep
+from gbaexplore.engine.lanes import Sweep
 from gbaexplore.engine.noise import START, keys, normals
 from gbaexplore.engine.plan import Plan, Tables, lanes_for
 from gbaexplore.engine.platform import compiler_options
+from gbaexplore.engine.points import Queued
 from gbaexplore.engine.products import OneNetwork, sums
 from gbaexplore.networks.seen import Network
 

@@ -62,7 +62,7 @@ def queues(study: Study, todo: list[int], threads: Callable[[], int]) -> Iterato
     """Yield groups of blocks to compute as one queue: large first, small towards the end, so that all end together."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for index in todo:
-        groups.setdefault(study.group_of(study.blocks()[index]), []).append(index)
+        groups.setdefault(study.simulation.blocks.group_of(study.blocks()[index]), []).append(index)
     left = len(todo)
     for group in groups.values():
         while group:

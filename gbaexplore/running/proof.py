@@ -70,7 +70,7 @@ def _sample(study: Study, done: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Yield blocks with masks of points to compute: spread over the grid, some of each combination of labels."""
     groups: dict[tuple[str, ...], list[tuple[int, np.ndarray]]] = {}
     for index, block in enumerate(study.blocks()):
-        for labels, mask in study.labels_apart(block, done[block.slices]):
+        for labels, mask in study.simulation.blocks.labels_apart(block, done[block.slices]):
             groups.setdefault(labels, []).append((index, mask))
     for masks in groups.values():
         wanted = -(-POINTS // len(groups))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import functools
 import os
 import shlex
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gbaexplore.basics.errors import UserError, one_line, printable, redacted
+from gbaexplore.basics.errors import UserError, printable, redacted
 from gbaexplore.basics.names import FAILED, PENDING, STATUS_MEANINGS
 from gbaexplore.basics.places import check_writable, names_store, place, writing
+from gbaexplore.running.background import InBackground
 from gbaexplore.running.cluster import client_of
 from gbaexplore.running.dispatch import outcomes, queues
 from gbaexplore.running.interrupts import Interrupted, Interrupts
@@ -287,7 +286,7 @@ def _compute(
     here = workers is None and scheduler is None  # other processes compile for themselves
     prepare = functools.partial(_prepare, todo, here)
     # Started where Ctrl-C raises nothing: else its thread could be left to itself.
-    with Interrupts() as interrupts, _InBackground(prepare) as prepared, client_of(workers, scheduler) as client:
+    with Interrupts() as interrupts, InBackground(prepare) as prepared, client_of(workers, scheduler) as client:
         interrupts.check()
         making.ready()
         prepared.result(interrupts)
@@ -369,38 +368,3 @@ def _recorded(outcomes: Iterator[Outcome], study: Study, path: Path, report: Rep
                 log.flush()
     with stores.bound(path, generation):
         pass  # or the report would describe another store
-
-
-class _InBackground:
-    """The result of a function that runs on its own thread."""
-
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(function,), daemon=True)
-        self._thread.start()
-
-    def _run(self, function: Callable[[], Any]) -> None:
-        try:
-            function()
-        except BaseException as error:  # raised again by `result`
-            self._error = error
-
-    def __enter__(self) -> _InBackground:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # The interpreter aborts if it ends while XLA compiles on another thread.
-        if kind is not None and issubclass(kind, KeyboardInterrupt):
-            atexit.register(self._thread.join)
-        else:
-            self._thread.join()
-
-    def result(self, interrupts: Interrupts) -> None:
-        """Wait for the result; raise the function's exception, with its line if it comes from a model."""
-        while self._thread.is_alive():
-            self._thread.join(0.05)
-            interrupts.check()
-        if isinstance(self._error, UserError):
-            raise self._error
-        if self._error is not None:
-            raise UserError(f"the study can't be simulated: {one_line(self._error)}; fix the model or the measure")

@@ -197,7 +197,8 @@ def _computed(
         smaller = [{index: which} for index, which in todo.items()]
         if len(todo) == 1:
             ((index, which),) = todo.items()
-            smaller = [{index: mask} for _, mask in study.labels_apart(study.blocks()[index], which)]
+            apart = study.simulation.blocks.labels_apart(study.blocks()[index], which)
+            smaller = [{index: mask} for _, mask in apart]
         if len(smaller) == 1:
             yield index, which, error
         for part in smaller if len(smaller) > 1 else ():

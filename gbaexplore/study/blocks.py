@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+import numpy as np
 
 from gbaexplore.engine.plan import padded
 from gbaexplore.networks.connectome import Connectome
@@ -119,6 +122,14 @@ class Blocks:
             (Block(part), tuple(slice(s.start - a, s.stop - a) for s, a in zip(part, starts)))
             for part in itertools.product(*own)
         ]
+
+    def labels_apart(self, block: Block, which: np.ndarray) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
+        """Yield each combination of labels of which a block has points in a mask of it, and the mask of these."""
+        for own, place in self.parts_of(block):
+            if which[place or ...].any():
+                mask = np.zeros_like(which)
+                mask[place or ...] = which[place or ...]
+                yield tuple(self.labels_of(own).values()), mask
 
     def group_of(self, block: Block) -> tuple[int, ...]:
         """Return what tells blocks apart that are never in one queue."""

@@ -38,7 +38,7 @@ class Part(NamedTuple):
 
     variant: Variant
     points: dict[str, np.ndarray]  # from `Simulation.points`, of some of a block's; or from `Values.points_at`
-    count: int  # of points (a study without numeric axes has one, and no values)
+    size: int  # number of points (a study without numeric axes has one, and no values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Simulation:
     def parts(self, block: Block, which: np.ndarray) -> Iterator[tuple[Part, tuple[slice, ...]]]:
         """Yield the parts of a block that have points in a mask of it, with these, and their places in it."""
         for own, place in self.blocks.parts_of(block):
-            if (chosen := which[place].ravel()).any():
+            if (chosen := which[place or ...].ravel()).any():
                 points = {name: values[chosen] for name, values in self.points(own).items()}
                 yield Part(self.variant_of(own), points, int(chosen.sum())), place
 
@@ -103,7 +103,7 @@ class Simulation:
         """Compile the programs of `run` for the blocks of a queue, after `check`."""
         parts = [part for block in blocks for part, _ in self.parts(block, np.ones(block.shape, bool))]
         self.check(parts[0].variant)
-        self._simulate([part._replace(count=0) for part in parts])
+        self._simulate([part._replace(size=0) for part in parts])
 
     def _some_points(self) -> dict[str, np.ndarray]:
         return self.points(next(b for b, _ in self.blocks.parts_of(self.blocks.all[0])))
@@ -155,7 +155,7 @@ class Simulation:
             groups.setdefault((Kind.of(one["plan"].batch, one["key"]), tables), []).append(i)
         found: dict[int, Results] = {}
         for group in groups.values():
-            counts = [parts[i].count for i in group]
+            counts = [parts[i].size for i in group]
             found |= zip(group, self._together([asked[i] for i in group], counts))
         return [found[i] for i in range(len(parts))]
 
@@ -249,5 +249,5 @@ class Simulation:
             for name, array in arrays.items():
                 shape, kept = blocks[i].shape + array.shape[1:], found[i]
                 whole = kept.setdefault(name, np.empty(shape, array.dtype))
-                whole[(*place, ...)][masks[i][place]] = array  # a view even without axes
+                whole[place or ...][masks[i][place]] = array
         return [{name: array[mask] for name, array in kept.items()} for kept, mask in zip(found, masks)]

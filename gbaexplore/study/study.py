@@ -227,18 +227,6 @@ class Study:
         """Return the blocks of the grid, in C order."""
         return self._blocks.all
 
-    def group_of(self, block: Block) -> tuple[int, ...]:
-        """Return what tells blocks apart that are never in one queue."""
-        return self._blocks.group_of(block)
-
-    def labels_apart(self, block: Block, which: np.ndarray) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
-        """Yield each combination of labels of which a block has points in a mask of it, and the mask of these."""
-        for own, place in self._blocks.parts_of(block):
-            if which[place].any():
-                mask = np.zeros_like(which)
-                mask[place] = which[place]
-                yield tuple(self._blocks.labels_of(own).values()), mask
-
     def variant_of(self, block: Block) -> Variant:
         """Return the variant of a block that has one label of each axis."""
         return self.simulation.variant_of(block)

@@ -112,8 +112,7 @@ def test_a_models_bits_are_those_of_each_subject_alone(name, queues):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("areas", "precision"),
-    [(1, "float32"), (3, "float32"), (40, "float32"), (51, "float32"), (64, "float32"), (66, "float32")]
-    + [(84, "float32"), (90, "float32"), (101, "float32"), (29, "float64"), (84, "float64")],
+    [*((areas, "float32") for areas in (1, 3, 40, 51, 64, 66, 84, 90, 101)), (29, "float64"), (84, "float64")],
 )
 def test_any_number_of_areas(areas, precision, queues):
     check_as_alone(study(gba.ReducedWongWang(), areas, precision=precision), queues)

@@ -168,7 +168,7 @@ def test_another_order_of_the_labels_is_carried_over(make_study, tmp_path, macaq
     """Blocks are positions: a run may not just go on where the labels stand in another order."""
     variants = {"on": macaque, "off": macaque.without_feedback()}
     axes = {"muEE": [28.0, 30.0], "feedback": variants}
-    runner.execute(make_study(connectome=None, axes=axes), tmp_path, only=[0])
+    runner.execute(make_study(connectome=None, axes=axes, block_points=2), tmp_path, only=[0])
     turned = make_study(connectome=None, axes={**axes, "feedback": dict(reversed(variants.items()))})
     assert runner.execute(turned, tmp_path).computed == 2
     same(open_study(tmp_path / "small.zarr"), run(turned, store=tmp_path / "fresh"))
