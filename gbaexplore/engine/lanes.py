@@ -22,18 +22,24 @@ from gbaexplore.measures.peak import Peak
 class _Lanes(NamedTuple):
     """What is carried from slice to slice; per lane unless it says otherwise."""
 
-    point: Any  # (lanes,) which point each lane works on; `size` for none
-    clock: Any  # (lanes,) its next slice
+    point: Any  # (lanes,) which point each lane works on
+    clock: Any  # () or (lanes,) the next slice, of all lanes or of each
     ended: Any  # (lanes,) bool, it has diverged
     x: Any  # the model's state
     lines: Any  # (area, rows, lanes) the past of each thing sent, that of step `tick` in row tick % rows; or ()
     arriving: Any  # what arrived in the last step where outputs may look at it, (area, lanes); or {}
     tick: Any  # () steps that all lanes have made
-    top: Any  # the largest value of all that has to come back to zero, and of what is sent, seen between slices
     accs: Any  # the accumulators of measures that look at each step
     seldom: Any  # and what is carried of all that looks seldom
+
+
+class _Refilled(NamedTuple):
+    """The same where lanes take the next point as soon as theirs is over; a lane's point is `size` if none is left."""
+
+    lanes: _Lanes
+    top: Any  # the largest value of all that has to come back to zero, and of what is sent, seen between slices
     queued: Any  # () the next point of the queue
-    out: Any  # of finished points, (size + 1, ...): accumulators, and the results of measures that look seldom
+    out: Any  # of finished points, (..., size + 1): accumulators
     status: Any  # (size + 1,)
     slices: Any  # () how many have been run
 
@@ -43,84 +49,113 @@ class Sweep(PointFunctions):
 
     def run(self) -> Any:
         """Return (values of each measure, status, slices run)."""
-        done = jax.lax.while_loop(lambda c: jnp.any(c.point < self.count), self.next_slice, self.first_lanes())
-        return self.finished(done.out), done.status, done.slices
+        out, status, slices = self.refilled() if self.batch.refill else self.in_rounds()
+        return self.finished(out), status, slices
 
-    def first_lanes(self) -> _Lanes:
+    def in_rounds(self) -> Any:
+        """Take all lanes through all slices, round by round; return (accumulators or results, status, slices run).
+
+        Programs are smaller so, and take less time to compile, than where lanes are refilled.
+        """
+        lanes = self.batch.lanes
+        used = min(self.size, lanes)
+        rounds = -(-self.count // lanes)
+
+        def begun(r: Any) -> _Lanes:
+            point = jnp.minimum(r * lanes + jnp.arange(lanes, dtype=jnp.int32), self.size)
+            return self.begun(point, jnp.asarray(0, jnp.int32))
+
+        def ended(c: _Lanes) -> Any:
+            return self.made(c.accs, c.seldom, self.own(c.point)), self.status_of(c.ended)
+
+        def placed(r: Any, done: Any) -> Any:
+            c = jax.lax.fori_loop(0, self.n_slices, lambda _, c: self.through_slice(c), begun(r))
+            place = jax.lax.dynamic_update_slice_in_dim
+            return jax.tree.map(lambda o, a: place(o, a[..., :used], r * used, -1), done, ended(c))
+
+        form = jax.eval_shape(lambda: ended(begun(0)))
+        columns = -(-self.size // used) * used
+        nothing = jax.tree.map(lambda a: jnp.zeros((*a.shape[:-1], columns), a.dtype), form)
+        out, status = jax.lax.fori_loop(0, rounds, placed, nothing)
+        return out, status, rounds * self.n_slices
+
+    def refilled(self) -> Any:
+        """The same, where a lane takes the next point as soon as its own is over."""
         lanes = self.batch.lanes
         point = jnp.minimum(jnp.arange(lanes, dtype=jnp.int32), self.size)
+        c = self.begun(point, jnp.zeros(lanes, jnp.int32))
+        own = self.own(point)
+        first = _Refilled(
+            lanes=c,
+            top=jax.tree.map(jnp.zeros_like, (self.batch.model.distance_from_rest(c.x), self.sent(c.x, own))),
+            queued=jnp.asarray(lanes, jnp.int32),
+            out=[jax.tree.map(self.nothing_finished, acc) for acc in self.made(c.accs, c.seldom, own)],
+            status=jnp.zeros(self.size + 1, jnp.uint8),
+            slices=jnp.asarray(0, jnp.int32),
+        )
+        done = jax.lax.while_loop(lambda c: jnp.any(c.lanes.point < self.count), self.next_slice, first)
+        return done.out, done.status, done.slices
+
+    def begun(self, point: Any, clock: Any) -> _Lanes:
+        """Return lanes that are about to work on these points."""
         x = self.start(point)
         arriving, own = self.arriving_at_first(x, point), self.own(point)
         look = self.looking_at(jax.tree.map(jnp.zeros_like, x), own, arriving)
         rest = measuring.resting(self, own)
-        accs = measuring.opened(self, look, rest)
-        seldom = measuring.first_seldom(self, look, rest)
         return _Lanes(
             point=point,
-            clock=jnp.zeros(lanes, jnp.int32),
-            ended=jnp.zeros(lanes, bool),
+            clock=clock,
+            ended=jnp.zeros(self.batch.lanes, bool),
             x=x,
             lines=self.lines(x, point),
             arriving=arriving,
             tick=jnp.asarray(0, jnp.int32),
-            top=jax.tree.map(jnp.zeros_like, (self.batch.model.distance_from_rest(x), self.sent(x, self.own(point)))),
-            accs=accs,
-            seldom=seldom,
-            queued=jnp.asarray(lanes, jnp.int32),
-            out=[jax.tree.map(self.nothing_finished, acc) for acc in self.made(accs, seldom, own)],
-            status=jnp.zeros(self.size + 1, jnp.uint8),
-            slices=jnp.asarray(0, jnp.int32),
+            accs=measuring.opened(self, look, rest),
+            seldom=measuring.first_seldom(self, look, rest),
         )
 
     def nothing_finished(self, acc: Any) -> Any:
-        return jnp.zeros((self.size + 1, *acc.shape[1:]), acc.dtype)
+        return jnp.zeros((*acc.shape[:-1], self.size + 1), acc.dtype)
 
     def made(self, accs: list[Any], seldom: measuring.Seldom, own: Own) -> list[Any]:
-        """What is kept of the points that are finished, lanes first: accumulators, or results where these are made."""
-        first = functools.partial(jnp.moveaxis, source=-1, destination=0)
+        """What is kept of the points that are finished, lanes last: accumulators, or results where these are made."""
         return [
-            measuring.results(self, i, seldom.accs[i], own) if looks_seldom else jax.tree.map(first, acc)
+            measuring.results(self, i, seldom.accs[i], own) if looks_seldom else acc
             for i, (looks_seldom, acc) in enumerate(zip(self.batch.seldom, accs))
         ]
 
+    def status_of(self, ended: Any) -> Any:
+        return jnp.where(ended, DIVERGED, OK).astype(jnp.uint8)
+
     # A slice.
 
-    def next_slice(self, c: _Lanes) -> _Lanes:
+    def next_slice(self, carried: _Refilled) -> _Refilled:
         """Every lane through its next slice; those that are finished then take the next points."""
-        x, (lines, arriving), tick, accs, seldom = self.through_slice(c)
-        clock = c.clock + 1
+        before, c = carried.lanes, self.through_slice(carried.lanes)
         own = self.own(c.point)
-        away = self.batch.model.distance_from_rest(x), self.sent(x, own)
-        top = jax.tree.map(lambda t, a: jnp.maximum(t, jnp.abs(a)), c.top, away)
+        away = self.batch.model.distance_from_rest(c.x), self.sent(c.x, own)
+        top = jax.tree.map(lambda t, a: jnp.maximum(t, jnp.abs(a)), carried.top, away)
         small = jax.tree.map(lambda t, a: (jnp.abs(a) <= SETTLED * t).reshape(-1, a.shape[-1]).all(0), top, away)
-        for line, largest in zip(lines, top[1].values()):
+        for line, largest in zip(c.lines, top[1].values()):
             small = small, (jnp.abs(line) <= SETTLED * largest[:, None]).all((0, 1))
-        settled = jnp.stack(jax.tree.leaves(small)).all(0) & self.tables.quiet[jnp.minimum(clock, self.n_slices)]
-        look = self.looking_at(x, own, arriving)
-        ended = c.ended | ~(self.highest(accs) <= self.batch.ceiling) | ~self.finite(look)
-        over = clock >= self.n_slices
-        done = (over | settled | ended if self.batch.refill else over) & (c.point < self.count)
+        settled = jnp.stack(jax.tree.leaves(small)).all(0) & self.tables.quiet[jnp.minimum(c.clock, self.n_slices)]
+        done = ((c.clock >= self.n_slices) | settled | c.ended) & (c.point < self.count)
 
-        out, status = self.written(c, lambda: self.made(accs, seldom, own), done, ended)
-        taken = jnp.cumsum(done, dtype=jnp.int32)
-        point = jnp.where(done, jnp.minimum(c.queued + taken - 1, self.size), c.point)
+        out, status = self.written(carried, lambda: self.made(c.accs, c.seldom, own), done, c.ended)
+        lane = jnp.arange(self.batch.lanes)  # a cumulative sum of `done`, in one piece
+        taken = jnp.sum(done[:, None] & (lane[:, None] <= lane), axis=0, dtype=jnp.int32)
+        point = jnp.where(done, jnp.minimum(carried.queued + taken - 1, self.size), before.point)
         start = self.start(point)
-        return _Lanes(
+        lanes = c._replace(
             point=point,
-            clock=jnp.where(done, 0, clock),
-            ended=ended & ~done,
-            x=_select(done, start, x),
-            lines=_select(done, self.lines(start, point), lines),
-            arriving=_select(done, self.arriving_at_first(start, point), arriving),
-            tick=tick,
-            top=jax.tree.map(lambda t: jnp.where(done, 0, t), top),
-            accs=accs,
-            seldom=seldom,
-            queued=c.queued + taken[-1],
-            out=out,
-            status=status,
-            slices=c.slices + 1,
+            clock=jnp.where(done, 0, c.clock),
+            ended=c.ended & ~done,
+            x=_select(done, start, c.x),
+            lines=_select(done, self.lines(start, point), c.lines),
+            arriving=_select(done, self.arriving_at_first(start, point), c.arriving),
         )
+        top = jax.tree.map(lambda t: jnp.where(done, 0, t), top)
+        return _Refilled(lanes, top, carried.queued + taken[-1], out, status, carried.slices + 1)
 
     def common_noise(self, c: _Lanes, key: Any, first: Any) -> Any:
         """Return whether all lanes have one key, and then the numbers of a slice's steps, (step, draws, area).
@@ -139,8 +174,8 @@ class Sweep(PointFunctions):
         numbers = jax.lax.cond(alike, made, lambda: jnp.zeros(shape, jnp.float32))
         return alike, jnp.moveaxis(numbers, -1, 0)
 
-    def through_slice(self, c: _Lanes) -> tuple[Any, Any, Any, list[Any], measuring.Seldom]:
-        """Advance each lane by its current slice; return state, what is under way, steps and what measures carry."""
+    def through_slice(self, c: _Lanes) -> _Lanes:
+        """Advance each lane by its current slice."""
         batch, tables = self.batch, self.tables
         at = jnp.minimum(c.clock, self.n_slices - 1)
         # A lane's new point must not see its last one's accumulators: the watched ceiling would end it at once.
@@ -153,26 +188,24 @@ class Sweep(PointFunctions):
         ]
         first = tables.first[at]
         length = tables.first[at + 1] - first
-        # Without refilling all clocks are one clock; a scalar lets a Trace write rows instead of scattering.
-        common = first if batch.refill else first[0]
         amplitude = own.values[AMPLITUDE][None, :]
         key = self.key(c.point) if batch.draws else None
-        numbers = self.common_noise(c, key, common)
-        constant = None if batch.stepwise else amplitude * tables.levels[..., tables.piece[at]]
+        numbers = self.common_noise(c, key, first)
+        constant = None if batch.stepwise else self.stimulus(amplitude, tables.piece[at])
 
         def one_step(i: Any, carry: Any, arriving: dict[str, Any]) -> Any:
             x, accs, totals = carry
             stimulus = constant
             if batch.stepwise:
-                stimulus = amplitude * tables.levels[..., tables.piece[first + i - tables.first[0]]]
-            new = self.step(x, own, stimulus, self.normal(key, numbers, i, common + i), arriving)
+                stimulus = self.stimulus(amplitude, tables.piece[first + i - tables.first[0]])
+            new = self.step(x, own, stimulus, self.normal(key, numbers, i, first + i), arriving)
             look = self.looking_at(new, own, arriving)
-            seen = new, measuring.updated(self, accs, look, rest, common + i), measuring.summed(self, totals, look)
+            seen = new, measuring.updated(self, accs, look, rest, first + i), measuring.summed(self, totals, look)
             return _select(i < length, seen, carry) if batch.ragged and batch.refill else seen
 
         steps = batch.slice_steps
         if batch.ragged:
-            steps = length.max() if batch.refill else length[0]
+            steps = length.max() if batch.refill else length
 
         def advanced(begin: Any, count: Any, under_way: Any, carry: Any) -> tuple[Any, Any]:
             if batch.late is None:
@@ -183,12 +216,27 @@ class Sweep(PointFunctions):
             under_way, (x, after, _) = advanced(0, steps, (c.lines, c.arriving), (c.x, before, []))
             seldom = c.seldom
         else:
-            under_way, x, after, seldom = measuring.through_parts(self, advanced, common, steps, c, before, rest)
+            under_way, x, after, seldom = measuring.through_parts(self, advanced, first, steps, c, before, rest)
         kept = [
             _select(tables.active[i][at] & ~c.ended, new, old) if guarded else new
             for i, (guarded, new, old) in enumerate(zip(batch.guarded, after, before))
         ]
-        return x, under_way, c.tick + steps, kept, seldom
+        look = self.looking_at(x, own, under_way[1])
+        return c._replace(
+            clock=c.clock + 1,
+            ended=c.ended | ~(self.highest(kept) <= batch.ceiling) | ~self.finite(look),
+            x=x,
+            lines=under_way[0],
+            arriving=under_way[1],
+            tick=c.tick + steps,
+            accs=kept,
+            seldom=seldom,
+        )
+
+    def stimulus(self, amplitude: Any, piece: Any) -> Any:
+        """Return what drives the areas in a piece of the stimulus, that of all lanes, (), or of each, (lanes,)."""
+        levels = self.tables.levels[..., piece]
+        return amplitude * (levels if piece.ndim else levels[..., None])
 
     def through_blocks(
         self, late: Late, one_step: Any, begin: Any, steps: Any, c: _Lanes, under_way: Any, carry: Any
@@ -233,18 +281,18 @@ class Sweep(PointFunctions):
         observed = jax.tree.leaves([look(name) for name in self.batch.model.observables])
         return functools.reduce(jnp.logical_and, [jnp.isfinite(a).all(tuple(range(a.ndim - 1))) for a in observed])
 
-    def written(self, c: _Lanes, made: Callable[[], list[Any]], done: Any, ended: Any) -> tuple[Any, Any]:
-        """Results with those of the finished lanes; row `size` is where the others are written."""
+    def written(self, c: _Refilled, made: Callable[[], list[Any]], done: Any, ended: Any) -> tuple[Any, Any]:
+        """Results with those of the finished lanes; column `size` is where the others are written."""
 
         def write(out: Any) -> Any:
-            rows = jnp.where(done, c.point, self.size)
-            values = jax.tree.map(lambda o, acc: o.at[rows[: len(acc)]].set(acc), out[0], made())
-            return values, out[1].at[rows].set(jnp.where(ended, DIVERGED, OK).astype(jnp.uint8))
+            columns = jnp.where(done, c.lanes.point, self.size)
+            values = jax.tree.map(lambda o, acc: o.at[..., columns].set(acc), out[0], made())
+            return values, out[1].at[columns].set(self.status_of(ended))
 
         return jax.lax.cond(jnp.any(done), write, lambda out: out, (c.out, c.status))
 
     def finished(self, out: Any) -> list[dict[str, Any]]:
-        """The measures' results, (point, ...)."""
+        """The measures' results, (..., point)."""
         batch = self.batch
 
         def one(values: dict[str, Any], by_area: Any, out: Any) -> list[dict[str, Any]]:
@@ -257,8 +305,8 @@ class Sweep(PointFunctions):
         by_area = None
         if self.which is not None:
             by_area = {name: v[:, self.which].T for name, v in self.network.by_area.items()}
-        out = jax.tree.map(lambda o: o[: self.size], out)
-        return jax.vmap(one, axis_size=self.size)(self.points, by_area, out)
+        out = jax.tree.map(lambda o: o[..., : self.size], out)
+        return jax.vmap(one, (0, 0, -1), -1, axis_size=self.size)(self.points, by_area, out)
 
 
 def _select(lane: Any, new: Any, old: Any) -> Any:

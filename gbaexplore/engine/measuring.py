@@ -104,7 +104,7 @@ def through_parts(
     """
     own = sweep.own(c.point)
     look = sweep.looking_at(c.x, own, c.arriving)
-    seldom = _if(c.clock[0] == 0, lambda _: first_seldom(sweep, look, rest), c.seldom)
+    seldom = _if(c.clock == 0, lambda _: first_seldom(sweep, look, rest), c.seldom)
 
     def to_signals(end: Any, carry: Any) -> Any:
         """Advance to where a signal has a step, at most to `end`."""
@@ -187,7 +187,7 @@ def measures_looked(
 
 
 def results(sweep: Sweep, i: int, acc: Any, own: Any) -> dict[str, Any]:
-    """Return the results of the measure i in all lanes that get points, these first."""
+    """Return the results of the measure i in all lanes that get points, these last."""
     batch = sweep.batch
     measure, run = batch.measures[i], batch.runs[i]
 
@@ -199,7 +199,8 @@ def results(sweep: Sweep, i: int, acc: Any, own: Any) -> dict[str, Any]:
     first = functools.partial(jax.tree.map, lambda v: jnp.moveaxis(v, -1, 0)[:used])
     by_area = None if own.by_area is None else first(own.by_area)
     # Lane by lane, since what is computed at the end may be much larger than what is kept.
-    return jax.lax.map(one, (first(own.values), by_area, acc))
+    found = jax.lax.map(one, (first(own.values), by_area, acc))
+    return jax.tree.map(lambda a: jnp.moveaxis(a, 0, -1), found)
 
 
 def rest_of(measure: Any, model: Any, rest: Any) -> Any:
