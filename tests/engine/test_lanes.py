@@ -10,6 +10,7 @@ from gbaexplore import Connectome, Mean, Peak, Study, WongWang, run
 from gbaexplore.engine import plan, queue
 from gbaexplore.engine.alike import alike
 from gbaexplore.running.forecast import forecast
+from gbaexplore.study.simulation import Part
 
 
 def study(areas, points, **parts):
@@ -103,3 +104,14 @@ def test_a_run_of_few_points_has_the_bits_of_one_queue(tmp_path, run_all):
     ds = run(small, store=tmp_path)
     for name, expected in together.items():
         np.testing.assert_array_equal(ds[name].values, expected)
+
+
+def test_no_operation_of_a_step_is_divided_between_threads():
+    """That takes longer than the operation, and another queue is for the other thread."""
+    made = study(84, 16).pinned()
+    variant = next(made.variants())
+    arguments = made.simulation._batch(Part(variant, made.points(made.blocks()[0]), 16))
+    program, given = queue._called(**arguments, count=16, size=16)
+    text = program.lower(*given).compile().as_text()
+    assert "fusion" in text
+    assert 'outer_dimension_partitions":["' not in text
