@@ -14,7 +14,7 @@ from gbaexplore.basics.points import AMPLITUDE
 from gbaexplore.engine import delays, measuring
 from gbaexplore.engine.delays import Late
 from gbaexplore.engine.noise import normals
-from gbaexplore.engine.plan import SETTLED
+from gbaexplore.engine.plan import SETTLED, Batch
 from gbaexplore.engine.points import Own, PointFunctions, each_of_lanes
 from gbaexplore.measures.peak import Peak
 
@@ -66,17 +66,27 @@ class Sweep(PointFunctions):
             return self.begun(point, jnp.asarray(0, jnp.int32))
 
         def ended(c: _Lanes) -> Any:
-            return self.made(c.accs, c.seldom, self.own(c.point)), self.status_of(c.ended)
+            return [*self.made(c.accs, c.seldom, self.own(c.point)), self.status_of(c.ended)]
 
         def placed(r: Any, done: Any) -> Any:
             c = jax.lax.fori_loop(0, self.n_slices, lambda _, c: self.through_slice(c), begun(r))
-            place = jax.lax.dynamic_update_slice_in_dim
-            return jax.tree.map(lambda o, a: place(o, a[..., :used], r * used, -1), done, ended(c))
 
+            def place(axis: int, out: Any, a: Any) -> Any:
+                return jax.lax.dynamic_update_slice_in_dim(
+                    out, jax.lax.slice_in_dim(a, 0, used, axis=axis), r * used, axis
+                )
+
+            return [jax.tree.map(functools.partial(place, axis), o, a) for axis, o, a in zip(axes, done, ended(c))]
+
+        def nothing(axis: int, a: Any) -> Any:
+            shape = list(a.shape)
+            shape[axis] = -(-self.size // used) * used
+            return jnp.zeros(shape, a.dtype)
+
+        axes = [*points_axes(self.batch), 0]
         form = jax.eval_shape(lambda: ended(begun(0)))
-        columns = -(-self.size // used) * used
-        nothing = jax.tree.map(lambda a: jnp.zeros((*a.shape[:-1], columns), a.dtype), form)
-        out, status = jax.lax.fori_loop(0, rounds, placed, nothing)
+        first = [jax.tree.map(functools.partial(nothing, axis), a) for axis, a in zip(axes, form)]
+        *out, status = jax.lax.fori_loop(0, rounds, placed, first)
         return out, status, rounds * self.n_slices
 
     def refilled(self) -> Any:
@@ -118,7 +128,7 @@ class Sweep(PointFunctions):
         return jnp.zeros((*acc.shape[:-1], self.size + 1), acc.dtype)
 
     def made(self, accs: list[Any], seldom: measuring.Seldom, own: Own) -> list[Any]:
-        """What is kept of the points that are finished, lanes last: accumulators, or results where these are made."""
+        """What is kept of the points that are finished: accumulators, or results where these are made."""
         return [
             measuring.results(self, i, seldom.accs[i], own) if looks_seldom else acc
             for i, (looks_seldom, acc) in enumerate(zip(self.batch.seldom, accs))
@@ -292,7 +302,7 @@ class Sweep(PointFunctions):
         return jax.lax.cond(jnp.any(done), write, lambda out: out, (c.out, c.status))
 
     def finished(self, out: Any) -> list[dict[str, Any]]:
-        """The measures' results, (..., point)."""
+        """The measures' results, with the points where `points_axes` says."""
         batch = self.batch
 
         def one(values: dict[str, Any], by_area: Any, out: Any) -> list[dict[str, Any]]:
@@ -305,8 +315,19 @@ class Sweep(PointFunctions):
         by_area = None
         if self.which is not None:
             by_area = {name: v[:, self.which].T for name, v in self.network.by_area.items()}
-        out = jax.tree.map(lambda o: o[..., : self.size], out)
-        return jax.vmap(one, (0, 0, -1), -1, axis_size=self.size)(self.points, by_area, out)
+        axes = points_axes(batch)
+        cut = functools.partial(jax.lax.slice_in_dim, start_index=0, limit_index=self.size)
+        out = [jax.tree.map(functools.partial(cut, axis=axis), o) for axis, o in zip(axes, out)]
+        return jax.vmap(one, (0, 0, axes), axes, axis_size=self.size)(self.points, by_area, out)
+
+
+def points_axes(batch: Batch) -> list[int]:
+    """Return which axis of each measure's results has the points.
+
+    Accumulators have the lanes last, and are turned round by NumPy, as XLA takes long to compile that. Results of what
+    looks seldom may be large; they are made point by point.
+    """
+    return [0 if seldom else -1 for seldom in batch.seldom]
 
 
 def _select(lane: Any, new: Any, old: Any) -> Any:

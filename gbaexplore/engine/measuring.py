@@ -187,7 +187,7 @@ def measures_looked(
 
 
 def results(sweep: Sweep, i: int, acc: Any, own: Any) -> dict[str, Any]:
-    """Return the results of the measure i in all lanes that get points, these last."""
+    """Return the results of the measure i in all lanes that get points, these first."""
     batch = sweep.batch
     measure, run = batch.measures[i], batch.runs[i]
 
@@ -199,8 +199,7 @@ def results(sweep: Sweep, i: int, acc: Any, own: Any) -> dict[str, Any]:
     first = functools.partial(jax.tree.map, lambda v: jnp.moveaxis(v, -1, 0)[:used])
     by_area = None if own.by_area is None else first(own.by_area)
     # Lane by lane, since what is computed at the end may be much larger than what is kept.
-    found = jax.lax.map(one, (first(own.values), by_area, acc))
-    return jax.tree.map(lambda a: jnp.moveaxis(a, 0, -1), found)
+    return jax.lax.map(one, (first(own.values), by_area, acc))
 
 
 def rest_of(measure: Any, model: Any, rest: Any) -> Any:

@@ -26,7 +26,7 @@ from gbaexplore.basics.errors import UserError
 from gbaexplore.basics.points import NOISE, VELOCITY
 from gbaexplore.engine import programs
 from gbaexplore.engine.delays import delays_of, late_at
-from gbaexplore.engine.lanes import Sweep
+from gbaexplore.engine.lanes import Sweep, points_axes
 from gbaexplore.engine.noise import START, keys, normals
 from gbaexplore.engine.plan import Plan, Tables, lanes_for
 from gbaexplore.engine.platform import compiler_options
@@ -154,7 +154,10 @@ def shapes(
     with jax.enable_x64(plan.batch.dtype == "float64"):
         program, arguments = _called(plan, key, network._replace(lengths_mm=None), points, 0, size)
         values, _, _ = jax.eval_shape(program, *arguments)
-    return [{name: array.shape[:-1] for name, array in found.items()} for found in values]
+    return [
+        {name: tuple(np.delete(array.shape, axis).tolist()) for name, array in found.items()}
+        for axis, found in zip(points_axes(plan.batch), values)
+    ]
 
 
 def _queue(
@@ -177,8 +180,10 @@ def _queue(
         program, arguments = _called(plan, key, network, points, count, size, which)
         values, status, slices = jax.device_get(program(*arguments))
     back = np.argsort(order)
-    # The program has points last, as it has lanes: to turn large arrays round takes less time here.
-    made = [{name: np.moveaxis(array, -1, 0)[back] for name, array in found.items()} for found in values]
+    made = [
+        {name: np.moveaxis(array, axis, 0)[back] for name, array in found.items()}
+        for axis, found in zip(points_axes(batch), values)
+    ]
     return Results(made, status[back], int(slices))
 
 
