@@ -49,11 +49,11 @@ class Held(SpectralAbscissa):
 
 study = Study(
     name="held",
-    model=ThresholdLinear(),
     axes={
         "muEE": np.linspace(20, 33, 6),
         "omegaEI": np.linspace(22, 26, 5),
-        "feedback": {"on": macaque, "off": macaque.without_feedback()},
+        # With models, so that no queue has points of both.
+        "feedback": {"on": (macaque, ThresholdLinear()), "off": (macaque.without_feedback(), ThresholdLinear())},
     },
     stimulus=Pulse(area="V1", onset=2.0, duration=0.25, amplitude=41.9),
     measures=[Told(window=(1.75, 3.0)), Held()],
