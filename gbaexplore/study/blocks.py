@@ -146,15 +146,23 @@ def joined_axes(grid: Grid, lanes: int, shared: bool) -> frozenset[str]:
     Args:
         shared: whether lanes may have networks of their own.
     """
-    kinds = {
-        axis: {type(thing) if is_object(thing) else None for things in labels.values() for thing in things}
-        for axis, labels in grid.categorical.items()
-    }
+    kinds = {axis: _kinds(grid, axis) for axis in grid.categorical}
     values = {axis for axis, found in kinds.items() if found == {None}}
     points = grid.numbers * math.prod(len(grid.categorical[axis]) for axis in values)
     if not shared or points >= lanes:
         return frozenset(values)
     return frozenset(axis for axis, found in kinds.items() if found <= {None, Connectome})
+
+
+def has_connectomes(grid: Grid, axes: frozenset[str]) -> bool:
+    """Return whether labels of some axes stand for connectomes."""
+    return any(Connectome in _kinds(grid, axis) for axis in axes)
+
+
+def _kinds(grid: Grid, axis: str) -> set[type | None]:
+    """Return what the labels of an axis stand for: types of objects, and None for values of parameters."""
+    things = itertools.chain.from_iterable(grid.categorical[axis].values())
+    return {type(thing) if is_object(thing) else None for thing in things}
 
 
 def most_points(bytes_per_point: int) -> int:

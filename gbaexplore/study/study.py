@@ -27,7 +27,7 @@ from gbaexplore.models.checks import checked_values
 from gbaexplore.networks.connectome import Connectome
 from gbaexplore.stimuli.base import AbstractStimulus
 from gbaexplore.stimuli.inputs import Inputs, inputs_given, joined
-from gbaexplore.study.blocks import Block, Blocks, joined_axes, most_points
+from gbaexplore.study.blocks import Block, Blocks, has_connectomes, joined_axes, most_points
 from gbaexplore.study.computed import computed
 from gbaexplore.study.grid import Grid, is_object
 from gbaexplore.study.outputs import Outputs, measures_of
@@ -113,12 +113,14 @@ class Study:
             for measure in measures:
                 measure.check(variant.model, values.every(variant))
         _check_seeds(values, measures)
-        most = most_points(outputs.bytes_per_point(settings.precision))
-        blocks = Blocks(grid, most, lanes_of(len(self.areas)), wanted_points=settings.block_points)
+        areas, size = len(self.areas), outputs.bytes_per_point(settings.precision)
+        blocks = Blocks(grid, most_points(size), lanes_of(areas), wanted_points=settings.block_points)
         vars(self).update(_blocks=blocks)
         late = any([self.plan(variant).batch.late for variant in variants])
-        joined = joined_axes(grid, blocks.lanes, shared=not late and may_differ(len(self.areas), settings.precision))
-        vars(self).update(_blocks=dataclasses.replace(blocks, joined=joined))
+        joined = joined_axes(grid, blocks.lanes, shared=not late and may_differ(areas, settings.precision))
+        if has_connectomes(grid, joined):  # a queue holds the weights of as many
+            size += areas**2 * np.dtype(settings.precision).itemsize
+        vars(self).update(_blocks=dataclasses.replace(blocks, most_points=most_points(size), joined=joined))
 
     # The grid.
 

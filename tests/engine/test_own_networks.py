@@ -228,6 +228,12 @@ def test_points_of_a_large_network_fill_their_lanes_alone():
     assert both._blocks.joined == {"kind"}, "16 points of each connectome fill the lanes"
 
 
+def test_the_weights_of_a_queue_fit_into_memory():
+    large = study(gba.ReducedWongWang(), 120, axes={"G": [0.2]}, count=2)
+    assert large._blocks.most_points * 120**2 * 4 <= 64 * 2**20
+    assert study(gba.ReducedWongWang(), 120, axes={"G": np.linspace(0, 1, 20)}, count=2)._blocks.most_points > 5000
+
+
 # Stores whose blocks have several labels.
 
 
