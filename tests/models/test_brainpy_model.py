@@ -34,6 +34,7 @@ from gbaexplore import (
 )
 from gbaexplore.store.recipe import identity
 from gbaexplore.study.file import STUDIES
+from gbaexplore.study.simulation import Part
 
 DT = 1e-4  # s
 ON, OFF, STEPS = 100, 300, 400
@@ -187,9 +188,8 @@ def test_a_response_that_is_over_ends_a_point_although_rates_are_raw():
         BrainPyModel(Offset, ["r"])
     model = BrainPyModel(lambda level=10.0: Offset(level), ["r"], at_rest=True)
     study = study_of(model, {"level": [10.0, 20.0]}, CELL, measures=[Peak()], duration=100 * STEPS * DT)
-    points = study.points(study.blocks()[0])
-    variant = next(study.variants())
-    early, full = (which._simulate(variant, points, 2) for which in (study.simulation, every_step(study)))
+    part = Part(next(study.variants()), study.points(study.blocks()[0]), 2)
+    (early,), (full,) = (which._simulate([part]) for which in (study.simulation, every_step(study)))
     np.testing.assert_array_equal(early.values[0]["peak_r"], full.values[0]["peak_r"])
     assert early.values[0]["peak_r"] == pytest.approx(1, rel=1e-4)
     assert early.slices < full.slices / 10
