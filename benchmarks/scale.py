@@ -23,7 +23,7 @@ import psutil
 from shell import HERE, command, gbaexplore, map_study, say, sized
 
 from gbaexplore import Study
-from gbaexplore.running import dispatch, runner, worker
+from gbaexplore.running import dispatch, runner
 from gbaexplore.running.dispatch import queues
 from gbaexplore.store import making, stores
 from gbaexplore.study.file import load_study
@@ -107,7 +107,7 @@ def sampled(study: Study, folder: Path) -> tuple[tuple[float, ...], float]:
     points = []
     for block in blocks:
         whole = [np.ones([s.stop - s.start for s in block.slices], dtype=bool)]
-        seconds, (arrays,) = timed(lambda block=block, whole=whole: worker.simulated(study, [block], whole))
+        seconds, (arrays,) = timed(lambda block=block, whole=whole: study.run_blocks([block], whole))
         points.append(seconds / block.size)
         stores.write_block(path, block.slices, arrays)
     say("scale, one core", f"{1 / np.mean(points):,.0f} points/s")

@@ -13,9 +13,9 @@ import pytest
 import xarray as xr
 from grids import HELD, STUDY, same
 
-from gbaexplore import UserError, load_study, open_study, run
+from gbaexplore import Study, UserError, load_study, open_study, run
 from gbaexplore.basics.places import place
-from gbaexplore.running import runner, worker
+from gbaexplore.running import runner
 from gbaexplore.store import lock as locks
 from gbaexplore.store import making, stores
 
@@ -151,7 +151,7 @@ def test_another_grid_is_refused(study_file, folder):
 @pytest.mark.parametrize("raises", [False, True])
 def test_another_that_has_taken_the_place_is_not_written_to(study_file, s3, monkeypatch, raises):
     folder = f"s3://bucket/taken-{raises}"
-    path, real = place(f"{folder}/grid.zarr"), worker.simulated
+    path, real = place(f"{folder}/grid.zarr"), Study.run_blocks
     study_file.with_name("other.py").write_text(SMALL.replace("31, 53, 12", "32, 54, 12"))
     other, replaced = load_study(study_file.with_name("other.py")), threading.Event()
 
@@ -165,7 +165,7 @@ def test_another_that_has_taken_the_place_is_not_written_to(study_file, s3, monk
             raise ZeroDivisionError("too strong")
         return found
 
-    monkeypatch.setattr(worker, "simulated", simulated)
+    monkeypatch.setattr(Study, "run_blocks", simulated)
     with pytest.raises(UserError, match=r"grid\.zarr has been replaced since the run was started, or removed"):
         runner.execute(load_study(study_file), place(folder), only=[0])
     assert (stores.status(path) == 0).all()

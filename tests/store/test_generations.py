@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import zarr
 
-from gbaexplore import Peak, UserError, load_study, open_study, run
+from gbaexplore import Peak, Study, UserError, load_study, open_study, run
 from gbaexplore.running import runner, worker
 from gbaexplore.store import integrity, making, provenance, stores
 from gbaexplore.store import lock as locks
@@ -144,7 +144,7 @@ def test_an_interrupted_cell_computes_on(make_study, tmp_path, monkeypatch):
     first = make_study(axes={"muEE": [30.0, 31.0]}, **SHORT)
     second = make_study(axes={"muEE": [32.0, 33.0]}, **SHORT)
     reached, go, late = threading.Event(), threading.Event(), []
-    real = worker.simulated
+    real = Study.run_blocks
 
     def simulated(study, *args):
         found = real(study, *args)
@@ -158,7 +158,7 @@ def test_an_interrupted_cell_computes_on(make_study, tmp_path, monkeypatch):
         reached.wait(LONG_S)
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(worker, "simulated", simulated)
+    monkeypatch.setattr(Study, "run_blocks", simulated)
     thread = threading.Thread(target=interrupt, daemon=True)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
@@ -219,7 +219,7 @@ def meddle(make_study, tmp_path):
 @pytest.mark.parametrize("what", [remove, replace, cut_otherwise])
 def test_while_a_block_is_computed(make_study, tmp_path, monkeypatch, meddle, what, raises):
     path, after, meddled = meddle
-    real = worker.simulated
+    real = Study.run_blocks
 
     def simulated(*args):
         found = real(*args)
@@ -228,7 +228,7 @@ def test_while_a_block_is_computed(make_study, tmp_path, monkeypatch, meddle, wh
             raise ZeroDivisionError("too strong")
         return found
 
-    monkeypatch.setattr(worker, "simulated", simulated)
+    monkeypatch.setattr(Study, "run_blocks", simulated)
     with pytest.raises(UserError, match=REPLACED):
         runner.execute(begun(make_study), tmp_path)
     assert contents(path) == after[0], "also the history"
