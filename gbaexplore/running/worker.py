@@ -170,9 +170,10 @@ def compute(source: Source, path: str, indices: Sequence[int], sent: bytes | Non
     device = provenance.device()
     # A worker may outlive its run, and must not write into a store of another grid then.
     with stores.bound(store, source.generation) as there:
-        todo = [stores.unfinished(there, study.blocks()[index].slices) for index in indices]
-    done = []
-    for index, which, found in _computed(study, dict(zip(indices, todo))):
+        todo = {index: stores.unfinished(there, study.blocks()[index].slices) for index in indices}
+    # Of a task that dask repeats, what its first worker has written is left.
+    done: list[tuple[int, int, str | None]] = [(index, 0, None) for index, which in todo.items() if not which.any()]
+    for index, which, found in _computed(study, {index: which for index, which in todo.items() if which.any()}):
         block, error = study.blocks()[index].slices, one_line(found) if isinstance(found, Exception) else None
         with stores.bound(store, source.generation) as there:
             if isinstance(found, Exception):  # another worker may have been quicker
@@ -191,6 +192,8 @@ def _computed(
 
     Where some of the points raise, blocks are computed one by one, and labels of a block.
     """
+    if not todo:
+        return
     try:
         found = study.run_blocks([study.blocks()[index] for index in todo], list(todo.values()))
     except Exception as error:  # recorded with its message; other points go on

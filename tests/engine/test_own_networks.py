@@ -15,7 +15,9 @@ from gbaexplore.basics.names import FAILED
 from gbaexplore.engine import plan, products, queue
 from gbaexplore.measures.base import Variable
 from gbaexplore.measures.linear import LinearMeasure
+from gbaexplore.running import worker
 from gbaexplore.running.runner import execute
+from gbaexplore.store import stores
 from gbaexplore.study.blocks import Blocks
 
 
@@ -260,6 +262,17 @@ def test_a_store_with_a_label_in_each_block_is_gone_on_with(tmp_path, monkeypatc
     monkeypatch.undo()
     assert execute(whole, tmp_path).computed == 6
     np.testing.assert_array_equal(gba.open_study(tmp_path / "subjects.zarr").mean_S, whole.compute().mean_S)
+
+
+def test_a_task_that_is_repeated_leaves_what_its_first_worker_has_written(tmp_path):
+    whole = study(gba.ReducedWongWang(), axes={"G": np.linspace(0.2, 0.5, 20)}, count=5, block_points=20)
+    execute(whole, tmp_path, only=[0, 2])
+    path = tmp_path / "subjects.zarr"
+    source = worker.source_of(whole, stores.generation(path))
+    worker.HERE[source.key] = whole
+    found = worker.compute(source, str(path), [0, 1])
+    assert sorted((outcome.block, outcome.points, outcome.error) for outcome in found) == [(0, 0, None), (1, 20, None)]
+    assert [(outcome.points, outcome.error) for outcome in worker.compute(source, str(path), [0])] == [(0, None)]
 
 
 @dataclass(frozen=True)
