@@ -155,21 +155,21 @@ class Simulation:
             groups.setdefault((Kind.of(one["plan"].batch, one["key"]), tables), []).append(i)
         found: dict[int, Results] = {}
         for group in groups.values():
-            counts = [parts[i].size for i in group]
-            found |= zip(group, self._together([asked[i] for i in group], counts))
+            found |= zip(group, self._together([parts[i] for i in group], [asked[i] for i in group]))
         return [found[i] for i in range(len(parts))]
 
-    def _together(self, asked: list[dict[str, Any]], counts: list[int]) -> list[Results]:
-        """Return the results of points of one program, of some networks."""
-        networks = {id(one["network"].weights): one["network"] for one in asked}
-        which = np.repeat([list(networks).index(id(one["network"].weights)) for one in asked], np.maximum(counts, 1))
+    def _together(self, parts: list[Part], asked: list[dict[str, Any]]) -> list[Results]:
+        """Return the results of parts of one program, of some networks."""
+        counts, connectomes = [part.size for part in parts], [part.variant.connectome for part in parts]
+        networks = {connectome: one["network"] for connectome, one in zip(connectomes, asked)}
+        which = np.repeat([list(networks).index(connectome) for connectome in connectomes], np.maximum(counts, 1))
         points = {
             name: np.concatenate([rows(one["points"][name], max(count, 1)) for one, count in zip(asked, counts)])
             for name in asked[0]["points"]
         }
         shared = dict(plan=asked[0]["plan"], key=asked[0]["key"], size=self.blocks.queue_points)
         if len(networks) > 1 and shared["key"] in self.programs.alone:
-            return [self._together([one], [count])[0] for one, count in zip(asked, counts)]
+            return [self._together([part], [one])[0] for part, one in zip(parts, asked)]
         if len(networks) == 1:
             whole = in_queues(sum(counts), network=asked[0]["network"], points=points, **shared)
         else:
@@ -182,7 +182,7 @@ class Simulation:
                 whole = in_queues(sum(counts), network=network, points=points, which=which, **shared)
             except OneNetwork:
                 self.programs.alone.add(shared["key"])
-                return self._together(asked, counts)
+                return self._together(parts, asked)
         return split(whole, counts)
 
     def _batch(self, part: Part) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class Variants:
     @functools.cached_property
     def networks(self) -> int:
         """Number of different connectomes."""
-        return len({id(variant.connectome) for variant in self})
+        return len({variant.connectome for variant in self})
 
     def of(self, labels: dict[str, str]) -> Variant:
         """Return the variant of one label from each axis."""

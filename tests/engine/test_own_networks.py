@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from dataclasses import dataclass
 
 import jax
@@ -195,6 +196,20 @@ class Resting(ODEModel):
 def test_a_rest_by_values_of_areas(of, queues):
     measures = [gba.Quantile(q=(0.5,), window=(0.01, 0.02)), Mean()]
     check_as_alone(study(Resting(of=of), measures=measures), queues, mixed=of == "values")
+
+
+@pytest.mark.parametrize("velocity", [math.inf, pytest.param(3.0, marks=pytest.mark.slow)])
+def test_connectomes_that_share_an_array_are_others(queues, velocity):
+    """Their weights are one object, and what else they have differs."""
+    first, second = networks(29, 2, lengths=True).values()
+    other = dataclasses.replace(first, name="other", values=second.values, lengths_mm=second.lengths_mm)
+    assert other.weights is first.weights
+    model = Own(work="by values") if velocity == math.inf else gba.ReducedWongWang(velocity=velocity)
+    whole = study(model, lengths=True)
+    whole = Study(**{**vars_of(whole), "axes": {"subject": {"first": first, "other": other}, "G": [0.2, 0.5]}})
+    check_as_alone(whole, queues, mixed=velocity == math.inf)
+    name = next(iter(whole.variables))
+    assert (whole.compute()[name].sel(subject="first") != whole.compute()[name].sel(subject="other")).any()
 
 
 def test_parameters_as_labels_are_in_one_queue(queues):
