@@ -3,10 +3,12 @@
 How it is made fast, and kept exact:
 
 - A model's step is written for one point and vmapped with the batch on the *last* axis, so that all points
-  share one matrix product. Parameters are spread over areas inside the loop, where XLA fuses them away: a
-  per-point scalar times a per-area vector would make vmap turn the layout round, at four times the cost.
-- A batch has a fixed number of lanes, each with a clock of its own. Time is cut into slices of equal length;
-  between slices, lanes whose point is finished take the next point from the queue (continuous batching).
+  share one matrix product; lanes with networks of their own have one each (`products`). Parameters are spread over
+  areas inside the loop, where XLA fuses them away: a per-point scalar times a per-area vector would make vmap turn
+  the layout round, at four times the cost.
+- A batch has a fixed number of lanes. Time is cut into slices of equal length. Where points may end early, each lane
+  has a clock of its own, and takes the next point of the queue between slices (continuous batching); else all lanes
+  go through all slices, round by round.
 - Everything that changes at a known time (a pulse's edges, a window's) changes between slices, so there are no
   masks inside the loop; only times that share no useful divisor need them (`ragged`).
 - A point's arithmetic never depends on its lane or its neighbours: its bits are the same in any batch.

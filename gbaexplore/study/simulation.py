@@ -106,7 +106,8 @@ class Simulation:
         self._simulate([part._replace(size=0) for part in parts])
 
     def _some_points(self) -> dict[str, np.ndarray]:
-        return self.points(next(b for b, _ in self.blocks.parts_of(self.blocks.all[0])))
+        first, _ = self.blocks.parts_of(self.blocks.all[0])[0]
+        return self.points(first)
 
     def check(self, variant: Variant) -> None:
         """Simulate one step of one point of each kind of model, and trace the programs of `run_points` for a variant.
